@@ -1,0 +1,150 @@
+import {
+  type Clock,
+  CooeeError,
+  delay,
+  isCooeeError,
+  type Logger,
+  type SeedKey,
+  toError,
+} from '../protocols/interface/index.ts';
+import {
+  decodeJoinResponse,
+  encodeJoinRequest,
+  encodeProof,
+  type Invite,
+  JOIN_PROTOCOL,
+} from '../protocols/membership/index.ts';
+
+const RETRY_MS_MIN = 250;
+const RETRY_MS_MAX = 5_000;
+/** Longer than a member waits for its log. */
+const ANSWER_TIMEOUT_MS = 9_000;
+const DIAL_TIMEOUT_MS = 5_000;
+
+/** What redeeming needs of the network: also while this node is in another mesh. */
+export interface RedeemNetwork {
+  dial(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void>;
+  /** One request of the join protocol to a peer that is connected. */
+  ask(
+    peer: string,
+    protocol: string,
+    body: Uint8Array,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<Uint8Array>;
+}
+
+/** What {@link redeemInvite} works with. */
+export interface RedeemComponents {
+  readonly network: RedeemNetwork;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the joiner says of itself. */
+export interface RedeemInit {
+  readonly invite: Invite;
+  /** The key out of the invite's seed. */
+  readonly key: SeedKey;
+  /** This node. */
+  readonly peer: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly levels: readonly [number, number];
+  /** Gives up after this time; without it, when the invite expires. */
+  readonly patienceMs?: number;
+  readonly signal: AbortSignal;
+  /** Told once when no address answered, before it is tried again. */
+  readonly onUnreachable?: () => void;
+}
+
+/** A member that the invite names. */
+export interface Inviter {
+  readonly peer: string;
+  readonly address: string;
+}
+
+/** The members that an invite names; addresses without a peer id are of no use. */
+export function invitersOf(invite: Pick<Invite, 'addresses'>): readonly Inviter[] {
+  return invite.addresses.flatMap((address) => {
+    const peer = /\/p2p\/(12D3KooW[1-9A-HJ-NP-Za-km-z]{44})$/.exec(address)?.[1];
+    return peer === undefined ? [] : [{ peer, address }];
+  });
+}
+
+/**
+ * Redeems an invite at whichever of its members answers; tries again while none does. The same peer with the same invite
+ * may ask as often as it likes: it is let in once.
+ *
+ * @returns the log index of the admission
+ * @throws CooeeError the refusal of the mesh; ERR_BOOTSTRAP_INVITER_UNREACHABLE when patience ran out;
+ *   ERR_MEMBERSHIP_INVITE_EXPIRED when the invite did
+ */
+export async function redeemInvite(
+  components: RedeemComponents,
+  init: RedeemInit,
+): Promise<number> {
+  const { clock, logger } = components;
+  const startMs = clock.monotonicMs();
+  const request = requestOf(init);
+  for (let waitMs = RETRY_MS_MIN, isFirst = true; ; waitMs = Math.min(RETRY_MS_MAX, waitMs * 2)) {
+    if (clock.nowMs() >= init.invite.expiresMs) {
+      throw new CooeeError('ERR_MEMBERSHIP_INVITE_EXPIRED');
+    }
+    const index = await askAll(components, init, request);
+    if (index !== undefined) return index;
+    if (isFirst) init.onUnreachable?.();
+    isFirst = false;
+    const spentMs = clock.monotonicMs() - startMs;
+    if (init.patienceMs !== undefined && spentMs + waitMs > init.patienceMs) {
+      throw new CooeeError('ERR_BOOTSTRAP_INVITER_UNREACHABLE');
+    }
+    logger.debug({ waitMs }, 'no inviter answers; trying again');
+    await delay(clock, waitMs, init.signal);
+  }
+}
+
+function requestOf(init: RedeemInit): Uint8Array {
+  const { invite, key, peer, name, addresses, levels } = init;
+  return encodeJoinRequest({
+    v: 1,
+    kind: 'redeem',
+    mesh: invite.mesh,
+    name,
+    addresses: [...addresses],
+    levels: [...levels],
+    invite: key.publicKey,
+    proof: encodeProof(key, { mesh: invite.mesh, peer, expiresMs: invite.expiresMs }),
+  });
+}
+
+/** Asks each member of the invite once; undefined when none gave an answer that counts. */
+async function askAll(
+  { network, logger }: RedeemComponents,
+  init: RedeemInit,
+  request: Uint8Array,
+): Promise<number | undefined> {
+  for (const { peer, address } of invitersOf(init.invite)) {
+    init.signal.throwIfAborted();
+    try {
+      const dialSignal = AbortSignal.any([init.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
+      await network.dial(peer, [address], dialSignal);
+      const answer = await network.ask(peer, JOIN_PROTOCOL, request, {
+        timeoutMs: ANSWER_TIMEOUT_MS,
+        signal: init.signal,
+      });
+      return decodeJoinResponse(answer).index;
+    } catch (thrown) {
+      const error = toError(thrown);
+      init.signal.throwIfAborted();
+      if (isCooeeError(error) && isRefusal(error)) throw error;
+      logger.debug({ err: error, peer }, 'an inviter did not answer');
+    }
+  }
+  return undefined;
+}
+
+/** Whether the mesh said no, for good: asking elsewhere or later gives the same answer. */
+function isRefusal(error: CooeeError): boolean {
+  if (error.retryable) return false;
+  return error.code.startsWith('ERR_MEMBERSHIP_') || error.code === 'ERR_SLURP_LEVEL';
+}

@@ -1,0 +1,277 @@
+import {
+  type Clock,
+  type Logger,
+  type Random,
+  type Startable,
+  type Timer,
+  toError,
+} from '../protocols/interface/index.ts';
+
+/** A member as the supervisor knows it. */
+export interface RedialMember {
+  readonly peer: string;
+  /** Multiaddrs in text form, best first. */
+  readonly addresses: readonly string[];
+}
+
+/** What a {@link Redial} works with. */
+export interface RedialComponents {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The other members and where they were last heard of; asked at every round. */
+  members(): readonly RedialMember[];
+  isConnected(peer: string): boolean;
+  /** Connects; rejects when it could not. */
+  dial(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+/** Options of {@link Redial}. */
+export interface RedialInit {
+  /** The wait after the first failure; doubled at each further one. Default 250. */
+  readonly delayMinMs?: number;
+  /**
+   * The longest wait. Longer = a mesh heals later; shorter = more dials to hosts that are off.
+   * Default 30,000.
+   */
+  readonly delayMaxMs?: number;
+  /**
+   * A connection must live this long to count as a success. Default 5,000: a peer that takes the
+   * connection and closes it (guest slots full, we are not admitted there yet) must not be dialled
+   * in a tight loop.
+   */
+  readonly stableMs?: number;
+  /** A dial is given up after this time. Default 8,000. */
+  readonly dialTimeoutMs?: number;
+  /** Dials at once. Default 8. */
+  readonly dialsMax?: number;
+}
+
+/** How it goes with one member that is not connected (or was not, last time it was looked at). */
+export interface RedialState {
+  readonly peer: string;
+  /** Failed dials, and connections that were lost at once, since it was last connected for long. */
+  readonly attempts: number;
+  /** Why the last attempt failed; text for people. */
+  readonly lastError: string | undefined;
+  /**
+   * Monotonic time of the next dial; undefined while connected, dialling, or without an address.
+   */
+  readonly nextAtMs: number | undefined;
+}
+
+interface Entry {
+  readonly peer: string;
+  attempts: number;
+  lastError: string | undefined;
+  nextAtMs: number | undefined;
+  isDialling: boolean;
+  /** Since when it is connected. */
+  connectedAtMs: number | undefined;
+}
+
+const DEFAULTS = {
+  delayMinMs: 250,
+  delayMaxMs: 30_000,
+  stableMs: 5000,
+  dialTimeoutMs: 8000,
+  dialsMax: 8,
+} as const;
+
+/**
+ * How often members are looked at when nothing happens: new ones in the list, connections lost
+ * without an event.
+ */
+const ROUND_MS = 1000;
+
+/**
+ * Keeps the members connected: dials those that are not, for ever, with capped exponential backoff
+ * and jitter. libp2p's own keep-alive gives up after five tries, and gossipsub never dials: what
+ * heals the mesh is this.
+ */
+export class Redial implements Startable {
+  readonly #components: RedialComponents;
+  readonly #init: Required<RedialInit>;
+  readonly #entries = new Map<string, Entry>();
+  #stopped: AbortController | undefined;
+  #timer: Timer | undefined;
+  #dials = 0;
+
+  constructor(components: RedialComponents, init: RedialInit = {}) {
+    this.#components = components;
+    this.#init = { ...DEFAULTS, ...init };
+  }
+
+  async start(): Promise<void> {
+    if (this.#stopped !== undefined) return;
+    this.#stopped = new AbortController();
+    this.poke();
+  }
+
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#stopped?.abort(new Error('stopped'));
+    this.#stopped = undefined;
+    this.#entries.clear();
+  }
+
+  /** Looks at all members now: after the member list or an address has changed. */
+  poke(): void {
+    if (this.#stopped === undefined) return;
+    this.#timer?.cancel();
+    this.#round(this.#stopped.signal);
+    this.#timer = this.#components.clock.schedule(this.#roundMs(), () => this.poke());
+  }
+
+  /** A member is connected (libp2p's `peer:connect`). */
+  onConnect(peer: string): void {
+    const entry = this.#entries.get(peer);
+    if (entry !== undefined) this.#markConnected(entry);
+  }
+
+  /** The last connection to a peer is gone (libp2p's `peer:disconnect`): it is tried at once. */
+  onDisconnect(peer: string): void {
+    const entry = this.#entries.get(peer);
+    if (entry !== undefined) this.#markLost(entry);
+    this.poke();
+  }
+
+  /**
+   * An address was heard of (mDNS, identify, a beat): the next try comes at once instead of after
+   * its wait.
+   */
+  onAddress(peer: string): void {
+    const entry = this.#entries.get(peer);
+    if (entry?.nextAtMs === undefined) return;
+    // Not below the first wait: whoever can make up addresses must not make us dial without end.
+    entry.nextAtMs = Math.min(entry.nextAtMs, this.#nowMs() + this.#init.delayMinMs);
+  }
+
+  /** The state of every member, sorted by peer; for `status` and `doctor`. */
+  states(): readonly RedialState[] {
+    return [...this.#entries.values()]
+      .map(({ peer, attempts, lastError, nextAtMs }) => ({ peer, attempts, lastError, nextAtMs }))
+      .sort((a, b) => (a.peer < b.peer ? -1 : 1));
+  }
+
+  #nowMs(): number {
+    return this.#components.clock.monotonicMs();
+  }
+
+  /**
+   * How long until the next entry is due; with all dials taken, the end of one brings the next
+   * round.
+   */
+  #roundMs(): number {
+    if (this.#dials >= this.#init.dialsMax) return ROUND_MS;
+    const nowMs = this.#nowMs();
+    let waitMs = ROUND_MS;
+    for (const { nextAtMs } of this.#entries.values()) {
+      if (nextAtMs !== undefined) waitMs = Math.min(waitMs, Math.max(1, nextAtMs - nowMs));
+    }
+    return waitMs;
+  }
+
+  #round(signal: AbortSignal): void {
+    const members = new Map(this.#components.members().map((member) => [member.peer, member]));
+    for (const peer of this.#entries.keys()) if (!members.has(peer)) this.#entries.delete(peer);
+    for (const peer of members.keys()) if (!this.#entries.has(peer)) this.#add(peer);
+    const due = [...this.#entries.values()].filter((entry) => this.#isDue(entry));
+    // The one that waited longest first, so that a long list of dead hosts cannot hold up the
+    // living.
+    due.sort((a, b) => (a.nextAtMs ?? 0) - (b.nextAtMs ?? 0));
+    for (const entry of due) {
+      const addresses = members.get(entry.peer)?.addresses ?? [];
+      if (this.#dials < this.#init.dialsMax) void this.#dial(entry, addresses, signal);
+    }
+  }
+
+  #add(peer: string): void {
+    this.#entries.set(peer, {
+      peer,
+      attempts: 0,
+      lastError: undefined,
+      nextAtMs: this.#nowMs(),
+      isDialling: false,
+      connectedAtMs: undefined,
+    });
+  }
+
+  /** Brings the entry in line with what is connected, and tells whether it is to be dialled now. */
+  #isDue(entry: Entry): boolean {
+    if (entry.isDialling) return false;
+    if (this.#components.isConnected(entry.peer)) {
+      this.#markConnected(entry);
+      return false;
+    }
+    if (entry.connectedAtMs !== undefined) this.#markLost(entry);
+    return entry.nextAtMs !== undefined && entry.nextAtMs <= this.#nowMs();
+  }
+
+  async #dial(entry: Entry, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+    if (addresses.length === 0) {
+      this.#markFailed(entry, 'no address is known');
+      return;
+    }
+    const ended = new AbortController();
+    const onStop = (): void => ended.abort(signal.reason);
+    signal.addEventListener('abort', onStop, { once: true });
+    const timer = this.#components.clock.schedule(this.#init.dialTimeoutMs, () =>
+      ended.abort(new Error('the dial took too long')),
+    );
+    entry.isDialling = true;
+    entry.nextAtMs = undefined;
+    this.#dials += 1;
+    try {
+      await this.#components.dial(entry.peer, addresses, ended.signal);
+      if (this.#components.isConnected(entry.peer)) this.#markConnected(entry);
+      else this.#markFailed(entry, 'the connection was closed at once');
+    } catch (thrown) {
+      this.#markFailed(entry, toError(thrown).message);
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', onStop);
+      entry.isDialling = false;
+      this.#dials -= 1;
+      this.poke();
+    }
+  }
+
+  #markConnected(entry: Entry): void {
+    entry.connectedAtMs ??= this.#nowMs();
+    if (this.#nowMs() - entry.connectedAtMs >= this.#init.stableMs) entry.attempts = 0;
+    entry.lastError = undefined;
+    entry.nextAtMs = undefined;
+  }
+
+  #markLost(entry: Entry): void {
+    if (entry.connectedAtMs === undefined) return;
+    const wasStable = this.#nowMs() - entry.connectedAtMs >= this.#init.stableMs;
+    entry.connectedAtMs = undefined;
+    if (!wasStable) {
+      this.#markFailed(entry, 'the connection was lost soon after it was made');
+      return;
+    }
+    entry.attempts = 0;
+    entry.nextAtMs = this.#nowMs();
+  }
+
+  #markFailed(entry: Entry, message: string): void {
+    entry.attempts += 1;
+    entry.lastError = message;
+    entry.nextAtMs = this.#nowMs() + this.#waitMs(entry.attempts);
+    const { peer, attempts } = entry;
+    this.#components.logger.debug({ peer, attempts, error: message }, 'member not reached');
+  }
+
+  /**
+   * Half of the wait is fixed, half is chance: members that lost the same host do not come back in
+   * step.
+   */
+  #waitMs(attempts: number): number {
+    const { delayMinMs, delayMaxMs } = this.#init;
+    const wholeMs = Math.min(delayMaxMs, delayMinMs * 2 ** Math.min(attempts - 1, 30));
+    return wholeMs / 2 + (wholeMs / 2) * this.#components.random.fraction();
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * One handler a route: takes a request apart, calls a service, says with which status.
+ *
+ * @packageDocumentation
+ */
+import * as agents from './agents.ts';
+import type { HandledName, Handler } from './define.ts';
+import * as members from './members.ts';
+import * as operating from './operating.ts';
+
+export type { Answer, Call, HandledName, Handler } from './define.ts';
+
+/** Operation id → handler; a route without one does not compile. */
+export const HANDLERS: { readonly [N in HandledName]: Handler<N> } = {
+  ...operating,
+  ...members,
+  ...agents,
+};

@@ -1,0 +1,21 @@
+import { openApiJson } from '../openapi.ts';
+import type { ResponseOf } from '../routes/index.ts';
+import { type Handler, ok } from './define.ts';
+
+export const getStatus: Handler<'getStatus'> = async (services) => ok(await services.status());
+
+export const getHost: Handler<'getHost'> = async (services) => ok(await services.host());
+
+export const getLeader: Handler<'getLeader'> = async (services) => ok(await services.leader());
+
+export const getDoctor: Handler<'getDoctor'> = async (services) => ok(await services.doctor());
+
+export const stopDaemon: Handler<'stopDaemon'> = async (services) => {
+  const { node } = await services.status();
+  return { ...ok({ stopping: true as const, peer: node.peer }), afterwards: () => services.stop() };
+};
+
+export const getMetrics: Handler<'getMetrics'> = (services) => ok(services.metricsText());
+
+export const getOpenApi: Handler<'getOpenApi'> = () =>
+  ok<ResponseOf<'getOpenApi'>>({ json: openApiJson() });

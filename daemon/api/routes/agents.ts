@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import { LIMITS } from '../../../protocols/interface/limits.ts';
+import { defineRoute } from './define.ts';
+import {
+  index,
+  minIndex,
+  peer,
+  queryInt,
+  time,
+  token,
+  waitQuery,
+  writeState,
+  writeView,
+} from './fields.ts';
+
+const ANNOUNCED = ['idle', 'busy', 'draining', 'offline'] as const;
+const agentStatus = z
+  .enum([...ANNOUNCED, 'unreachable', 'retired'])
+  .describe('unreachable: its node is silent; retired: by command, for ever')
+  .meta({ id: 'AgentStatus' });
+
+const tupleField = z.string().min(1).max(LIMITS.tupleFieldBytesMax);
+const gpuIndex = z
+  .int()
+  .min(0)
+  .max(LIMITS.gpuSlotsMax - 1);
+const capability = z.string().min(1).max(LIMITS.capabilityBytesMax);
+const load = z.int().min(0).max(1000).describe('Load in per mille');
+const tasks = z.int().min(0).max(1_000_000);
+
+/** One row of `cooee agents --json`; also what `resolve` and `announce` answer. */
+export const agentView = z
+  .object({
+    token,
+    number: z.int().min(0).describe('A model on a host'),
+    gpuSlot: gpuIndex,
+    hash: z.string().describe('SHA-256 of the canonical tuple, hex'),
+    tinyHash: z.string().describe('Ten Crockford symbols'),
+    address: z.string().describe('ucxl://agentid:TOKEN'),
+    model: z.string(),
+    hostname: z.string(),
+    mac: z.string().describe('12 hex digits'),
+    gpuId: z.string().describe('Decimal GPU index'),
+    peer,
+    capabilities: z.array(z.string()),
+    status: agentStatus,
+    load: load.nullable(),
+    maxTasks: tasks.nullable(),
+    tasks: tasks.nullable(),
+    lastSeen: time.nullable().describe('null when never announced'),
+  })
+  .meta({ id: 'Agent' });
+
+const agentsView = z
+  .object({
+    agents: z.array(agentView),
+    cursor: z.string().nullable().describe('Give it back for the next page; null on the last'),
+  })
+  .meta({ id: 'Agents' });
+
+const listQuery = z.strictObject({
+  capability: capability.optional().describe('Exact; -, _ and space equal, case-blind'),
+  status: agentStatus.optional(),
+  model: tupleField.optional().describe('Prefix, case-blind'),
+  q: z.string().min(1).max(256).optional().describe('Free text'),
+  peer: peer.optional(),
+  limit: queryInt(1, LIMITS.listItemsMax).default(LIMITS.listItemsDefault),
+  cursor: z.string().min(1).max(256).optional(),
+  minIndex,
+});
+
+const enrolment = z
+  .strictObject({
+    model: tupleField,
+    gpuId: gpuIndex.optional().describe('GPU index of the host; 0 when left out'),
+    gpuInfo: z.string().max(1024).optional().describe('Free text; stays with the leader'),
+  })
+  .meta({ id: 'Enrolment' });
+
+/** The body of an enrolment: one agent, or several that go in one sealed request. */
+export const enrolBody = z.union([
+  enrolment,
+  z.strictObject({ models: z.array(enrolment).min(1).max(LIMITS.agentsPerHostMax) }),
+]);
+
+const enrolView = z.object({
+  id: z.string().describe('Id of the request'),
+  state: writeState,
+  token: token.optional().describe('Of the first agent, once granted'),
+  agents: z
+    .array(z.object({ model: z.string(), gpuId: z.string(), token: token.optional() }))
+    .describe('In the order of the request'),
+  index: index.optional(),
+});
+
+const announceBody = z.strictObject({
+  status: z.enum(ANNOUNCED).optional(),
+  capabilities: z
+    .array(capability)
+    .max(LIMITS.capabilitiesPerAgentMax)
+    .optional()
+    .describe('Replaces the whole list'),
+  load: load.optional(),
+  maxTasks: tasks.optional(),
+  tasks: tasks.optional(),
+});
+
+const tokenParams = z.strictObject({ token });
+
+/** Routes about agents. */
+export const agentRoutes = {
+  listAgents: defineRoute({
+    method: 'GET',
+    path: '/v1/agents',
+    summary: 'Find agents',
+    docs: 'Granted agents, from memory, in the order of their numbers and slots.',
+    rights: 'agent',
+    query: listQuery,
+    response: agentsView,
+  }),
+  getAgent: defineRoute({
+    method: 'GET',
+    path: '/v1/agents/{ref}',
+    summary: 'Resolve an agent',
+    docs:
+      '`ref` is a token, a hash, a tiny hash, `number:N` (or `#N`, percent-encoded), or a UCXL ' +
+      'address, percent-encoded. A number answers `{agents}`: all slots of that model on its host.',
+    rights: 'agent',
+    params: z.strictObject({ ref: z.string().min(1).max(LIMITS.addressBytesMax) }),
+    query: z.strictObject({ minIndex }),
+    response: z.union([agentView, z.object({ agents: z.array(agentView) })]),
+  }),
+  enrolAgents: defineRoute({
+    method: 'POST',
+    path: '/v1/agents',
+    summary: 'Enrol agents of this host',
+    docs: 'Sealed to the leader. The same agent gets the same token, for ever.',
+    rights: 'operator',
+    query: waitQuery,
+    body: enrolBody,
+    response: enrolView,
+    writes: true,
+  }),
+  retireAgent: defineRoute({
+    method: 'DELETE',
+    path: '/v1/agents/{token}',
+    summary: 'Retire an agent',
+    docs: 'For ever: its number is not used again.',
+    rights: 'operator',
+    params: tokenParams,
+    query: waitQuery,
+    response: writeView,
+    writes: true,
+  }),
+  announceAgent: defineRoute({
+    method: 'PUT',
+    path: '/v1/agents/{token}/status',
+    summary: 'Announce what an agent can do and how busy it is',
+    docs: 'What is not given stays. Only for agents of this host. Answers the agent.',
+    rights: 'agent',
+    params: tokenParams,
+    body: announceBody,
+    response: agentView,
+  }),
+  rebindAgent: defineRoute({
+    method: 'POST',
+    path: '/v1/agents/{token}/rebind',
+    summary: 'Give the host of an agent to another node',
+    docs: 'For admins: after a host got a new identity, its (hostname, MAC) moves to `peer`.',
+    rights: 'operator',
+    params: tokenParams,
+    query: waitQuery,
+    body: z.strictObject({ peer }),
+    response: writeView,
+    writes: true,
+  }),
+};

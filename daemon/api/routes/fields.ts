@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { LIMITS } from '../../../protocols/interface/limits.ts';
+
+/** A whole number out of a query string. */
+export const queryInt = (min: number, max: number) =>
+  z.coerce.number<string | number>().int().min(min).max(max);
+
+/** A log index. */
+export const index = z.int().min(0);
+
+/** A time, ISO 8601 in UTC. */
+export const time = z.iso.datetime();
+
+/** A libp2p peer id in text form. */
+export const peer = z.string().min(1).max(128).describe('libp2p peer id, e.g. 12D3Koo…');
+
+/** An agent token as typed by a person: case and hyphens are folded later. */
+export const token = z.string().min(1).max(64).describe('Agent token, e.g. 458RV');
+
+/** What a member may do. Admin includes curator, curator includes member. */
+export const memberRole = z.enum(['admin', 'curator', 'member']).meta({ id: 'MemberRole' });
+
+/** How far a write has come. */
+export const writeState = z
+  .enum(['accepted', 'relayed', 'committed'])
+  .describe('accepted: safe on this node. relayed: a leader has it. committed: in the log.')
+  .meta({ id: 'WriteState' });
+
+/** `?wait=committed&timeoutMs=` of every write. */
+export const waitQuery = z.strictObject({
+  wait: z.enum(['committed']).optional().describe('Answer only when the write is committed.'),
+  timeoutMs: queryInt(0, LIMITS.waitMsMax)
+    .default(LIMITS.waitMsDefault)
+    .describe('How long to wait; then 202 with the state reached.'),
+});
+
+/** `?minIndex=` of reads. */
+export const minIndex = queryInt(0, Number.MAX_SAFE_INTEGER)
+  .optional()
+  .describe('Answer only when this log index is applied here.');
+
+/** `?minIndex=` alone. */
+export const readQuery = z.strictObject({ minIndex });
+
+/** The answer to a plain write. */
+export const writeView = z
+  .object({
+    id: z.string().describe('Command id'),
+    state: writeState,
+    index: index.optional().describe('Log index, once committed'),
+  })
+  .meta({ id: 'Write' });

@@ -1,0 +1,74 @@
+/**
+ * Every route of both sockets, defined once (DESIGN.md section 11): server, client, OpenAPI
+ * document, rights and tests are derived from this table. Adding a route is one entry here, one
+ * method of `ApiServices` and one handler.
+ *
+ * @packageDocumentation
+ */
+import type { z } from 'zod';
+import { agentRoutes } from './agents.ts';
+import type { Route } from './define.ts';
+import { eventRoutes } from './events.ts';
+import { memberRoutes } from './members.ts';
+import { operatingRoutes } from './operating.ts';
+import { statusRoutes } from './status.ts';
+
+export type { Rights, Route, RouteKind } from './define.ts';
+
+/** The table: operation id → route. */
+export const ROUTES = {
+  ...statusRoutes,
+  ...memberRoutes,
+  ...agentRoutes,
+  ...eventRoutes,
+  ...operatingRoutes,
+} as const satisfies Record<string, Route>;
+
+/** Operation ids. */
+export type RouteName = keyof typeof ROUTES;
+
+/** All operation ids, in the order of the table. */
+export const ROUTE_NAMES = Object.keys(ROUTES) as RouteName[];
+
+type Schemas<N extends RouteName> = (typeof ROUTES)[N];
+
+/** Path parameters after validation. */
+export type ParamsOf<N extends RouteName> = z.output<Schemas<N>['params']>;
+/** Query after validation, defaults filled in. */
+export type QueryOf<N extends RouteName> = z.output<Schemas<N>['query']>;
+/** Body after validation, defaults filled in. */
+export type BodyOf<N extends RouteName> = z.output<Schemas<N>['body']>;
+/** The answer. */
+export type ResponseOf<N extends RouteName> = z.output<Schemas<N>['response']>;
+
+/** What a caller may write for the query: fields with a default may be left out. */
+export type QueryInputOf<N extends RouteName> = z.input<Schemas<N>['query']>;
+/** What a caller may write for the body. */
+export type BodyInputOf<N extends RouteName> = z.input<Schemas<N>['body']>;
+
+/** State of a node. */
+export type StatusView = ResponseOf<'getStatus'>;
+/** One member. */
+export type MemberView = ResponseOf<'listMembers'>['members'][number];
+/** What a member may do. */
+export type MemberRole = MemberView['role'];
+/** An invite as it is handed out. */
+export type InviteView = ResponseOf<'createInvite'>;
+/** One agent. */
+export type AgentView = ResponseOf<'announceAgent'>;
+/** Whether an agent can take work. */
+export type AgentStatus = AgentView['status'];
+/** One page of agents. */
+export type AgentsView = ResponseOf<'listAgents'>;
+/** How far a write has come. */
+export type WriteView = ResponseOf<'retireAgent'>;
+/** How far an enrolment has come. */
+export type EnrolView = ResponseOf<'enrolAgents'>;
+/** Models and GPUs of a host. */
+export type HostView = ResponseOf<'getHost'>;
+/** The leader. */
+export type LeaderView = ResponseOf<'getLeader'>;
+/** What the checks found. */
+export type DoctorView = ResponseOf<'getDoctor'>;
+/** One event. */
+export type EventView = ResponseOf<'watchEvents'>;

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { LIMITS } from '../../../protocols/interface/limits.ts';
+import { defineRoute } from './define.ts';
+import { memberRole, peer, readQuery, time, waitQuery, writeView } from './fields.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+const YEAR_MS = 365 * 24 * HOUR_MS;
+
+/** One row of `cooee members --json`. */
+export const memberView = z
+  .object({
+    peer,
+    name: z.string(),
+    role: memberRole,
+    state: z
+      .enum(['alive', 'suspect', 'unreachable', 'left'])
+      .describe('suspect: silent; unreachable: silent to others too; left: said goodbye'),
+    addresses: z.array(z.string()),
+    lastSeen: time.nullable().describe('null when never seen since this node started'),
+  })
+  .meta({ id: 'Member' });
+
+const meshAndPeer = z.object({ mesh: z.string(), peer });
+const peerParams = z.strictObject({ peer });
+
+/** Routes about who is in the mesh. */
+export const memberRoutes = {
+  listMembers: defineRoute({
+    method: 'GET',
+    path: '/v1/members',
+    summary: 'Members of the mesh',
+    docs: 'All members, this node included.',
+    rights: 'agent',
+    query: readQuery,
+    response: z.object({ members: z.array(memberView) }),
+  }),
+  createInvite: defineRoute({
+    method: 'POST',
+    path: '/v1/invites',
+    summary: 'Issue an invite',
+    docs: 'Answers only after the invite is committed. The invite is a secret until it is used.',
+    rights: 'operator',
+    body: z.strictObject({
+      uses: z.int().min(1).max(LIMITS.inviteUsesMax).default(1),
+      ttlMs: z
+        .int()
+        .min(1)
+        .max(YEAR_MS)
+        .default(24 * HOUR_MS),
+      role: memberRole.default('member').describe('Role of who joins with it'),
+    }),
+    bodyOptional: true,
+    response: z.object({
+      invite: z.string().describe('One line, cooee1…'),
+      expiresAt: time,
+      uses: z.int().min(1),
+    }),
+  }),
+  joinMesh: defineRoute({
+    method: 'POST',
+    path: '/v1/join',
+    summary: 'Join a mesh with an invite',
+    docs: 'Success without using the invite when this node is a member already.',
+    rights: 'operator',
+    body: z.strictObject({ invite: z.string().min(1).max(LIMITS.inviteBytesMax) }),
+    response: meshAndPeer,
+  }),
+  leaveMesh: defineRoute({
+    method: 'POST',
+    path: '/v1/leave',
+    summary: 'Leave the mesh',
+    docs: 'Says goodbye, sets the mesh aside in the home; the answer names the mesh that was left.',
+    rights: 'operator',
+    response: meshAndPeer,
+  }),
+  setMemberRole: defineRoute({
+    method: 'PUT',
+    path: '/v1/members/{peer}/role',
+    summary: 'Change the role of a member',
+    docs: 'For admins. The last admin cannot be lowered.',
+    rights: 'operator',
+    params: peerParams,
+    query: waitQuery,
+    body: z.strictObject({ role: memberRole }),
+    response: writeView,
+    writes: true,
+  }),
+  removeMember: defineRoute({
+    method: 'DELETE',
+    path: '/v1/members/{peer}',
+    summary: 'Remove a member',
+    docs: 'For admins. Takes effect on every node that hears of it; revokes its invites.',
+    rights: 'operator',
+    params: peerParams,
+    query: waitQuery,
+    response: writeView,
+    writes: true,
+  }),
+};

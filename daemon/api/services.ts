@@ -1,0 +1,143 @@
+import type {
+  AgentsView,
+  AgentView,
+  BodyOf,
+  DoctorView,
+  EnrolView,
+  EventView,
+  HostView,
+  InviteView,
+  LeaderView,
+  MemberRole,
+  MemberView,
+  QueryOf,
+  ResponseOf,
+  Rights,
+  StatusView,
+  WriteView,
+} from './routes/index.ts';
+
+/** How long a write is waited for; out of `?wait=committed&timeoutMs=`. */
+export interface WriteWait {
+  /** True: answer when committed, or at the time-out with the state reached, never earlier. */
+  readonly committed: boolean;
+  readonly timeoutMs: number;
+}
+
+/** Who asks. */
+export interface Caller {
+  /** The socket that the request came in by. */
+  readonly rights: Rights;
+}
+
+/** Filters of {@link ApiServices.queryAgents}; `limit` has its default filled in. */
+export type AgentsQuery = Omit<QueryOf<'listAgents'>, 'minIndex'>;
+
+/**
+ * One page of agents. `json`, when given, is the whole answer `{"agents":[…],"cursor":…}` already
+ * as text: it is sent as it is, which spares stringifying (STACK.md, trap 30).
+ */
+export type AgentsPage = AgentsView | { readonly json: string };
+
+/**
+ * What the handlers call. Every method may throw a CooeeError, which reaches the caller as it is.
+ */
+export interface ApiServices {
+  /** The last log index applied here; sent with every answer as `X-Cooee-Index`. Cheap. */
+  appliedIndex(): number;
+  /** Resolves once `index` is applied. @throws CooeeError ERR_API_TIMEOUT after `timeoutMs` */
+  waitForIndex(index: number, timeoutMs: number): Promise<void>;
+
+  status(): StatusView | Promise<StatusView>;
+  members(): readonly MemberView[] | Promise<readonly MemberView[]>;
+  /** Resolves after commit. */
+  issueInvite(input: BodyOf<'createInvite'>): Promise<InviteView>;
+  /**
+   * Resolves when this node is a member. @throws CooeeError within 30 s, see DESIGN.md section 4
+   */
+  join(invite: string): Promise<ResponseOf<'joinMesh'>>;
+  leave(): Promise<ResponseOf<'leaveMesh'>>;
+  setRole(peer: string, role: MemberRole, wait: WriteWait): Promise<WriteView>;
+  removeMember(peer: string, wait: WriteWait): Promise<WriteView>;
+
+  /**
+   * Synchronous, from memory. @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours
+   */
+  queryAgents(query: AgentsQuery): AgentsPage;
+  /**
+   * `ref`: token, hash, tiny hash, `number:N`, `#N`, or a UCXL address, percent-decoded.
+   *
+   * @throws CooeeError ERR_API_NOT_FOUND; the codec's errors for what is no reference at all
+   */
+  resolveAgent(ref: string): ResponseOf<'getAgent'> | Promise<ResponseOf<'getAgent'>>;
+  /** One request for all of `agents`; 1 to 256 of them. */
+  enrol(agents: readonly EnrolItem[], wait: WriteWait): Promise<EnrolView>;
+  retire(token: string, wait: WriteWait): Promise<WriteView>;
+  /** Partial: what is not given stays. */
+  announce(token: string, change: BodyOf<'announceAgent'>, caller: Caller): Promise<AgentView>;
+  rebind(token: string, peer: string, wait: WriteWait): Promise<WriteView>;
+
+  host(): Promise<HostView>;
+  leader(): LeaderView | Promise<LeaderView>;
+  doctor(): Promise<DoctorView>;
+  /** Prometheus text format. */
+  metricsText(): string;
+  /** Begins to stop the daemon. Called once the answer has been sent; must not throw. */
+  stop(): void;
+
+  readonly events: EventSource;
+}
+
+/** One agent of an enrolment, the same for both forms of the body. */
+export interface EnrolItem {
+  readonly model: string;
+  readonly gpuId?: number | undefined;
+  readonly gpuInfo?: string | undefined;
+}
+
+/** What the node publishes; id and time are added by the log of events. */
+export interface EventInput {
+  /** `noun:verb`, e.g. `member:join`. */
+  readonly type: string;
+  /** Log index, when the event is a committed one. */
+  readonly index?: number;
+  /** UCXL address of what it is about. */
+  readonly address?: string;
+  /** JSON-safe, small. */
+  readonly data: EventView['data'];
+}
+
+/** Why events may be missing. */
+export type GapReason = 'expired' | 'restart' | 'slow';
+
+/** What a subscriber is handed. */
+export type EventItem =
+  | { readonly kind: 'event'; readonly id: string; readonly json: string }
+  | { readonly kind: 'gap'; readonly id: string; readonly reason: GapReason };
+
+/** Where a subscription begins, and what it is about. */
+export interface SubscribeInit {
+  /** A `<boot>-<seq>` id: begin after it. Without it only what happens from now on. */
+  readonly sinceId?: string | undefined;
+  /** Log index of the last committed event seen; used when `sinceId` is of another boot. */
+  readonly sinceIndex?: number | undefined;
+  /** Pattern as in `match=`. Everything without it. */
+  readonly match?: string | undefined;
+}
+
+/** A reader of events: pulls, so that a slow one costs a bounded ring and nothing more. */
+export interface EventSubscription {
+  /** The id up to which this reader has looked, whether or not the events matched. */
+  readonly position: string;
+  /** The next item that is there already, or undefined when there is none. */
+  take(): EventItem | undefined;
+  /** Called (once) as soon as {@link take} has something again; replaces an earlier callback. */
+  onReady(callback: () => void): void;
+  close(): void;
+}
+
+/** Where `GET /v1/events` reads from. */
+export interface EventSource {
+  /** @throws CooeeError ERR_API_QUERY for a pattern that is not one, ERR_UCXL_SYNTAX */
+  subscribe(init: SubscribeInit): EventSubscription;
+}

@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import { chmod, lstat, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { promisify } from 'node:util';
+import { CooeeError } from '../../protocols/interface/errors.ts';
+import { LIMITS } from '../../protocols/interface/limits.ts';
+
+/** Where a Unix socket stands and who may open it. */
+export interface SocketPlace {
+  readonly socketPath: string;
+  /** Permission bits, 0o600 or 0o660. */
+  readonly mode: number;
+  /** Name or number of the group that owns it; the process's own when left out. */
+  readonly group?: string | undefined;
+}
+
+/**
+ * Nobody but the owner, from the first moment: the mode proper is set before anybody else is let
+ * in.
+ */
+const BIND_UMASK = 0o077;
+
+function isAbsent(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'ENOENT';
+}
+
+function isAnswered(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socketPath);
+    const done = (answered: boolean): void => {
+      probe.destroy();
+      resolve(answered);
+    };
+    probe.once('connect', () => done(true));
+    probe.once('error', () => done(false));
+  });
+}
+
+/**
+ * Makes room for a socket: removes what a dead daemon left.
+ *
+ * @throws CooeeError ERR_API_SOCKET_PATH when the path is longer than a socket address takes
+ * @throws CooeeError ERR_API_SOCKET_TAKEN when something stands there that is no leftover socket
+ */
+export async function clearSocketPath(socketPath: string): Promise<void> {
+  const details = { socketPath };
+  if (Buffer.byteLength(socketPath) > LIMITS.socketPathBytesMax) {
+    throw new CooeeError('ERR_API_SOCKET_PATH', undefined, { details });
+  }
+  const stats = await lstat(socketPath).catch((error: unknown) => {
+    if (isAbsent(error)) return undefined;
+    throw new CooeeError('ERR_API_SOCKET_TAKEN', undefined, { details, cause: error });
+  });
+  if (stats === undefined) return;
+  if (!stats.isSocket()) throw new CooeeError('ERR_API_SOCKET_TAKEN', undefined, { details });
+  // The lock of the home says that no daemon of this home lives; with --socket it may be another
+  // one's.
+  if (await isAnswered(socketPath)) {
+    throw new CooeeError('ERR_API_SOCKET_TAKEN', 'Another daemon answers on that socket.', {
+      details,
+    });
+  }
+  await unlink(socketPath).catch((error: unknown) => {
+    if (!isAbsent(error)) throw error;
+  });
+}
+
+function bind(server: Server, socketPath: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const before = process.umask(BIND_UMASK);
+    try {
+      // For a path, node binds inside this call; the process-wide umask is back before anything
+      // else runs.
+      server.listen(socketPath, () => {
+        server.removeListener('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(before);
+    }
+  });
+}
+
+/** Binds `server` so that its socket is never open to more than its mode says. */
+export async function listenOnSocket(server: Server, place: SocketPlace): Promise<void> {
+  const { socketPath, mode, group } = place;
+  await clearSocketPath(socketPath);
+  await bind(server, socketPath);
+  if (group !== undefined) {
+    // node cannot look a group up by name; chgrp can, on Linux and macOS.
+    await promisify(execFile)('chgrp', ['-h', '--', group, socketPath]);
+  }
+  await chmod(socketPath, mode);
+}

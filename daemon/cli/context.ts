@@ -1,0 +1,126 @@
+import { join, resolve } from 'node:path';
+import pc from 'picocolors';
+import { resolveHome } from '../../protocols/interface/home-path.ts';
+import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
+import { invocationOf, shellWord } from './invocation.ts';
+import { toSafeJson } from './sanitize.ts';
+import type { CliClient } from './socket-client.ts';
+import type { LoadDaemon } from './up-options.ts';
+
+/** A stream that text is written to. */
+export interface CliOutput {
+  readonly isTTY?: boolean | undefined;
+  write(text: string): unknown;
+}
+
+/** The world of the command line: the process, or a test's stand-in. */
+export interface CliHost {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly uid: number;
+  readonly homedir: string;
+  /** The script that node runs. */
+  readonly script: string | undefined;
+  readonly version: string;
+  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean | undefined };
+  readonly stdout: CliOutput;
+  readonly stderr: CliOutput;
+  /** A client of the daemon whose operator socket is at `socket`. */
+  connect(socket: string): Promise<CliClient>;
+  readonly loadDaemon: LoadDaemon;
+  /** Resolves after `delayMs`. */
+  delay(delayMs: number): Promise<void>;
+  nowMs(): number;
+}
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly home?: string;
+  readonly socket?: string;
+  readonly json?: boolean;
+}
+
+/** What a command works with. */
+export interface CliContext {
+  readonly host: CliHost;
+  /** Absolute. */
+  readonly home: string;
+  /** The operator socket, absolute. */
+  readonly socket: string;
+  /** The value of `--socket`, absolute, when given. */
+  readonly socketFlag: string | undefined;
+  readonly json: boolean;
+  /** How the user calls this program again, with what this call needed. */
+  readonly command: string;
+  /** Colours of stdout; without effect when it is no terminal. */
+  readonly colours: ReturnType<typeof pc.createColors>;
+  /** Connects at the first call; every later call gives the same client. */
+  client(): Promise<CliClient>;
+  /** Writes a text for people, or with `--json` the value. */
+  answer(value: unknown, text: () => string): void;
+  /** Writes a remark for people to stderr; nothing with `--json`. */
+  remark(text: string): void;
+}
+
+/** Whether text on that stream may be coloured (https://no-color.org). */
+export function canColour(output: CliOutput, env: CliHost['env']): boolean {
+  const noColour = env['NO_COLOR'];
+  if (noColour !== undefined && noColour !== '') return false;
+  return output.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+/**
+ * How this program is called in this call's setting: with `--home` and `--socket` when they were
+ * given.
+ */
+export function commandOf(host: CliHost, options: GlobalOptions): string {
+  const words = [invocationOf({ script: host.script, cwd: host.cwd })];
+  if (options.home !== undefined) words.push('--home', shellWord(options.home));
+  if (options.socket !== undefined) words.push('--socket', shellWord(options.socket));
+  return words.join(' ');
+}
+
+/**
+ * Works out home and socket and binds them to the world.
+ *
+ * @throws CooeeError ERR_API_USAGE when an option is empty
+ * @throws CooeeError ERR_API_SOCKET_PATH when the socket's path is too long for the system
+ */
+export function createContext(host: CliHost, options: GlobalOptions): CliContext {
+  const home = resolve(host.cwd, resolveHome({ ...host, flag: given(options.home, '--home') }));
+  const flag = given(options.socket, '--socket');
+  const socketFlag = flag === undefined ? undefined : resolve(host.cwd, flag);
+  const socket = socketFlag ?? join(home, 'cooee.sock');
+  const json = options.json === true;
+  let connecting: Promise<CliClient> | undefined;
+  return {
+    host,
+    home,
+    socket,
+    socketFlag,
+    json,
+    command: commandOf(host, options),
+    colours: pc.createColors(canColour(host.stdout, host.env)),
+    client() {
+      checkSocketPath(socket);
+      connecting ??= host.connect(socket);
+      return connecting;
+    },
+    answer(value, text) {
+      host.stdout.write(json ? `${toSafeJson(value, 2)}\n` : text());
+    },
+    remark(text) {
+      if (!json) host.stderr.write(text);
+    },
+  };
+}
+
+function given(value: string | undefined, name: string): string | undefined {
+  if (value === '') throw new CooeeError('ERR_API_USAGE', `${name} is empty`);
+  return value;
+}
+
+function checkSocketPath(socket: string): void {
+  if (Buffer.byteLength(socket) <= LIMITS.socketPathBytesMax) return;
+  throw new CooeeError('ERR_API_SOCKET_PATH', `the socket path is too long: ${socket}`);
+}

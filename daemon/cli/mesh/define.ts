@@ -1,0 +1,58 @@
+import { Argument, type Command, Option } from 'commander';
+import type { Act } from '../program.ts';
+
+const ROLES = ['admin', 'curator', 'member'];
+const PEER = 'a peer id, a member name, or at least 6 characters of either end of a peer id';
+
+/** Commands about the mesh and who is in it. */
+export function defineMeshCommands(program: Command, act: Act): void {
+  program
+    .command('invite')
+    .description('issue an invite; stdout is the invite alone')
+    .option('--uses <count>', 'how many hosts may join with it (default: 1)')
+    .option('--ttl <time>', 'how long it is valid: 30s, 90m, 24h, 7d (default: 24h)')
+    .addOption(
+      new Option('--role <role>', 'role of who joins with it (default: member)').choices(ROLES),
+    )
+    .action((options) =>
+      act(async (context) => (await import('./invite.ts')).runInvite(context, options)),
+    );
+  program
+    .command('join')
+    .description('join a mesh; without a daemon it runs one in the foreground, like up --join')
+    .argument('[invite]', 'INVITE, - for stdin, or @FILE (else: COOEE_INVITE)')
+    .action((invite: string | undefined) =>
+      act(async (context) => (await import('./join.ts')).runJoin(context, invite)),
+    );
+  program
+    .command('leave')
+    .description('leave the mesh; it is set aside in the home')
+    .action(() => act(async (context) => (await import('./leave.ts')).runLeave(context)));
+  program
+    .command('leader')
+    .description('show the leader and the age recipient that enrolments are sealed to')
+    .action(() => act(async (context) => (await import('./leader.ts')).runLeader(context)));
+  defineMembers(program, act);
+}
+
+function defineMembers(program: Command, act: Act): void {
+  const members = program
+    .command('members')
+    .description('list the members of the mesh')
+    .action(() => act(async (context) => (await import('./members.ts')).runMembers(context)));
+  members
+    .command('remove')
+    .description('remove a member (admins)')
+    .argument('<peer>', PEER)
+    .action((peer: string) =>
+      act(async (context) => (await import('./members.ts')).runRemove(context, peer)),
+    );
+  members
+    .command('role')
+    .description('change the role of a member (admins)')
+    .argument('<peer>', PEER)
+    .addArgument(new Argument('<role>', 'its new role').choices(ROLES))
+    .action((peer: string, role: string) =>
+      act(async (context) => (await import('./members.ts')).runRole(context, peer, role)),
+    );
+}

@@ -1,0 +1,35 @@
+import { LIMITS } from '../../../protocols/interface/index.ts';
+import type { MemberRole } from '../../api/routes/index.ts';
+import type { CliContext } from '../context.ts';
+import { formatDuration } from '../format/duration.ts';
+import { parseDurationMs } from '../input/duration.ts';
+import { parseInteger } from '../input/numbers.ts';
+import { sanitizeLine } from '../sanitize.ts';
+
+/** Options of `cooee invite`. */
+export interface InviteFlags {
+  readonly uses?: string;
+  readonly ttl?: string;
+  readonly role?: MemberRole;
+}
+
+/** `cooee invite`: stdout is the invite alone, so that it can be piped; the rest goes to stderr. */
+export async function runInvite(context: CliContext, flags: InviteFlags): Promise<number> {
+  const bounds = { name: '--uses', min: 1, max: LIMITS.inviteUsesMax };
+  const body = {
+    uses: flags.uses === undefined ? undefined : parseInteger(flags.uses, bounds),
+    ttlMs: flags.ttl === undefined ? undefined : parseDurationMs(flags.ttl),
+    role: flags.role,
+  };
+  const client = await context.client();
+  const made = await client.call('createInvite', { body });
+  context.answer(made, () => `${sanitizeLine(made.invite)}\n`);
+  const leftMs = Date.parse(made.expiresAt) - context.host.nowMs();
+  const uses = made.uses === 1 ? '1 host' : `${made.uses} hosts`;
+  context.remark(
+    `cooee: for ${uses}, until ${made.expiresAt} (${formatDuration(leftMs)}); ` +
+      'keep it secret until it is used\n' +
+      'cooee: hint: on the other host: cooee join INVITE\n',
+  );
+  return 0;
+}

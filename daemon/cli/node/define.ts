@@ -1,0 +1,69 @@
+import { type Command, Option } from 'commander';
+import { collect } from '../input/collect.ts';
+import type { Act } from '../program.ts';
+import { LOG_LEVELS } from '../up-options.ts';
+
+/** Commands about the daemon on this host. */
+export function defineNodeCommands(program: Command, act: Act): void {
+  defineUp(program, act);
+  program
+    .command('down')
+    .description('stop the daemon of this home, and wait until it has')
+    .action(() => act(async (context) => (await import('./down.ts')).runDown(context)));
+  program
+    .command('status')
+    .description('show the state of this node')
+    .option('--ready', 'exit 1 while the node is joining or has no leader')
+    .action((options) =>
+      act(async (context) => (await import('./status.ts')).runStatus(context, options)),
+    );
+  program
+    .command('doctor')
+    .description('check this node: one line a check, with cause and remedy; exit 1 when one fails')
+    .action(() => act(async (context) => (await import('./doctor.ts')).runDoctor(context)));
+  defineEvents(program, act);
+  program
+    .command('completion')
+    .description('print a completion script for a shell')
+    .argument('<shell>', 'bash, zsh or fish')
+    .action((shell: string) =>
+      act(async (context) =>
+        (await import('./completion.ts')).runCompletion(context, program, shell),
+      ),
+    );
+}
+
+function defineUp(program: Command, act: Act): void {
+  program
+    .command('up')
+    .alias('start')
+    .description('run the daemon in the foreground; on an empty home it makes a mesh of its own')
+    .option('--join <invite>', 'join a mesh: INVITE, - for stdin, or @FILE (also: COOEE_INVITE)')
+    .option('--listen <address>', 'multiaddr to listen on; may repeat', collect)
+    .option('--hostname <name>', "the hostname of this host's agents, instead of the system's")
+    .option('--mac <address>', "the MAC address of this host's agents, instead of the system's")
+    .option('--no-mdns', 'neither announce this node in the local network nor look for others')
+    .option('--adopt', 'take over a home that was made on another machine')
+    .option('--agent-socket <path>', 'the agent socket (default: agent.sock in the home)')
+    .option('--config <file>', 'the configuration file')
+    .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS))
+    .action((options) => act(async (context) => (await import('./up.ts')).runUp(context, options)));
+}
+
+function defineEvents(program: Command, act: Act): void {
+  program
+    .command('events')
+    .description('watch what happens, live; with --json one JSON object a line')
+    .option('--match <pattern>', 'a UCXL pattern or an event type like member:*; commas separate')
+    .option('--since <id>', 'go on after the event with that id')
+    .action((options) =>
+      act(async (context) => (await import('./events.ts')).runEvents(context, options)),
+    );
+  program
+    .command('watch')
+    .description('watch what happens to what has an address: events --match PATTERN')
+    .argument('<pattern>', 'a UCXL pattern or an event type like member:*')
+    .action((match: string) =>
+      act(async (context) => (await import('./events.ts')).runEvents(context, { match })),
+    );
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { request } from 'node:http';
+import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
+import { fromAnswer, fromTransport } from '../client/failure.ts';
+import type { CallArgs, CallName, CallResult, WatchInit, WatchItem } from '../client/index.ts';
+
+/**
+ * The routes that commands call. They are defined in daemon/api/routes; loading those costs a
+ * quarter of a second (schemas, OpenAPI), five times what node itself needs, so this table repeats
+ * method and path and a test keeps the two equal.
+ */
+export const COMMAND_ROUTES = {
+  announceAgent: 'PUT /v1/agents/{token}/status',
+  createInvite: 'POST /v1/invites',
+  enrolAgents: 'POST /v1/agents',
+  getAgent: 'GET /v1/agents/{ref}',
+  getDoctor: 'GET /v1/doctor',
+  getHost: 'GET /v1/host',
+  getLeader: 'GET /v1/leader',
+  getStatus: 'GET /v1/status',
+  joinMesh: 'POST /v1/join',
+  leaveMesh: 'POST /v1/leave',
+  listAgents: 'GET /v1/agents',
+  listMembers: 'GET /v1/members',
+  rebindAgent: 'POST /v1/agents/{token}/rebind',
+  removeMember: 'DELETE /v1/members/{peer}',
+  retireAgent: 'DELETE /v1/agents/{token}',
+  setMemberRole: 'PUT /v1/members/{peer}/role',
+  stopDaemon: 'POST /v1/stop',
+} as const satisfies Partial<Record<CallName, string>>;
+
+/** The calls that commands make. */
+export type CommandCall = keyof typeof COMMAND_ROUTES;
+
+/** What commands need of a client; `CooeeClient` fits as well. */
+export interface CliClient {
+  /**
+   * Calls a route by its operation id.
+   *
+   * @throws CooeeError ERR_API_DAEMON_NOT_RUNNING when nothing answers; the daemon's own error when
+   * it refuses
+   */
+  call<N extends CommandCall>(name: N, ...args: CallArgs<N>): Promise<CallResult<N>>;
+  /** Watches events until the signal aborts or the loop is left. */
+  watch(init: WatchInit): AsyncIterable<WatchItem>;
+}
+
+interface LooseInput {
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly query?: Readonly<Record<string, unknown>>;
+  readonly body?: unknown;
+}
+
+/** Longer than any wait the daemon allows, so that the daemon's own answer comes first. */
+const ANSWER_TIMEOUT_MS = LIMITS.waitMsMax + 15_000;
+const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+
+/** A client for one command: one connection a call, nothing to close. */
+export class SocketClient implements CliClient {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  async call<N extends CommandCall>(name: N, ...args: CallArgs<N>): Promise<CallResult<N>> {
+    const { status, text } = await this.#send(name, (args[0] ?? {}) as LooseInput);
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch (cause) {
+      throw new CooeeError('ERR_API_INTERNAL', 'The answer on the socket is not JSON.', { cause });
+    }
+    if (status >= 400) throw fromAnswer(status, body);
+    return body as CallResult<N>;
+  }
+
+  async *watch(init: WatchInit): AsyncGenerator<WatchItem, void, undefined> {
+    const { watchEvents } = await import('../client/watch.ts');
+    yield* watchEvents(this.#socketPath, init);
+  }
+
+  async #send(
+    name: CommandCall,
+    input: LooseInput,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const [method = '', template = ''] = COMMAND_ROUTES[name].split(' ');
+    const body = input.body === undefined ? undefined : JSON.stringify(input.body);
+    const headers = {
+      host: 'localhost',
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      ...(method === 'POST' ? { 'idempotency-key': randomUUID() } : {}),
+    };
+    const path = fillPath(template, input);
+    try {
+      return await exchange({ socketPath: this.#socketPath, method, path, headers }, body);
+    } catch (error) {
+      throw withSocket(fromTransport(error, this.#socketPath), this.#socketPath);
+    }
+  }
+}
+
+function fillPath(template: string, input: LooseInput): string {
+  const path = template.replace(/\{(\w+)\}/gu, (_, key: string) =>
+    encodeURIComponent(String(input.params?.[key] ?? '')),
+  );
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(input.query ?? {})) {
+    if (value !== undefined) search.set(key, String(value));
+  }
+  return search.size === 0 ? path : `${path}?${search}`;
+}
+
+/** The person has to know which socket was tried: most often it is the wrong home. */
+function withSocket(error: Error, socketPath: string): Error {
+  if (!(error instanceof CooeeError) || error.code !== 'ERR_API_DAEMON_NOT_RUNNING') return error;
+  return new CooeeError(error.code, `no daemon answers on ${socketPath}`, {
+    cause: error,
+    details: { socketPath },
+  });
+}
+
+function exchange(
+  options: {
+    readonly socketPath: string;
+    readonly method: string;
+    readonly path: string;
+    readonly headers: Readonly<Record<string, string | number>>;
+  },
+  body: string | undefined,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  const outgoing = request({ ...options, agent: false, timeout: ANSWER_TIMEOUT_MS }, (incoming) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > ANSWER_BYTES_MAX) outgoing.destroy(new Error('the answer is too long'));
+      chunks.push(chunk);
+    });
+    incoming.on('error', reject);
+    incoming.on('end', () => {
+      const text = Buffer.concat(chunks).toString('utf8');
+      resolve({ status: incoming.statusCode ?? 0, text });
+    });
+  });
+  outgoing.on('error', reject);
+  outgoing.on('timeout', () => {
+    outgoing.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+  });
+  outgoing.end(body);
+  return promise;
+}

@@ -1,0 +1,434 @@
+import type { PrivateKey } from '@libp2p/interface';
+import { GENESIS_SEQ, GENESIS_TERM, makeGenesis } from '../bootstrap/genesis.ts';
+import { invitersOf, redeemInvite } from '../bootstrap/redeem.ts';
+import {
+  type Clock,
+  CooeeError,
+  type Crypto,
+  type Health,
+  isCooeeError,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Sealer,
+  type Signer,
+  type Startable,
+  toError,
+} from '../protocols/interface/index.ts';
+import { type Invite, parseInvite } from '../protocols/membership/index.ts';
+import {
+  appendLeaf,
+  EMPTY_FRONTIER,
+  leafHash,
+  merkleRoot,
+  toHex,
+} from '../protocols/wire/index.ts';
+import type { Home } from '../storage/home.ts';
+import type { Config } from './config/config.ts';
+import { seedKey } from './crypto.ts';
+import type { Host } from './host.ts';
+import { askAsGuest } from './mesh/guest-streams.ts';
+import type { NodeLife } from './mesh/node-life.ts';
+import { type MeshStores, openMeshStores } from './mesh/stores.ts';
+import { type MeshFile, MeshFolder } from './mesh-folder.ts';
+import { buildNode, type NodeEvent } from './node.ts';
+import { LEVELS } from './version.ts';
+
+/** How long `cooee join` tries before it gives up. */
+const JOIN_PATIENCE_MS = 30_000;
+const LEAVE_TIMEOUT_MS = 10_000;
+
+/** What outlives every mesh of a home. */
+export interface DaemonComponents {
+  readonly home: Home;
+  readonly host: Host;
+  readonly privateKey: PrivateKey;
+  readonly signer: Signer;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly sealer: Sealer & Startable;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly onEvent: (event: NodeEvent) => void;
+  /** A node is about to start: its number, and the log index up to which nothing will be told. */
+  readonly onNode: (boot: number, appliedIndex: number) => void;
+  readonly onFatal: (error: CooeeError) => void;
+}
+
+/** Settings of {@link Daemon}. */
+export interface DaemonInit {
+  readonly config: Config;
+  readonly name: string;
+  /** Age recipient of this node. */
+  readonly recipient: string;
+  readonly listen: readonly string[];
+  readonly mdns: boolean;
+}
+
+/** Where the daemon is with its mesh. */
+export type DaemonPhase = 'starting' | 'joining' | 'member' | 'changing' | 'stopped';
+
+/** One daemon on one home: brings up the node of the home's mesh, and changes the mesh when it is told to. */
+export class Daemon {
+  readonly components: DaemonComponents;
+  readonly init: DaemonInit;
+  readonly #folder: MeshFolder;
+  readonly #stopped = new AbortController();
+  #node: NodeLife | undefined;
+  #stores: MeshStores | undefined;
+  #phase: DaemonPhase = 'starting';
+  #listen: readonly string[];
+  #recoverySeed: Uint8Array | undefined;
+
+  constructor(components: DaemonComponents, init: DaemonInit) {
+    this.components = components;
+    this.init = init;
+    this.#folder = new MeshFolder(components.home.path);
+    this.#listen = init.listen;
+  }
+
+  get phase(): DaemonPhase {
+    return this.#phase;
+  }
+
+  /** The node, also while it joins. @throws CooeeError ERR_API_STARTING when there is none right now */
+  get node(): NodeLife {
+    if (this.#node === undefined) throw new CooeeError('ERR_API_STARTING');
+    return this.#node;
+  }
+
+  /** The node of a mesh that this node is a member of. @throws CooeeError ERR_API_STARTING */
+  get memberNode(): NodeLife {
+    if (this.#phase !== 'member') throw new CooeeError('ERR_API_STARTING');
+    return this.node;
+  }
+
+  /** The operator recovery key of a mesh that was made by this start; handed out once. */
+  takeRecoverySeed(): Uint8Array | undefined {
+    const seed = this.#recoverySeed;
+    this.#recoverySeed = undefined;
+    return seed;
+  }
+
+  /**
+   * Brings up the home's mesh: the one it has, the one it is invited to, or a new one.
+   *
+   * @param inviteText - of `--join`; ignored when this node is a member already, so that it may stand in a unit file
+   * @throws CooeeError the refusal of an invite, after which the home is as empty as before
+   */
+  async start(inviteText?: string): Promise<void> {
+    const file = await this.#folder.load();
+    if (file?.state === 'member') {
+      this.#assertSameMesh(file, inviteText);
+      await this.#bringUp(file, 0);
+      this.#phase = 'member';
+    } else if (inviteText !== undefined || file?.invite != null) {
+      await this.#enter(this.#parse(inviteText ?? file?.invite ?? ''), inviteText ?? file?.invite);
+    } else {
+      await this.#found();
+    }
+    this.#enrolWanted();
+  }
+
+  /**
+   * Joins another mesh. The present one is set aside only when the other has let this node in.
+   *
+   * @throws CooeeError ERR_BOOTSTRAP_OTHER_MESH, ERR_BOOTSTRAP_INVITER_UNREACHABLE after 30 s, the refusal of the mesh
+   */
+  async join(inviteText: string): Promise<void> {
+    const invite = this.#parse(inviteText);
+    const node = this.node;
+    if (this.#phase === 'member' && node.init.meshId === invite.mesh) return;
+    if (this.#phase !== 'member') throw new CooeeError('ERR_API_STARTING');
+    if (!this.#isAlone()) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
+    const index = await this.#redeem(node, invite, JOIN_PATIENCE_MS);
+    await this.#change(async () => {
+      await this.#tearDown();
+      await this.#setAside(node.init.meshId);
+      await this.#bringUp(await this.#remember(invite, { state: 'member', index }), 0);
+      await this.node.admitted(index);
+    });
+    this.#enrolWanted();
+  }
+
+  /**
+   * Leaves the mesh: says goodbye, sets it aside in the home, and begins a mesh of one. The host's agents are enrolled
+   * there.
+   *
+   * @throws CooeeError ERR_MEMBERSHIP_LAST_ADMIN, ERR_MEMBERSHIP_LAST_VOTER, ERR_SLURP_NO_LEADER
+   */
+  async leave(): Promise<string> {
+    const node = this.memberNode;
+    const { meshId } = node.init;
+    if (!this.#isAlone()) await this.#sayGoodbye(node);
+    await this.#change(async () => {
+      await this.#tearDown();
+      await this.#setAside(meshId);
+      await this.#found();
+    });
+    this.#enrolWanted();
+    return meshId;
+  }
+
+  /** Stops the node and closes its stores; never throws. */
+  async stop(): Promise<void> {
+    this.#phase = 'stopped';
+    this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the daemon stops'));
+    await this.#tearDown();
+    await this.components.sealer.stop();
+  }
+
+  #parse(text: string): Invite {
+    return parseInvite(this.components.crypto.sha256, text);
+  }
+
+  #assertSameMesh(file: MeshFile, inviteText: string | undefined): void {
+    if (inviteText === undefined) return;
+    let mesh: string | undefined;
+    try {
+      mesh = this.#parse(inviteText).mesh;
+    } catch (error) {
+      // A home that is a member needs no invite: a mangled one in a unit file must not keep it down.
+      this.components.logger.warn({ err: toError(error) }, 'the invite is mangled; not needed');
+    }
+    if (mesh !== undefined && mesh !== file.mesh) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
+    this.components.logger.info({ mesh: file.mesh }, 'a member already: the invite is not used');
+  }
+
+  /** Makes a mesh of one. */
+  async #found(): Promise<void> {
+    const { signer, crypto, clock, random, home } = this.components;
+    await this.#folder.remove();
+    const { boot, nonce } = await home.nextBoot(random);
+    const seed = random.bytes(32);
+    const genesis = makeGenesis({
+      signer,
+      crypto,
+      boot,
+      timeMs: clock.nowMs(),
+      body: {
+        name: this.init.name,
+        memberName: this.init.name,
+        addresses: [],
+        recovery: seedKey(seed).publicKey,
+        nonce: random.bytes(16),
+        levels: [...LEVELS],
+      },
+    });
+    const stores = await openMeshStores(this.#folder, this.components.logger);
+    this.#stores = stores;
+    const record = { index: 1, term: GENESIS_TERM, bytes: genesis.entry };
+    await stores.log.append([record], { term: GENESIS_TERM, vote: signer.peer, commit: 1 });
+    const { sha256 } = crypto;
+    const root = merkleRoot(
+      sha256,
+      appendLeaf(sha256, EMPTY_FRONTIER, leafHash(sha256, genesis.entry)),
+    );
+    const file: MeshFile = {
+      mesh: genesis.meshId,
+      state: 'member',
+      anchor: { index: 1, root: toHex(root), voters: [signer.peer] },
+      vouched: [],
+      admittedIndex: 1,
+      invite: null,
+    };
+    // Last: without this file the folder is a leftover, and the next start begins anew.
+    await this.#folder.save(file);
+    this.#recoverySeed = seed;
+    await this.#bringUp(file, GENESIS_SEQ, { boot, bootNonce: toHex(nonce) });
+    this.#phase = 'member';
+  }
+
+  /** Joins a mesh with a home that has none; tries until the invite expires. */
+  async #enter(invite: Invite, inviteText: string | null | undefined): Promise<void> {
+    this.#phase = 'joining';
+    await this.#folder.remove();
+    const text = inviteText ?? null;
+    await this.#bringUp(await this.#remember(invite, { state: 'joining', index: 0, text }), 0);
+    try {
+      const index = await this.#redeem(this.node, invite);
+      await this.#remember(invite, { state: 'member', index });
+      await this.node.admitted(index);
+    } catch (error) {
+      await this.#tearDown();
+      if (!this.#stopped.signal.aborted) await this.#folder.remove();
+      throw error;
+    } finally {
+      this.components.health.clear('joining');
+    }
+    this.#phase = 'member';
+  }
+
+  async #remember(
+    invite: Invite,
+    how: {
+      readonly state: MeshFile['state'];
+      readonly index: number;
+      readonly text?: string | null;
+    },
+  ): Promise<MeshFile> {
+    const { index, root, voters } = invite.anchor;
+    const file: MeshFile = {
+      mesh: invite.mesh,
+      state: how.state,
+      anchor: { index, root: toHex(root), voters },
+      vouched: [...invitersOf(invite)],
+      admittedIndex: how.index,
+      invite: how.text ?? null,
+    };
+    await this.#folder.save(file);
+    return file;
+  }
+
+  async #redeem(node: NodeLife, invite: Invite, patienceMs?: number): Promise<number> {
+    const { clock, logger, signer, health } = this.components;
+    const { guests, network } = node.parts;
+    return await redeemInvite(
+      {
+        clock,
+        logger: logger.child('cooee:bootstrap:redeem'),
+        network: {
+          dial: (peer, addresses, signal) => network.dial(peer, addresses, signal),
+          ask: (peer, protocol, body, options) =>
+            askAsGuest(guests, peer, { protocol, body, ...options }),
+        },
+      },
+      {
+        invite,
+        key: seedKey(invite.seed),
+        peer: signer.peer,
+        name: this.init.name,
+        addresses: node.addresses(),
+        levels: LEVELS,
+        signal: this.#stopped.signal,
+        ...(patienceMs === undefined ? {} : { patienceMs }),
+        onUnreachable: () => {
+          health.raise({
+            code: 'joining',
+            severity: 'warn',
+            text: 'None of the addresses in the invite answers yet; trying again.',
+            remedy: 'Check that the inviting host is up and can be reached from here.',
+          });
+        },
+      },
+    );
+  }
+
+  async #bringUp(
+    file: MeshFile,
+    lastSeq: number,
+    start?: { readonly boot: number; readonly bootNonce: string },
+  ): Promise<void> {
+    const { logger } = this.components;
+    const boot = start ?? (await this.#nextStart());
+    try {
+      this.#stores ??= await openMeshStores(this.#folder, logger);
+      await this.#dropForeignVote();
+      this.#node = await buildNode(
+        { ...this.components, ...this.#stores },
+        {
+          meshId: file.mesh,
+          anchor: { ...file.anchor, root: Uint8Array.from(Buffer.from(file.anchor.root, 'hex')) },
+          vouched: file.vouched,
+          boot,
+          lastSeq,
+          name: this.init.name,
+          recipient: this.init.recipient,
+          listen: this.#listen,
+          mdns: this.init.mdns,
+          beatMs: this.init.config.beatMs,
+          leaseMs: this.init.config.leaseMs,
+        },
+      );
+      this.components.onNode(boot.boot, this.#node.parts.meshLog.appliedIndex);
+      await this.#node.start();
+      this.#listen = this.#node.parts.network.listening;
+    } catch (error) {
+      await this.#tearDown();
+      throw error;
+    }
+  }
+
+  async #nextStart(): Promise<{ boot: number; bootNonce: string }> {
+    const { boot, nonce } = await this.components.home.nextBoot(this.components.random);
+    return { boot, bootNonce: toHex(nonce) };
+  }
+
+  /** A home that came from another machine keeps the log and forgets whom it voted for. */
+  async #dropForeignVote(): Promise<void> {
+    const { home, logger } = this.components;
+    if (!home.adopted || this.#stores === undefined) return;
+    const { log } = this.#stores;
+    await log.append([], { ...log.hardState, vote: null });
+    await home.finishAdoption();
+    logger.warn({}, 'the home was taken over from another machine');
+  }
+
+  async #tearDown(): Promise<void> {
+    const node = this.#node;
+    const stores = this.#stores;
+    this.#node = undefined;
+    this.#stores = undefined;
+    await node?.stop();
+    await stores?.close();
+  }
+
+  async #change(task: () => Promise<void>): Promise<void> {
+    this.#phase = 'changing';
+    await task();
+    this.#phase = 'member';
+  }
+
+  async #setAside(meshId: string): Promise<void> {
+    const stamp = new Date(this.components.clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-');
+    const path = await this.#folder.setAside(`${stamp}-${meshId.slice(-8)}`);
+    this.components.logger.info({ path }, 'the mesh was set aside');
+  }
+
+  /** Nobody else is in this mesh, and nothing of anybody else. */
+  #isAlone(): boolean {
+    const { state } = this.node.parts;
+    const self = this.components.signer.peer;
+    for (const [peer, member] of state.entries('member')) {
+      if (peer !== self && member.removedIndex === null) return false;
+    }
+    for (const [, agent] of state.entries('agent')) if (agent.peer !== self) return false;
+    return true;
+  }
+
+  async #sayGoodbye(node: NodeLife): Promise<void> {
+    try {
+      const self = this.components.signer.peer;
+      await node.parts.writer.commit('member.remove', { peer: self }, LEAVE_TIMEOUT_MS);
+    } catch (error) {
+      // The mesh may close the door before its answer is through: then it has heard the goodbye.
+      if (!isCooeeError(error, 'ERR_MEMBERSHIP_REMOVED')) throw error;
+    }
+  }
+
+  /** Enrols what is wanted on this host; what is granted already costs nothing. */
+  #enrolWanted(): void {
+    this.#enrolNow().catch((error: unknown) => {
+      this.components.logger.warn({ err: toError(error) }, 'the agents of this host wait');
+    });
+  }
+
+  async #enrolNow(): Promise<void> {
+    const { host } = this.components;
+    const wanted = await host.wanted();
+    if (wanted.length === 0 || this.#phase !== 'member') return;
+    const { hostname, mac } = await host.want(wanted);
+    await this.memberNode.parts.enrolment.publisher.enrol(
+      wanted.map((agent) => ({
+        model: agent.model,
+        hostname,
+        mac,
+        gpu_id: agent.gpu_id,
+        gpu_info: agent.gpu_info,
+      })),
+      { revive: false },
+    );
+  }
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// No static import: everything else needs a newer Node than some machines have, and a person on an
+// old one shall read a sentence, not a stack trace. So this file uses nothing that Node 14 does not
+// know.
+
+const NODE_MIN = [22, 12] as const;
+
+function isNodeNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1]);
+}
+
+async function main(): Promise<number> {
+  if (!isNodeNewEnough(process.versions.node)) {
+    const wanted = NODE_MIN.join('.');
+    process.stderr.write(
+      `cooee: needs Node.js ${wanted} or newer, and this is ${process.versions.node}; install a ` +
+        'newer one, or in a checkout use npm start and npx cooee, which bring their own\n',
+    );
+    return 1;
+  }
+  const { processHost, runCli } = await import('./cli/index.ts');
+  return runCli(
+    process.argv.slice(2),
+    processHost(() => import('./run.ts')),
+  );
+}
+
+process.exitCode = await main();
+
+// Makes this file a module although it imports nothing.
+export {};

@@ -1,0 +1,93 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { CooeeError } from '../protocols/interface/index.ts';
+import { multiaddrText, peerIdText } from '../protocols/wire/index.ts';
+import { readTextBounded, writeDurable } from '../storage/durable-file.ts';
+
+const MESH_FILE_BYTES_MAX = 16 * 1024;
+
+const anchorSchema = z.strictObject({
+  index: z.int().min(0),
+  root: z.string().regex(/^[0-9a-f]{64}$/),
+  voters: z.array(peerIdText).min(1).max(9),
+});
+
+const meshSchema = z.strictObject({
+  v: z.literal(1),
+  mesh: z.string().min(1).max(128),
+  /** `joining`: the invite was not redeemed yet. */
+  state: z.enum(['member', 'joining']),
+  anchor: anchorSchema,
+  /** Members that the invite named, and where. */
+  vouched: z.array(z.strictObject({ peer: peerIdText, address: multiaddrText })).max(64),
+  /** The log index of the admission; 0 until it is known. */
+  admittedIndex: z.int().min(0),
+  /** The invite, while joining: a secret, gone once it was redeemed. */
+  invite: z.string().max(1024).nullable(),
+});
+
+/** What a home remembers of its mesh outside of the log. */
+export type MeshFile = Omit<z.output<typeof meshSchema>, 'v'>;
+
+/** The folder `mesh` of a home: all that belongs to the mesh and not to the node. */
+export class MeshFolder {
+  readonly #home: string;
+
+  /** @param home - absolute path of the home */
+  constructor(home: string) {
+    this.#home = home;
+  }
+
+  get path(): string {
+    return join(this.#home, 'mesh');
+  }
+
+  /** Folder of the segment log. */
+  get logPath(): string {
+    return join(this.path, 'log');
+  }
+
+  /** Folder of the LevelDB. */
+  get storePath(): string {
+    return join(this.path, 'store');
+  }
+
+  /** What is remembered, or undefined when this home has no mesh. @throws CooeeError ERR_STORAGE_DAMAGED */
+  async load(): Promise<MeshFile | undefined> {
+    const text = await readTextBounded(this.#file, MESH_FILE_BYTES_MAX);
+    if (text === undefined) return undefined;
+    try {
+      const { v: _version, ...file } = meshSchema.parse(JSON.parse(text));
+      return file;
+    } catch (cause) {
+      throw new CooeeError('ERR_STORAGE_DAMAGED', 'mesh.json is damaged', {
+        cause,
+        details: { file: this.#file },
+      });
+    }
+  }
+
+  async save(file: MeshFile): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    await writeDurable(this.#file, `${JSON.stringify({ v: 1, ...file }, null, 2)}\n`);
+  }
+
+  /** Sets the mesh aside in `old/`, so that nothing is lost; the home has no mesh then. */
+  async setAside(label: string): Promise<string> {
+    const folder = join(this.#home, 'old');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const target = join(folder, label);
+    await rename(this.path, target);
+    return target;
+  }
+
+  /** Removes what an unsuccessful join left: the home is as empty as before. */
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
+
+  get #file(): string {
+    return join(this.path, 'mesh.json');
+  }
+}

@@ -1,0 +1,104 @@
+import { peerIdFromString } from '@libp2p/peer-id';
+import {
+  CooeeError,
+  type ErrorCode,
+  type Health,
+  type Logger,
+  toError,
+} from '../../protocols/interface/index.ts';
+import type { Courier, Leader, Outbox } from '../../protocols/slurp/index.ts';
+import type { MeshLibp2p } from '../libp2p.ts';
+import type { MeshView } from './mesh-view.ts';
+
+/** What {@link IdentityGuard} works with. */
+export interface IdentityGuardComponents {
+  readonly network: Pick<MeshLibp2p, 'node'>;
+  readonly outbox: Outbox;
+  readonly courier: Courier;
+  readonly leader: Leader | undefined;
+  readonly view: Pick<MeshView, 'voters'>;
+  readonly health: Health;
+  readonly logger: Logger;
+  readonly self: string;
+}
+
+/**
+ * Stops acknowledging when this node must not speak for itself any more: it was removed, or its identity runs twice. It
+ * says so by name, and goes on serving what it knows.
+ */
+export class IdentityGuard {
+  readonly #components: IdentityGuardComponents;
+  #verdict: ErrorCode | undefined;
+
+  constructor(components: IdentityGuardComponents) {
+    this.#components = components;
+  }
+
+  /** Why nothing is acknowledged; undefined while all is well. */
+  get verdict(): ErrorCode | undefined {
+    return this.#verdict;
+  }
+
+  /** The log, or a voter, says that this node is no member any more. */
+  removed(): void {
+    const text = 'This node was removed from the mesh.';
+    this.#shut('ERR_MEMBERSHIP_REMOVED', 'removed', text);
+  }
+
+  /** Two daemons run with this identity. */
+  cloned(): void {
+    const text = `Two daemons run as ${this.#components.self}; neither acknowledges anything.`;
+    this.#shut('ERR_MEMBERSHIP_CLONE', 'clone', text);
+  }
+
+  /** A member refused this node's introduction. Only a voter's word counts for a removal: it has the log. */
+  refusedBy(peer: string, error: CooeeError): void {
+    this.#components.logger.warn({ peer, code: error.code }, 'a member refused this node');
+    if (error.code === 'ERR_MEMBERSHIP_CLONE') this.cloned();
+    const isVoter = this.#components.view.voters().includes(peer);
+    if (error.code === 'ERR_MEMBERSHIP_REMOVED' && isVoter) this.removed();
+  }
+
+  /** Another member's identity runs twice: its connections are closed, so that both come back and are told. */
+  accuse(peer: string): void {
+    const { network, health, logger } = this.#components;
+    health.raise({
+      code: `clone-of-${peer}`,
+      severity: 'error',
+      text: `Two daemons run as ${peer}; both were told.`,
+      remedy: 'Stop one of them and restart the other; give the copy a home of its own.',
+    });
+    for (const connection of network.node.getConnections(peerIdFromString(peer))) {
+      connection.close().catch((error: unknown) => {
+        logger.debug({ err: toError(error), peer }, 'a connection did not close in order');
+      });
+    }
+  }
+
+  #shut(code: ErrorCode, condition: string, text: string): void {
+    if (this.#verdict !== undefined) return;
+    this.#verdict = code;
+    const { outbox, courier, leader, health, logger } = this.#components;
+    const error = new CooeeError(code);
+    health.raise({ code: condition, severity: 'error', text, remedy: error.remedy });
+    outbox.shut(error);
+    void this.#settle(error, { outbox, courier, leader }).catch((thrown: unknown) => {
+      logger.error({ err: toError(thrown) }, 'what waited could not be settled');
+    });
+  }
+
+  /** Of a removed node everything that waits is refused; a clone's items stay: its other half may have sent them. */
+  async #settle(
+    error: CooeeError,
+    parts: Pick<IdentityGuardComponents, 'outbox' | 'courier' | 'leader'>,
+  ): Promise<void> {
+    await parts.courier.stop();
+    if (error.code === 'ERR_MEMBERSHIP_CLONE') {
+      await parts.leader?.stop();
+      return;
+    }
+    for (let batch = parts.outbox.first(); batch !== undefined; batch = parts.outbox.first()) {
+      await parts.outbox.refuse(batch, error);
+    }
+  }
+}

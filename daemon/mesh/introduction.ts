@@ -1,0 +1,67 @@
+import {
+  type Clock,
+  CooeeError,
+  isCooeeError,
+  type Logger,
+  type StateReader,
+  toError,
+} from '../../protocols/interface/index.ts';
+import { encodeJoinRequest, JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
+import { askAsGuest, type GuestStreamsComponents } from './guest-streams.ts';
+
+const PRESENT_TIMEOUT_MS = 6_000;
+
+/** What {@link Introduction} works with. */
+export interface IntroductionComponents {
+  readonly streams: GuestStreamsComponents;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly state: StateReader;
+  readonly self: string;
+  readonly meshId: string;
+  readonly boot: { readonly boot: number; readonly bootNonce: string };
+  /** A member says that this node was removed, or runs twice. */
+  readonly onRefused: (peer: string, error: CooeeError) => void;
+}
+
+/**
+ * Presents this node to each member that it dials: one that lags behind this node's admission learns of it, one that saw
+ * another start with this node's number says so.
+ */
+export class Introduction {
+  readonly #components: IntroductionComponents;
+  readonly #stopped = new AbortController();
+
+  constructor(components: IntroductionComponents) {
+    this.#components = components;
+  }
+
+  /** Presents this node on a connection that it opened. */
+  present(peer: string): void {
+    const { state, self, logger } = this.#components;
+    const me = memberOf(state, self);
+    if (me === undefined || this.#stopped.signal.aborted) return;
+    this.#ask(peer, me.addedIndex).catch((thrown: unknown) => {
+      const error = toError(thrown);
+      if (isCooeeError(error) && !error.retryable && error.code.startsWith('ERR_MEMBERSHIP_')) {
+        this.#components.onRefused(peer, error);
+        return;
+      }
+      logger.debug({ err: error, peer }, 'a member did not take the introduction');
+    });
+  }
+
+  stop(): void {
+    this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+  }
+
+  async #ask(peer: string, addedIndex: number): Promise<void> {
+    const { streams, meshId, boot } = this.#components;
+    await askAsGuest(streams, peer, {
+      protocol: JOIN_PROTOCOL,
+      body: encodeJoinRequest({ v: 1, kind: 'present', mesh: meshId, addedIndex, ...boot }),
+      timeoutMs: PRESENT_TIMEOUT_MS,
+      signal: this.#stopped.signal,
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import type { LeaderRecord, StateReader } from '../../protocols/interface/index.ts';
+import { memberOf, meshOf } from '../../protocols/membership/index.ts';
+import type { MeshLibp2p } from '../libp2p.ts';
+
+/** What {@link MeshView} works with. */
+export interface MeshViewComponents {
+  readonly network: Pick<MeshLibp2p, 'isConnected' | 'node'>;
+  readonly state: StateReader;
+  readonly self: string;
+  /** Members that the invite named. */
+  readonly vouched: readonly { readonly peer: string; readonly address: string }[];
+}
+
+/** The member list and the connections put together. Its methods are bound, so that parts can take them as they are. */
+export class MeshView {
+  readonly #components: MeshViewComponents;
+
+  constructor(components: MeshViewComponents) {
+    this.#components = components;
+  }
+
+  readonly isConnected = (peer: string): boolean => this.#components.network.isConnected(peer);
+
+  /** The leader's peer id: as announced in the log, else the first voter. */
+  readonly leader = (): string | undefined => this.leaderRecord()?.peer ?? this.voters()[0];
+
+  /** The leader as the log announced it. */
+  leaderRecord(): LeaderRecord | undefined {
+    return this.#components.state.get('mesh', 'leader') as LeaderRecord | undefined;
+  }
+
+  voters(): readonly string[] {
+    return meshOf(this.#components.state)?.voters ?? [];
+  }
+
+  /** Other members that are connected; before there is a member list, those that the invite named. */
+  readonly connected = (): readonly string[] => {
+    const { network, state, self, vouched } = this.#components;
+    const peers = new Set(network.node.getConnections().map((it) => it.remotePeer.toString()));
+    peers.delete(self);
+    if (state.size('member') === 0) {
+      return [...new Set(vouched.map(({ peer }) => peer))].filter((peer) => peers.has(peer));
+    }
+    return [...peers].filter((peer) => memberOf(state, peer) !== undefined);
+  };
+
+  /** Members to pull from: the leader first, then the others. */
+  readonly sources = (): readonly string[] => {
+    const leader = this.leader();
+    const connected = this.connected();
+    if (leader === undefined || !connected.includes(leader)) return connected;
+    return [leader, ...connected.filter((peer) => peer !== leader)];
+  };
+
+  /** Members with the addresses by which they were last heard of. */
+  readonly dialTargets = (): readonly { peer: string; addresses: readonly string[] }[] => {
+    const { state, self, vouched } = this.#components;
+    if (state.size('member') === 0) {
+      return vouched.map(({ peer, address }) => ({ peer, addresses: [address] }));
+    }
+    const targets: { peer: string; addresses: readonly string[] }[] = [];
+    for (const [peer, member] of state.entries('member')) {
+      if (peer === self || member.removedIndex !== null) continue;
+      targets.push({ peer, addresses: member.addresses });
+    }
+    return targets;
+  };
+}

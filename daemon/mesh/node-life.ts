@@ -1,0 +1,263 @@
+import type { Connection } from '@libp2p/interface';
+import {
+  CooeeError,
+  delay,
+  type GossipMessage,
+  type GossipVerdict,
+  isCooeeError,
+  LIMITS,
+  type Timer,
+  toError,
+} from '../../protocols/interface/index.ts';
+import { JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
+import { type AppliedEntry, decodeHead, serveReplica } from '../../protocols/slurp/index.ts';
+import type { RequestServer } from '../../protocols/wire/stream.ts';
+import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
+import { LEVELS } from '../version.ts';
+import { serveGuests } from './guest-streams.ts';
+
+/** How often an idle leader shows its head, so that a member that missed one hears of it. */
+const IDLE_HEAD_MS = 5_000;
+
+const FOLLOW_RETRY_MS = 200;
+
+/** The life of a node: joins its parts by their events, starts and stops them in order. */
+export class NodeLife {
+  readonly init: NodeInit;
+  readonly parts: NodeParts;
+  readonly #components: NodeComponents;
+  readonly #stopped = new AbortController();
+  #guests: RequestServer | undefined;
+  #idleHead: Timer | undefined;
+  #isRegistered = false;
+
+  constructor(components: NodeComponents, init: NodeInit, parts: NodeParts) {
+    this.#components = components;
+    this.init = init;
+    this.parts = parts;
+  }
+
+  /** This node's peer id. */
+  get self(): string {
+    return this.#components.signer.peer;
+  }
+
+  /** The addresses by which others may reach this node, best first, without its peer id. */
+  addresses(): readonly string[] {
+    const all = this.parts.network.node
+      .getMultiaddrs()
+      .map((address) => address.toString().replace(/\/p2p\/[^/]+$/, ''));
+    const isLoopback = (text: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(text);
+    const sorted = [...all.filter((it) => !isLoopback(it)), ...all.filter(isLoopback)];
+    return sorted.slice(0, LIMITS.memberAddressesMax);
+  }
+
+  /**
+   * Starts the network and everything on it. A member registers its start; a joiner does that in {@link admitted}.
+   *
+   * @throws CooeeError ERR_BOOTSTRAP_LISTEN, ERR_STORAGE_*
+   */
+  async start(): Promise<void> {
+    const { meshLog, network, gossip, submit, enrolment, capability, state } = this.parts;
+    this.#join();
+    await this.#serve();
+    await network.start();
+    await gossip.start();
+    await submit.start();
+    this.parts.replica?.start();
+    this.parts.courier.start();
+    await enrolment.start();
+    await capability.start();
+    await this.parts.redial.start();
+    this.parts.watchdog.start();
+    this.#armIdleHead();
+    if (memberOf(state, this.self) !== undefined) this.#register();
+    else if (state.get('member', this.self) !== undefined) this.parts.guard.removed();
+    this.#components.logger.info({ applied: meshLog.appliedIndex }, 'the node is up');
+  }
+
+  /**
+   * Follows the log up to this node's own admission, then takes part as a member.
+   *
+   * @throws CooeeError ERR_SLURP_ANCHOR when the log is not the one that the invite named
+   */
+  async admitted(index: number): Promise<void> {
+    const { replica, meshLog } = this.parts;
+    while (replica !== undefined && meshLog.appliedIndex < index) {
+      try {
+        await replica.follow(index);
+      } catch (error) {
+        if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) throw error;
+        this.#components.logger.debug({ err: toError(error) }, 'the log cannot be followed yet');
+        await delay(this.#components.clock, FOLLOW_RETRY_MS, this.#stopped.signal);
+      }
+    }
+    this.#register();
+  }
+
+  /** Stops everything; never throws. The stores are left to their owner. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    this.#idleHead?.cancel();
+    const { parts } = this;
+    parts.watchdog.stop();
+    parts.introduction.stop();
+    const steps: readonly (() => Promise<void>)[] = [
+      () => parts.redial.stop(),
+      () => parts.capability.stop(),
+      () => parts.enrolment.stop(),
+      () => parts.courier.stop(),
+      () => parts.outbox.stop(),
+      async () => await parts.leader?.stop(),
+      async () => await parts.replica?.stop(),
+      () => parts.gossip.stop(),
+      () => parts.streams.stop(),
+      async () => await this.#guests?.stop(),
+      () => parts.network.stop(),
+      () => parts.meshLog.close(),
+    ];
+    for (const step of steps) {
+      await step().catch((error: unknown) => {
+        this.#components.logger.warn({ err: toError(error) }, 'a part did not stop in order');
+      });
+    }
+    parts.presence.stop();
+  }
+
+  /** The parts hear of each other here and nowhere else. */
+  #join(): void {
+    const { meshLog, outbox, network, gossip, presence, redial } = this.parts;
+    meshLog.addHook((entry) => outbox.writesFor(entry));
+    meshLog.onApplied((entry) => this.#onApplied(entry));
+    network.node.addEventListener('connection:open', (event) => this.#onConnection(event.detail));
+    network.node.addEventListener('peer:disconnect', (event) => {
+      presence.disconnected(event.detail.toString());
+      redial.onDisconnect(event.detail.toString());
+      this.#tell('peer:disconnect', { peer: event.detail.toString() });
+    });
+    gossip.handle('slurp', (message) => this.#onHead(message));
+    network.onDiscovered((peer, addresses) => this.#onDiscovered(peer, addresses));
+  }
+
+  async #serve(): Promise<void> {
+    const { meshLog, streams, guests, admission, leader, replica } = this.parts;
+    this.#guests = await serveGuests(guests, JOIN_PROTOCOL, (peer, body) =>
+      admission.handle(peer, body),
+    );
+    await serveReplica({
+      meshLog,
+      responder: streams,
+      head: () => {
+        if (leader !== undefined) return { bytes: leader.head(), index: meshLog.appliedIndex };
+        const bytes = replica?.head();
+        return bytes === undefined ? undefined : { bytes, index: replica?.headIndex ?? 0 };
+      },
+    });
+  }
+
+  #onConnection(connection: Connection): void {
+    const peer = connection.remotePeer.toString();
+    const { state, presence, introduction, replica, courier, enrolment, redial } = this.parts;
+    if (memberOf(state, peer) === undefined && !this.parts.view.connected().includes(peer)) return;
+    presence.connected(peer);
+    redial.onConnect(peer);
+    if (connection.direction === 'outbound') introduction.present(peer);
+    replica?.nudge();
+    courier.nudge();
+    enrolment.onPeer();
+    this.#tell('peer:connect', { peer });
+  }
+
+  #onApplied(entry: AppliedEntry): void {
+    const { outbox, enrolment, leader, guard } = this.parts;
+    if (outbox.isForged(entry)) guard.cloned();
+    outbox.onApplied(entry);
+    for (const event of entry.events) this.#onEvent(event);
+    enrolment.onEntryApplied(entry);
+    if (leader !== undefined) this.#showHead();
+  }
+
+  #onEvent(event: AppliedEntry['events'][number]): void {
+    const { standing, guard, redial, capability } = this.parts;
+    this.#components.onEvent(event);
+    capability.onStateEvent(event);
+    const peer = event.data['peer'];
+    if (!event.type.startsWith('member:') || typeof peer !== 'string') return;
+    standing.changed(peer);
+    if (event.type === 'member:join' || event.type === 'member:boot') redial.poke();
+    if (event.type === 'member:remove' || event.type === 'member:leave') this.#forget(peer);
+    if (event.type === 'member:clone' && peer === this.self) guard.cloned();
+  }
+
+  #forget(peer: string): void {
+    if (peer === this.self) this.parts.guard.removed();
+    this.parts.streams.forget(peer);
+    this.parts.presence.forget(peer);
+  }
+
+  #onHead(message: GossipMessage): GossipVerdict {
+    const { replica, meshLog } = this.parts;
+    let index: number;
+    try {
+      index = decodeHead(message.body).head.index;
+    } catch (error) {
+      return isCooeeError(error, 'ERR_WIRE_VERSION') ? 'ignore' : 'reject';
+    }
+    if (index > meshLog.appliedIndex) replica?.nudge();
+    return 'accept';
+  }
+
+  /** mDNS hears of a member at an address: dialled at once, and whoever answers must prove to be that member. */
+  #onDiscovered(peer: string, addresses: readonly string[]): void {
+    const { state, view, network } = this.parts;
+    if (memberOf(state, peer) === undefined || view.isConnected(peer)) return;
+    network
+      .dial(peer, addresses, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(5_000)]))
+      .catch((error: unknown) => {
+        this.#components.logger.debug({ err: toError(error), peer }, 'a discovered member is away');
+      });
+  }
+
+  /** Registers this start in the log; the leader announces its term as well. */
+  #register(): void {
+    if (this.#isRegistered) return;
+    this.#isRegistered = true;
+    const { writer, leader } = this.parts;
+    const { boot, name, recipient } = this.init;
+    const registered = writer.decide(
+      'member.boot',
+      { ...boot, name, addresses: [...this.addresses()], levels: [...LEVELS] },
+      { alone: true },
+    );
+    this.#note(registered, 'this start is not registered');
+    if (leader === undefined) return;
+    this.#note(
+      writer.decide('leader.announce', { term: leader.term, recipient }),
+      'the term is not announced',
+    );
+  }
+
+  #note(task: Promise<unknown>, message: string): void {
+    task.catch((error: unknown) => {
+      this.#components.logger.warn({ err: toError(error) }, message);
+    });
+  }
+
+  #showHead(): void {
+    const { leader, gossip } = this.parts;
+    if (leader === undefined || this.#stopped.signal.aborted) return;
+    gossip.publish('slurp', leader.head(), 'head');
+  }
+
+  #armIdleHead(): void {
+    if (this.parts.leader === undefined) return;
+    this.#idleHead = this.#components.clock.schedule(IDLE_HEAD_MS, () => {
+      this.#showHead();
+      this.#armIdleHead();
+    });
+  }
+
+  #tell(type: string, data: Readonly<Record<string, unknown>>): void {
+    this.#components.onEvent({ type, data });
+  }
+}

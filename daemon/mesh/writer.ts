@@ -1,0 +1,102 @@
+import { type Clock, CooeeError, delay, type Outcome } from '../../protocols/interface/index.ts';
+import type {
+  CommandBody,
+  CommandKind,
+  Decided,
+  Outbox,
+  Submitted,
+} from '../../protocols/slurp/index.ts';
+
+/** How far a write came. */
+export type WriteResult =
+  | { readonly id: string; readonly state: 'accepted' }
+  | {
+      readonly id: string;
+      readonly state: 'committed';
+      readonly index: number;
+      /** What the reducer answered. */
+      readonly value: unknown;
+    };
+
+/** Hands commands in and waits for what becomes of them. */
+export class Writer {
+  readonly #outbox: Outbox;
+  readonly #clock: Clock;
+
+  constructor(outbox: Outbox, clock: Clock) {
+    this.#outbox = outbox;
+    this.#clock = clock;
+  }
+
+  /**
+   * Hands a command in; resolves once it is accepted, or with `timeoutMs` once it is committed and applied here, at the
+   * latest when the time is up.
+   *
+   * @throws CooeeError the refusal, before the log or by it; ERR_SLURP_OUTBOX_FULL, ERR_STORAGE_* when it was not kept
+   */
+  async write<K extends CommandKind>(
+    kind: K,
+    body: CommandBody<K>,
+    timeoutMs?: number,
+  ): Promise<WriteResult> {
+    const submitted = this.#outbox.submit(kind, body);
+    await submitted.accepted;
+    if (timeoutMs === undefined) return { id: submitted.id, state: 'accepted' };
+    const decided = await this.#within(submitted, timeoutMs);
+    if (decided === undefined) return { id: submitted.id, state: 'accepted' };
+    return { id: submitted.id, ...settled(decided) };
+  }
+
+  /** As {@link write}, but not committed in time is an error. @throws CooeeError ERR_API_TIMEOUT, and as there */
+  async commit<K extends CommandKind>(
+    kind: K,
+    body: CommandBody<K>,
+    timeoutMs: number,
+  ): Promise<Extract<WriteResult, { state: 'committed' }>> {
+    const result = await this.write(kind, body, timeoutMs);
+    if (result.state === 'committed') return result;
+    throw new CooeeError('ERR_SLURP_NO_LEADER', 'accepted, but not committed in time', {
+      details: { id: result.id },
+    });
+  }
+
+  /**
+   * Hands a command in and waits for the log's word, a refusal included, however long it takes.
+   *
+   * @throws CooeeError when it never reached the log
+   */
+  async decide<K extends CommandKind>(
+    kind: K,
+    body: CommandBody<K>,
+    options: { readonly alone?: boolean } = {},
+  ): Promise<Outcome & { readonly index: number }> {
+    const submitted = this.#outbox.submit(kind, body, options);
+    await submitted.accepted;
+    const decided = await submitted.decided;
+    if ('error' in decided) throw decided.error;
+    return { ...decided.outcome, index: decided.index };
+  }
+
+  async #within(submitted: Submitted, timeoutMs: number): Promise<Decided | undefined> {
+    const done = new AbortController();
+    const late = delay(this.#clock, timeoutMs, done.signal).then(
+      () => undefined,
+      // Called off: the other side of the race has won.
+      () => undefined,
+    );
+    try {
+      return await Promise.race([submitted.decided, late]);
+    } finally {
+      done.abort();
+    }
+  }
+}
+
+function settled(decided: Decided): { state: 'committed'; index: number; value: unknown } {
+  if ('error' in decided) throw decided.error;
+  const { outcome, index } = decided;
+  if (outcome.ok) return { state: 'committed', index, value: outcome.value };
+  throw new CooeeError(outcome.code, outcome.message, {
+    details: { ...outcome.details, index },
+  });
+}

@@ -1,0 +1,291 @@
+import type { PrivateKey } from '@libp2p/interface';
+import { Redial } from '../bootstrap/redial.ts';
+import { CapabilityService } from '../protocols/capability/index.ts';
+import { createEnrolment, type Enrolment } from '../protocols/enrolment/index.ts';
+import type {
+  Clock,
+  CooeeError,
+  Crypto,
+  Health,
+  KeyValueStore,
+  Logger,
+  LogStore,
+  Metrics,
+  Random,
+  Sealer,
+  Signer,
+  StateReader,
+} from '../protocols/interface/index.ts';
+import {
+  Admission,
+  JOIN_PROTOCOL,
+  meshOf,
+  StandingBook,
+  type TrustAnchor,
+} from '../protocols/membership/index.ts';
+import { Courier, Leader, MeshLog, Outbox, Replica, Submit } from '../protocols/slurp/index.ts';
+import { GossipService, topicName } from '../protocols/wire/index.ts';
+import { createMeshLibp2p, type MeshLibp2p } from './libp2p.ts';
+import type { GuestStreamsComponents } from './mesh/guest-streams.ts';
+import { IdentityGuard } from './mesh/identity-guard.ts';
+import { Introduction } from './mesh/introduction.ts';
+import { MeshView } from './mesh/mesh-view.ts';
+import { NodeLife } from './mesh/node-life.ts';
+import { Presence } from './mesh/presence.ts';
+import { Watchdog } from './mesh/watchdog.ts';
+import { Writer } from './mesh/writer.ts';
+import { pubSubOf } from './pubsub.ts';
+import { MeshStreams } from './streams.ts';
+
+const TOPICS = ['capability', 'submission', 'help', 'enrol', 'slurp'] as const;
+
+/** What a node is built from: everything that outlives a mesh, and the stores of this one. */
+export interface NodeComponents {
+  readonly privateKey: PrivateKey;
+  readonly signer: Signer;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly sealer: Sealer;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly log: LogStore;
+  readonly store: KeyValueStore;
+  /** Tells what happened: to watchers, and to the daemon. */
+  readonly onEvent: (event: NodeEvent) => void;
+  /** The disk failed in a way after which nothing may be acknowledged: the process must end. */
+  readonly onFatal: (error: CooeeError) => void;
+}
+
+/** Something that happened; committed when it has an index. */
+export interface NodeEvent {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly index?: number;
+}
+
+/** Settings of a node. */
+export interface NodeInit {
+  readonly meshId: string;
+  /** What a follower trusts; the maker of a mesh needs none. */
+  readonly anchor: TrustAnchor;
+  /** Members that the invite named: where to begin until the member list is there. */
+  readonly vouched: readonly { readonly peer: string; readonly address: string }[];
+  readonly boot: { readonly boot: number; readonly bootNonce: string };
+  /** Batch numbers that this start has used already. */
+  readonly lastSeq: number;
+  readonly name: string;
+  /** Age recipient of this node. */
+  readonly recipient: string;
+  readonly listen: readonly string[];
+  readonly mdns: boolean;
+  readonly beatMs?: number | undefined;
+  readonly leaseMs?: number | undefined;
+}
+
+/** The parts of a node. */
+export interface NodeParts {
+  readonly meshLog: MeshLog;
+  readonly state: StateReader;
+  readonly standing: StandingBook;
+  readonly network: MeshLibp2p;
+  readonly streams: MeshStreams;
+  readonly guests: GuestStreamsComponents;
+  /** Who leads, who is connected, whom to dial: the state and the connections put together. */
+  readonly view: MeshView;
+  readonly leader: Leader | undefined;
+  readonly replica: Replica | undefined;
+  readonly outbox: Outbox;
+  readonly writer: Writer;
+  readonly submit: Submit;
+  readonly courier: Courier;
+  readonly gossip: GossipService;
+  readonly presence: Presence;
+  readonly enrolment: Enrolment;
+  readonly capability: CapabilityService;
+  /** Stops acknowledging when this node was removed or runs twice. */
+  readonly guard: IdentityGuard;
+  readonly admission: Admission;
+  readonly introduction: Introduction;
+  readonly redial: Redial;
+  readonly watchdog: Watchdog;
+}
+
+/**
+ * Builds one node of one mesh, every part of it, and nothing is started yet: {@link NodeLife} does that, in order. The
+ * stores are open; their owner closes them after the node has stopped.
+ *
+ * @throws CooeeError ERR_STORAGE_DAMAGED, ERR_BOOTSTRAP_LISTEN
+ */
+export async function buildNode(components: NodeComponents, init: NodeInit): Promise<NodeLife> {
+  const log = await buildLog(components, init);
+  const network = await buildNetwork(components, init, log);
+  const slurp = await buildSlurp(components, init, { ...log, ...network });
+  const protocols = buildProtocols(components, init, { ...log, ...network, ...slurp });
+  const parts = { ...log, ...network, ...slurp, ...protocols };
+  return new NodeLife(components, init, parts);
+}
+
+type LogParts = Pick<NodeParts, 'meshLog' | 'state' | 'standing'>;
+type NetworkParts = Pick<
+  NodeParts,
+  'network' | 'streams' | 'guests' | 'view' | 'presence' | 'gossip'
+>;
+type SlurpParts = Pick<
+  NodeParts,
+  'leader' | 'replica' | 'outbox' | 'writer' | 'submit' | 'courier'
+>;
+type ProtocolParts = Omit<NodeParts, keyof (LogParts & NetworkParts & SlurpParts)>;
+
+/** The log and the state that follows from it: who is a member stands there. */
+async function buildLog(components: NodeComponents, init: NodeInit): Promise<LogParts> {
+  const { log, store, crypto, clock, health } = components;
+  const logger = components.logger.child('cooee:slurp:log');
+  const meshLog = new MeshLog(
+    { log, store, crypto, clock, health, logger },
+    { meshId: init.meshId },
+  );
+  await meshLog.open();
+  const vouched = init.vouched.map(({ peer }) => peer);
+  return { meshLog, state: meshLog.state, standing: new StandingBook(meshLog.state, vouched) };
+}
+
+/** libp2p behind the door for members, request streams and gossip on it. */
+async function buildNetwork(
+  components: NodeComponents,
+  init: NodeInit,
+  { state, standing }: LogParts,
+): Promise<NetworkParts> {
+  const { clock, metrics, signer, crypto, store, privateKey, logger } = components;
+  const network = await createMeshLibp2p(
+    { standing, clock, metrics, logger: logger.child('cooee:network') },
+    {
+      privateKey,
+      mesh: init.meshId,
+      topics: TOPICS.map((topic) => topicName(init.meshId, topic)),
+      guestProtocols: [JOIN_PROTOCOL],
+      listen: init.listen,
+      mdns: init.mdns,
+    },
+  );
+  const streams = new MeshStreams({ network, clock, logger: logger.child('cooee:wire:stream') });
+  const view = new MeshView({ network, state, self: signer.peer, vouched: init.vouched });
+  const isMember = (peer: string): boolean => standing.standing(peer) === 'member';
+  const pubsub = pubSubOf(network.node.services.pubsub);
+  const gossip = new GossipService(
+    {
+      pubsub,
+      signer,
+      crypto,
+      clock,
+      store,
+      metrics,
+      isMember,
+      logger: logger.child('cooee:wire:gossip'),
+    },
+    { meshId: init.meshId, boot: init.boot.boot },
+  );
+  const presence = new Presence({ clock, state, self: signer.peer, isConnected: view.isConnected });
+  return { network, streams, view, gossip, presence, guests: { network, clock, logger } };
+}
+
+/** The way of every write: outbox, courier, leader; and the way back: the replica. */
+async function buildSlurp(
+  components: NodeComponents,
+  init: NodeInit,
+  parts: LogParts & NetworkParts,
+): Promise<SlurpParts> {
+  const { signer, crypto, clock, random, health, metrics, store, onFatal } = components;
+  const { meshLog, state, streams, view } = parts;
+  const logger = components.logger.child('cooee:slurp');
+  const isVoter = meshOf(state)?.voters.includes(signer.peer) ?? false;
+  const leader = isVoter
+    ? new Leader({ meshLog, signer, crypto, clock, health, logger, onFatal }, meshLog.term + 1)
+    : undefined;
+  const following = { meshLog, store, crypto, clock, health, metrics, logger };
+  const replica = isVoter
+    ? undefined
+    : new Replica({ ...following, requester: streams, sources: view.sources }, init.anchor);
+  await replica?.open();
+  const outbox = new Outbox(
+    { store, signer, crypto, clock, logger },
+    { meshId: init.meshId, boot: init.boot.boot, lastSeq: init.lastSeq },
+  );
+  await outbox.open(state);
+  const submit = new Submit({
+    meshId: init.meshId,
+    self: signer.peer,
+    requester: streams,
+    responder: streams,
+    leader: view.leader,
+    connected: view.connected,
+    propose: leader === undefined ? undefined : (batch) => leader.propose(batch),
+  });
+  const courier = new Courier({
+    outbox,
+    meshLog,
+    clock,
+    random,
+    logger,
+    deliver: (batch) => submit.deliver(batch),
+    follow: async (index) => await replica?.follow(index),
+  });
+  return { leader, replica, outbox, writer: new Writer(outbox, clock), submit, courier };
+}
+
+/** What members do with it: admission, enrolment, capability, and staying connected. */
+function buildProtocols(
+  components: NodeComponents,
+  init: NodeInit,
+  parts: LogParts & NetworkParts & SlurpParts,
+): ProtocolParts {
+  const { signer, clock, random, health, store, logger } = components;
+  const { state, streams, guests, view, leader, replica, writer } = parts;
+  const guard = new IdentityGuard({ ...parts, health, logger, self: signer.peer });
+  const common = { ...components, ...parts, meshId: init.meshId, self: signer.peer };
+  let claimSeq = 0;
+  const enrolment = createEnrolment({
+    ...common,
+    bootSeq: { boot: init.boot.boot, next: () => ++claimSeq },
+    isLeader: () => leader !== undefined,
+    propose: (kind, body) => writer.decide(kind, body),
+  });
+  const capability = new CapabilityService(
+    {
+      ...common,
+      requester: streams,
+      responder: streams,
+      liveness: parts.presence,
+      peersFirst: view.connected,
+      sign: (body) => parts.gossip.sign('capability', body),
+    },
+    { beatMs: init.beatMs, leaseMs: init.leaseMs },
+  );
+  const admission = new Admission({
+    ...common,
+    logger: logger.child('cooee:membership:admission'),
+    admit: async (body) => {
+      const { index, ...outcome } = await writer.decide('member.add', body);
+      return { index, outcome };
+    },
+    follow: async (index) => await replica?.follow(index),
+    onClone: (peer) => guard.accuse(peer),
+  });
+  const introduction = new Introduction({
+    ...common,
+    streams: guests,
+    boot: init.boot,
+    onRefused: (peer, error) => guard.refusedBy(peer, error),
+  });
+  const redial = new Redial({
+    clock,
+    random,
+    logger: logger.child('cooee:bootstrap:redial'),
+    members: view.dialTargets,
+    isConnected: view.isConnected,
+    dial: (peer, addresses, signal) => parts.network.dial(peer, addresses, signal),
+  });
+  const watchdog = new Watchdog({ clock, health, store, logger, state, self: signer.peer, view });
+  return { guard, enrolment, capability, admission, introduction, redial, watchdog };
+}

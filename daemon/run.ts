@@ -1,0 +1,237 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { base32 } from 'multiformats/bases/base32';
+import pc from 'picocolors';
+import { z } from 'zod';
+import { CooeeError, type Logger, type Startable, toError } from '../protocols/interface/index.ts';
+import { matches, parseAddress, parsePattern } from '../protocols/ucxl/index.ts';
+import { multiaddrText } from '../protocols/wire/index.ts';
+import { readTextBounded, writeDurable } from '../storage/durable-file.ts';
+import { type Home, openHome } from '../storage/home.ts';
+import { loadOrCreateAgeIdentity, loadOrCreateNodeKey } from '../storage/keys.ts';
+import { EventLog } from './api/event-log.ts';
+import { createApiServer } from './api/server.ts';
+import type { ApiServices, EventInput } from './api/services.ts';
+import { formatStatus } from './cli/format-status.ts';
+import type { UpOptions } from './cli/up-options.ts';
+import { systemClock } from './clock.ts';
+import { type Config, parseConfig } from './config/config.ts';
+import { nodeCrypto, nodeSigner } from './crypto.ts';
+import { Daemon } from './daemon.ts';
+import { HealthBook } from './health.ts';
+import { Host } from './host.ts';
+import { LISTEN_DEFAULT } from './libp2p.ts';
+import { createLogger } from './logging.ts';
+import { MetricsBook } from './metrics.ts';
+import type { NodeEvent } from './node.ts';
+import { systemRandom } from './random.ts';
+import { createSealer } from './sealer/index.ts';
+import { createServices } from './services/index.ts';
+import { StopSwitch } from './stop-switch.ts';
+import { programVersion } from './version.ts';
+
+const CONFIG_FILE = 'config.json';
+const LISTEN_FILE = 'listen.json';
+const RECOVERY_FILE = 'RECOVERY-KEY';
+const SMALL_FILE_BYTES_MAX = 64 * 1024;
+
+/**
+ * Runs a daemon on a home until it is told to stop.
+ *
+ * @returns the exit code
+ * @throws CooeeError what keeps it from starting; everything that was opened is closed again
+ */
+export async function runDaemon(options: UpOptions): Promise<number> {
+  const configFile = options.config ?? join(options.home, CONFIG_FILE);
+  const config = parseConfig(await readTextBounded(configFile, SMALL_FILE_BYTES_MAX));
+  const logger = await createLogger({
+    level: options.logLevel ?? config.logLevel,
+    pretty: process.stderr.isTTY,
+  });
+  const stop = new StopSwitch(logger);
+  const home = await openHome(options.home, { logger, adopt: options.adopt });
+  const opened: (() => Promise<void>)[] = [() => home.close()];
+  try {
+    const { daemon, servers, services } = await build(options, { config, logger, home, stop });
+    // The sockets go last: a caller of `down` takes their end for the end of the daemon.
+    for (const server of servers) opened.unshift(() => server.stop());
+    opened.unshift(() => home.close());
+    opened.unshift(() => daemon.stop());
+    for (const server of servers) await server.start();
+    await Promise.race([daemon.start(options.join), stop.pulled]);
+    if (!stop.isPulled) {
+      await saveListen(home, daemon);
+      await greet(options, { daemon, services, home });
+      await stop.pulled;
+    }
+    return stop.exitCode;
+  } finally {
+    stop.limit();
+    for (const close of opened) {
+      await close().catch((error: unknown) => {
+        logger.warn({ err: toError(error) }, 'a part did not close in order');
+      });
+    }
+    stop.done();
+  }
+}
+
+interface BuildContext {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly home: Home;
+  readonly stop: StopSwitch;
+}
+
+interface Built {
+  readonly daemon: Daemon;
+  readonly servers: readonly Startable[];
+  readonly services: ApiServices;
+}
+
+async function build(options: UpOptions, context: BuildContext): Promise<Built> {
+  const { config, logger, home, stop } = context;
+  const health = new HealthBook(logger.child('cooee:daemon:health'));
+  const metrics = new MetricsBook();
+  const privateKey = await loadOrCreateNodeKey(home);
+  const age = await loadOrCreateAgeIdentity(home, config.seal);
+  const events = new LateEvents();
+  const common = { clock: systemClock, random: systemRandom, crypto: nodeCrypto, logger };
+  const daemon = new Daemon(
+    {
+      ...common,
+      home,
+      health,
+      metrics,
+      privateKey,
+      signer: nodeSigner(privateKey),
+      host: new Host(
+        { home, health, clock: systemClock, logger },
+        { config, hostname: options.hostname, mac: options.mac },
+      ),
+      sealer: createSealer({ identities: [age.identity], clock: systemClock, logger }),
+      onEvent: ({ data, ...event }) => events.publish({ ...event, data: toJson(data) }),
+      onNode: (boot, startIndex) => events.begin(boot, startIndex),
+      onFatal: (error) => stop.fail(error),
+    },
+    {
+      config,
+      name: options.hostname ?? hostname(),
+      recipient: age.recipient,
+      listen: await listenAddresses(options, config, home),
+      mdns: options.mdns ?? config.mdns,
+    },
+  );
+  const socket = options.socket ?? home.file('cooee.sock');
+  const agentSocket = options.agentSocket ?? home.file('agent.sock');
+  const services = createServices({
+    ...common,
+    daemon,
+    metrics,
+    events,
+    version: programVersion(),
+    home: home.path,
+    socket,
+    agentSocket,
+    name: daemon.init.name,
+    stop: () => stop.pull(),
+  });
+  const server = { services, logger: logger.child('cooee:api'), metrics, clock: systemClock };
+  const { agentGroup: group } = config;
+  const servers = [
+    createApiServer(server, { socketPath: socket, rights: 'operator', mode: 0o600 }),
+    createApiServer(server, {
+      socketPath: agentSocket,
+      rights: 'agent',
+      ...(group === undefined ? { mode: 0o600 } : { mode: 0o660, group }),
+    }),
+  ];
+  return { daemon, servers, services };
+}
+
+/** The log of events begins with the first node: its ids carry the number of that start. */
+class LateEvents {
+  #log: EventLog | undefined;
+
+  begin(boot: number, startIndex: number): void {
+    const matchAddress = (text: string) => {
+      const pattern = parsePattern(text);
+      return (address: string): boolean => matches(pattern, parseAddress(address));
+    };
+    this.#log ??= new EventLog({ clock: systemClock, matchAddress }, { boot, startIndex });
+  }
+
+  publish(event: Parameters<EventLog['publish']>[0]): void {
+    this.#log?.publish(event);
+  }
+
+  subscribe(init: Parameters<EventLog['subscribe']>[0]): ReturnType<EventLog['subscribe']> {
+    if (this.#log === undefined) throw new CooeeError('ERR_API_STARTING');
+    return this.#log.subscribe(init);
+  }
+}
+
+/** Events are small and plain; what JSON cannot say (bytes) is left out. */
+function toJson(data: NodeEvent['data']): EventInput['data'] {
+  return JSON.parse(
+    JSON.stringify(data, (_key, value) => (value instanceof Uint8Array ? undefined : value)),
+  );
+}
+
+/** Flags, else the configuration, else the ports of the last start, else the default. */
+async function listenAddresses(
+  options: UpOptions,
+  config: Config,
+  home: Home,
+): Promise<readonly string[]> {
+  if (options.listen.length > 0) return options.listen;
+  if (config.listen !== undefined) return config.listen;
+  const text = await readTextBounded(home.file(LISTEN_FILE), SMALL_FILE_BYTES_MAX);
+  if (text === undefined) return LISTEN_DEFAULT;
+  const kept = z.array(multiaddrText).min(1).max(8).safeParse(JSON.parse(text));
+  return kept.success ? kept.data : LISTEN_DEFAULT;
+}
+
+async function saveListen(home: Home, daemon: Daemon): Promise<void> {
+  const listening = JSON.stringify(daemon.node.parts.network.listening);
+  await writeDurable(home.file(LISTEN_FILE), `${listening}\n`);
+}
+
+/** Says on stdout what runs now and what to type next. */
+async function greet(
+  options: UpOptions,
+  parts: { readonly daemon: Daemon; readonly services: ApiServices; readonly home: Home },
+): Promise<void> {
+  const { daemon, services, home } = parts;
+  const status = await services.status();
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(status)}\n`);
+  } else {
+    const peer = daemon.components.signer.peer;
+    const page = services.queryAgents({ peer, limit: 16 });
+    const { agents } = 'json' in page ? JSON.parse(page.json) : page;
+    const colour = pc.createColors(options.colour);
+    process.stdout.write(formatStatus(status, agents, { command: options.command, colour }));
+  }
+  await handOutRecoveryKey(daemon, home, options);
+}
+
+/**
+ * The operator's recovery key of a new mesh is shown once on a terminal. Where there is none, stdout may be a log that
+ * others read, so it goes to a file of the owner's instead.
+ */
+async function handOutRecoveryKey(daemon: Daemon, home: Home, options: UpOptions): Promise<void> {
+  const seed = daemon.takeRecoverySeed();
+  if (seed === undefined) return;
+  const key = `cooee-recovery1${base32.baseEncode(seed)}`;
+  if (process.stdout.isTTY && !options.json) {
+    process.stdout.write(
+      `\nrecovery key  ${key}\n` +
+        'Shown this once: keep it off this host. It restores a mesh whose voters are lost.\n',
+    );
+    return;
+  }
+  const file = home.file(RECOVERY_FILE);
+  await writeDurable(file, `${key}\n`);
+  process.stderr.write(`cooee: the mesh's recovery key is in ${file}; move it off this host\n`);
+}

@@ -1,0 +1,135 @@
+import { describeGpu } from '../../bootstrap/host/index.ts';
+import { canonicalTuple } from '../../protocols/agent-id/index.ts';
+import { CooeeError, type Crypto } from '../../protocols/interface/index.ts';
+import type {
+  AgentView,
+  BodyOf,
+  EnrolView,
+  HostView,
+  ResponseOf,
+  WriteView,
+} from '../api/routes/index.ts';
+import type { AgentsPage, AgentsQuery, EnrolItem, WriteWait } from '../api/services.ts';
+import type { Daemon } from '../daemon.ts';
+import { timeoutOf, writeView } from './mesh-services.ts';
+import { canonicalToken, resolveAgent } from './resolve.ts';
+
+const BYTES_PER_MIB = 1024 * 1024;
+
+/** The services about agents and the host they run on. */
+export class AgentServices {
+  readonly #daemon: Daemon;
+  readonly #crypto: Crypto;
+
+  constructor(daemon: Daemon, crypto: Crypto) {
+    this.#daemon = daemon;
+    this.#crypto = crypto;
+  }
+
+  query(query: AgentsQuery): AgentsPage {
+    return { json: this.#daemon.node.parts.capability.pageJson(query) };
+  }
+
+  resolve(ref: string): ResponseOf<'getAgent'> {
+    const { state, capability } = this.#daemon.node.parts;
+    const resolved = resolveAgent(state, this.#crypto.sha256, ref);
+    const viewOf = (token: string): AgentView => {
+      const view = capability.get(token);
+      if (view === undefined) throw new CooeeError('ERR_API_NOT_FOUND', 'no such agent');
+      return { ...view, capabilities: [...view.capabilities] };
+    };
+    if (resolved.kind === 'agent') return viewOf(resolved.record.token);
+    return { agents: resolved.records.map(({ token }) => viewOf(token)) };
+  }
+
+  /** Fixes who this host is, notes the agents as wanted, and hands the sealed request on. */
+  async enrol(items: readonly EnrolItem[], wait: WriteWait): Promise<EnrolView> {
+    const { host } = this.#daemon.components;
+    const { publisher } = this.#daemon.memberNode.parts.enrolment;
+    const identity = await host.identity();
+    const { gpus } = await host.facts();
+    const agents = items.map(({ model, gpuId = 0, gpuInfo }) => {
+      const gpu = gpus.find(({ index }) => index === gpuId);
+      const described = gpuInfo ?? (gpu === undefined ? '' : describeGpu(gpu));
+      const { hostname, mac } = identity;
+      const tuple = canonicalTuple({ model, hostname, mac, gpu_id: gpuId });
+      return { ...tuple, gpuId, gpuInfo: described };
+    });
+    await host.want(
+      agents.map(({ model, gpuId, gpuInfo }) => ({ model, gpu_id: gpuId, gpu_info: gpuInfo })),
+    );
+    const enrolled = await publisher.enrol(
+      agents.map(({ model, hostname, mac, gpu_id, gpuInfo }) => ({
+        model,
+        hostname,
+        mac,
+        gpu_id,
+        gpuInfo,
+      })),
+    );
+    const view =
+      wait.committed && enrolled.state !== 'committed'
+        ? await publisher.wait(enrolled.id, wait.timeoutMs)
+        : enrolled;
+    const token = view.agents[0]?.token;
+    return {
+      id: view.id,
+      state: view.state,
+      agents: view.agents.map((agent) => ({ ...agent })),
+      ...(token === undefined ? {} : { token }),
+      ...(view.index === undefined ? {} : { index: view.index }),
+    };
+  }
+
+  async retire(tokenText: string, wait: WriteWait): Promise<WriteView> {
+    const token = canonicalToken(this.#crypto.sha256, tokenText);
+    const { writer } = this.#daemon.memberNode.parts;
+    return writeView(await writer.write('agent.retire', { token }, timeoutOf(wait)));
+  }
+
+  async announce(tokenText: string, change: BodyOf<'announceAgent'>): Promise<AgentView> {
+    const token = canonicalToken(this.#crypto.sha256, tokenText);
+    const { capability } = this.#daemon.memberNode.parts;
+    const view = await capability.announce(token, change);
+    return { ...view, capabilities: [...view.capabilities] };
+  }
+
+  async rebind(tokenText: string, peer: string, wait: WriteWait): Promise<WriteView> {
+    const token = canonicalToken(this.#crypto.sha256, tokenText);
+    const { writer } = this.#daemon.memberNode.parts;
+    return writeView(await writer.write('agent.rebind', { token, peer }, timeoutOf(wait)));
+  }
+
+  async host(): Promise<HostView> {
+    const { host } = this.#daemon.components;
+    const [facts, identity] = await Promise.all([host.facts(), host.identity()]);
+    const enrolled = this.#enrolledModels();
+    return {
+      hostname: identity.hostname,
+      mac: identity.mac,
+      models: facts.models.map(({ name, source }) => ({
+        model: name,
+        source,
+        sizeBytes: null,
+        enrolled: enrolled.has(name),
+      })),
+      gpus: facts.gpus.map(({ index, name, vendor, uuid, memoryMb }) => ({
+        gpuId: String(index),
+        name,
+        vendor,
+        uuid: uuid ?? null,
+        memoryBytes: memoryMb === undefined ? null : memoryMb * BYTES_PER_MIB,
+      })),
+    };
+  }
+
+  #enrolledModels(): ReadonlySet<string> {
+    const { state } = this.#daemon.node.parts;
+    const self = this.#daemon.components.signer.peer;
+    const models = new Set<string>();
+    for (const [, agent] of state.entries('agent')) {
+      if (agent.peer === self && agent.retiredIndex === null) models.add(agent.model);
+    }
+    return models;
+  }
+}

@@ -1,0 +1,188 @@
+import { CooeeError, type Crypto, type Random } from '../../protocols/interface/index.ts';
+import { formatInvite, memberOf, type TrustAnchor } from '../../protocols/membership/index.ts';
+import type {
+  BodyOf,
+  InviteView,
+  MemberRole,
+  MemberView,
+  ResponseOf,
+  StatusView,
+  WriteView,
+} from '../api/routes/index.ts';
+import type { WriteWait } from '../api/services.ts';
+import { seedKey } from '../crypto.ts';
+import type { Daemon } from '../daemon.ts';
+import type { WriteResult } from '../mesh/writer.ts';
+
+/** An invite answers only after its commit; this is how long that may take. */
+const INVITE_TIMEOUT_MS = 10_000;
+/** Addresses of other members in an invite: enough to survive the inviter's absence. */
+const OTHERS_INVITING_MAX = 2;
+const OWN_ADDRESSES_MAX = 3;
+
+/** What the services about the mesh and its members work with. */
+export interface MeshServicesInit {
+  readonly daemon: Daemon;
+  readonly crypto: Crypto;
+  readonly random: Random;
+  readonly version: string;
+  readonly home: string;
+  readonly socket: string;
+  readonly agentSocket: string;
+  readonly name: string;
+}
+
+/** The services about this node, its mesh and the members. */
+export class MeshServices {
+  readonly #init: MeshServicesInit;
+
+  constructor(init: MeshServicesInit) {
+    this.#init = init;
+  }
+
+  status(): StatusView {
+    const { daemon, version, home, socket, agentSocket, name } = this.#init;
+    const { health, signer } = daemon.components;
+    const { meshLog, state, view, outbox, leader, network } = daemon.node.parts;
+    const self = signer.peer;
+    const isMember = daemon.phase === 'member';
+    const mesh = state.get('mesh', 'mesh');
+    const record = view.leaderRecord();
+    const members = [...state.entries('member')].filter(([, it]) => it.removedIndex === null);
+    const agents = [...state.entries('agent')].filter(([, it]) => it.retiredIndex === null);
+    const conditions = health.list();
+    const leaderPeer = view.leader();
+    const isLed = leaderPeer === self || (leaderPeer !== undefined && view.isConnected(leaderPeer));
+    return {
+      node: {
+        peer: self,
+        name,
+        version,
+        home,
+        socket,
+        agentSocket,
+        addresses: network.node.getMultiaddrs().map(String),
+      },
+      mesh: {
+        id: daemon.node.init.meshId,
+        name: mesh !== undefined && 'name' in mesh ? mesh.name : '',
+        level: mesh !== undefined && 'level' in mesh ? mesh.level : 0,
+      },
+      role: !isMember ? 'joining' : view.voters().includes(self) ? 'voter' : 'replica',
+      memberRole: memberOf(state, self)?.role ?? null,
+      slurp: {
+        leader: isLed ? (leaderPeer ?? null) : null,
+        isLeader: leader !== undefined,
+        term: leader?.term ?? record?.term ?? 0,
+        commitIndex: meshLog.commitIndex,
+        appliedIndex: meshLog.appliedIndex,
+        voters: [...view.voters()],
+      },
+      peers: { connected: view.connected().length, members: members.length },
+      agents: {
+        here: agents.filter(([, { peer }]) => peer === self).length,
+        mesh: agents.length,
+      },
+      outbox: { waiting: outbox.waitingCount },
+      health: { ok: conditions.length === 0, conditions: [...conditions] },
+    };
+  }
+
+  members(): readonly MemberView[] {
+    const { state, presence } = this.#init.daemon.node.parts;
+    const views: MemberView[] = [];
+    for (const [peer, member] of state.entries('member')) {
+      if (member.removedIndex !== null) continue;
+      const seenMs = presence.lastSeenMs(peer);
+      views.push({
+        peer,
+        name: member.name,
+        role: member.role,
+        state: presence.stateOf(peer),
+        addresses: [...member.addresses],
+        lastSeen: seenMs === null ? null : new Date(seenMs).toISOString(),
+      });
+    }
+    return views.sort((a, b) => (a.name + a.peer < b.name + b.peer ? -1 : 1));
+  }
+
+  /** Issues an invite: the mesh gets the public half of its key, the answer the seed. */
+  async issueInvite(input: BodyOf<'createInvite'>): Promise<InviteView> {
+    const { daemon, random, crypto } = this.#init;
+    const { parts, init } = daemon.memberNode;
+    const seed = random.bytes(32);
+    const expiresMs = daemon.components.clock.nowMs() + input.ttlMs;
+    await parts.writer.commit(
+      'invite.issue',
+      { key: seedKey(seed).publicKey, role: input.role, uses: input.uses, expiresMs },
+      INVITE_TIMEOUT_MS,
+    );
+    const invite = formatInvite(crypto.sha256, {
+      mesh: init.meshId,
+      addresses: this.#addresses(),
+      anchor: this.#anchor(),
+      seed,
+      expiresMs,
+    });
+    return { invite, expiresAt: new Date(expiresMs).toISOString(), uses: input.uses };
+  }
+
+  async join(invite: string): Promise<ResponseOf<'joinMesh'>> {
+    const { daemon } = this.#init;
+    await daemon.join(invite);
+    return { mesh: daemon.node.init.meshId, peer: daemon.node.self };
+  }
+
+  async leave(): Promise<ResponseOf<'leaveMesh'>> {
+    const { daemon } = this.#init;
+    return { mesh: await daemon.leave(), peer: daemon.components.signer.peer };
+  }
+
+  async setRole(peer: string, role: MemberRole, wait: WriteWait): Promise<WriteView> {
+    const { parts } = this.#init.daemon.memberNode;
+    return writeView(await parts.writer.write('member.role', { peer, role }, timeoutOf(wait)));
+  }
+
+  async removeMember(peer: string, wait: WriteWait): Promise<WriteView> {
+    const { parts } = this.#init.daemon.memberNode;
+    return writeView(await parts.writer.write('member.remove', { peer }, timeoutOf(wait)));
+  }
+
+  /** Where a joiner may knock: here first, then at other members that are connected. */
+  #addresses(): string[] {
+    const node = this.#init.daemon.memberNode;
+    const { state, view } = node.parts;
+    const own = node.addresses();
+    const loopback = own.filter((it) => it.startsWith('/ip4/127.'));
+    const outside = own.filter((it) => !it.startsWith('/ip4/127.'));
+    const mine = [...outside.slice(0, OWN_ADDRESSES_MAX - 1), ...loopback.slice(0, 1)];
+    const others = view
+      .connected()
+      .slice(0, OTHERS_INVITING_MAX)
+      .flatMap((peer) => {
+        const [address] = memberOf(state, peer)?.addresses ?? [];
+        return address === undefined ? [] : [`${address}/p2p/${peer}`];
+      });
+    return [...mine.map((it) => `${it}/p2p/${node.self}`), ...others];
+  }
+
+  /** A point of the log that this node vouches for: its own applied log. */
+  #anchor(): TrustAnchor {
+    const { meshLog, view } = this.#init.daemon.memberNode.parts;
+    const voters = [...view.voters()];
+    if (voters.length === 0) throw new CooeeError('ERR_SLURP_NO_LEADER');
+    return { index: meshLog.appliedIndex, root: meshLog.appliedRoot(), voters };
+  }
+}
+
+/** How long the writer waits; undefined = not at all. */
+export function timeoutOf(wait: WriteWait): number | undefined {
+  return wait.committed ? wait.timeoutMs : undefined;
+}
+
+/** A write as callers see it. */
+export function writeView(result: WriteResult): WriteView {
+  return result.state === 'committed'
+    ? { id: result.id, state: 'committed', index: result.index }
+    : { id: result.id, state: 'accepted' };
+}

@@ -1,0 +1,28 @@
+/**
+ * Capability and availability: what each agent can do, how busy it is, and whether its node is there. Formats, rules and
+ * examples: docs/protocols/capability.md.
+ *
+ * @packageDocumentation
+ */
+export {
+  ANNOUNCED_STATUS,
+  type AnnouncedAgent,
+  type AnnouncementPart,
+  type Availability,
+  type AvailabilityPatch,
+  announcementHash,
+  announcementSchema,
+  type Beat,
+  decodeMessage,
+  encodeAnnouncement,
+  encodeBeat,
+} from './codec.ts';
+export { announcementJsonSchema } from './json-schema.ts';
+export type { AgentPage, AgentQuery } from './query/find.ts';
+export { AGENT_STATUS, type AgentStatus, type AgentView } from './query/view.ts';
+export {
+  type CapabilityComponents,
+  type CapabilityInit,
+  CapabilityService,
+  type Liveness,
+} from './service.ts';

@@ -1,0 +1,208 @@
+import type { z } from 'zod';
+import { tinyHashOf } from '../agent-id/index.ts';
+import {
+  type AgentRecord,
+  type ApplyContext,
+  isCooeeError,
+  type MemberRecord,
+  type Outcome,
+  refuse,
+  type StateEvent,
+  type StateReader,
+  type StateWriter,
+} from '../interface/index.ts';
+import { toHex } from '../wire/index.ts';
+import {
+  type Claim,
+  type ClaimedAgent,
+  decodeClaim,
+  type grantBody,
+  type rebindBody,
+  type retireBody,
+} from './codec.ts';
+import { computeNumber, nextFree, type TokenBook, tokenBook } from './compute-number.ts';
+import { assertClaim } from './rules.ts';
+
+/** What a grant says of one agent, in the order of the claim. */
+export interface GrantedAgent {
+  readonly token: string;
+  readonly number: number;
+  readonly slot: number;
+  /** Hex. */
+  readonly hash: string;
+  /** False when the same tuple had been granted before. */
+  readonly isNew: boolean;
+}
+
+/** The value of a granted `agent.grant`. */
+export interface GrantValue {
+  readonly agents: readonly GrantedAgent[];
+}
+
+/**
+ * `agent.grant`: gives each agent of a claim its token; all or none. The publisher's signature is checked here on every
+ * node, so a bad leader can withhold a grant but not forge one. What a refused command wrote is thrown away by the
+ * caller.
+ */
+export function reduceGrant(
+  state: StateWriter,
+  body: z.output<typeof grantBody>,
+  context: ApplyContext,
+): Outcome {
+  try {
+    const signed = decodeClaim(body.claim);
+    assertClaim(signed, { state, crypto: context.crypto, meshId: context.meshId });
+    return grant(state, signed.value, context);
+  } catch (error) {
+    if (isCooeeError(error)) return refuse(error.code, error.message, error.details);
+    throw error;
+  }
+}
+
+function grant(state: StateWriter, claim: Claim, context: ApplyContext): Outcome {
+  const [first] = claim.agents;
+  const host = `${first?.hostname}|${first?.mac}`;
+  const owner = state.get('host', host);
+  if (owner !== undefined && owner !== claim.peer) {
+    return refuse('ERR_ENROLMENT_HOST_BOUND', undefined, { host, owner });
+  }
+  state.put('host', host, claim.peer);
+  const book = tokenBook(context.crypto.sha256);
+  const agents: GrantedAgent[] = [];
+  const events: StateEvent[] = [];
+  for (const agent of claim.agents) {
+    const known = state.get('hash', toHex(agent.hash));
+    const record =
+      known === undefined
+        ? grantNew(state, agent, { peer: claim.peer, index: context.index, book })
+        : reviveKnown(state, known);
+    if (record === undefined) return refuse('ERR_ENROLMENT_FULL');
+    const { token, number, gpuSlot: slot, hash } = record.agent;
+    const isNew = known === undefined;
+    agents.push({ token, number, slot, hash, isNew });
+    if (record.isChanged) events.push({ type: 'agent:grant', data: { ...record.agent, isNew } });
+  }
+  state.put('enrolment', claim.peer, { boot: claim.boot, seq: claim.seq });
+  const value: GrantValue = { agents };
+  return { ok: true, value, events };
+}
+
+interface Granted {
+  readonly agent: AgentRecord;
+  /** False when it stood there, granted, before. */
+  readonly isChanged: boolean;
+}
+
+/** The same tuple has the same token for ever; a new claim brings a retired agent back. */
+function reviveKnown(state: StateWriter, token: string): Granted | undefined {
+  const agent = state.get('agent', token);
+  if (agent === undefined || agent.retiredIndex === null) {
+    return agent && { agent, isChanged: false };
+  }
+  const revived: AgentRecord = { ...agent, retiredIndex: null };
+  state.put('agent', token, revived);
+  return { agent: revived, isChanged: true };
+}
+
+function grantNew(
+  state: StateWriter,
+  claimed: ClaimedAgent,
+  by: { readonly peer: string; readonly index: number; readonly book: TokenBook },
+): Granted | undefined {
+  const gpuSlot = Number(claimed.gpu_id);
+  const number = numberFor(state, claimed, gpuSlot, by.book);
+  if (number === undefined) return undefined;
+  const token = by.book.tokenOf(number, gpuSlot);
+  const hash = toHex(claimed.hash);
+  const tinyHash = tinyHashOf(hash);
+  const { model, hostname, mac, gpu_id: gpuId } = claimed;
+  const agent: AgentRecord = {
+    ...{ model, hostname, mac, gpuId, token, number, gpuSlot, hash, tinyHash, peer: by.peer },
+    grantedIndex: by.index,
+    retiredIndex: null,
+  };
+  const slots = state.get('number', String(number))?.slots ?? {};
+  state.put('agent', token, agent);
+  state.put('hash', hash, token);
+  state.put('tiny', tinyHash, [...(state.get('tiny', tinyHash) ?? []), token]);
+  const withSlot = { ...slots, [gpuId]: token };
+  state.put('number', String(number), { model, hostname, mac, slots: withSlot });
+  return { agent, isChanged: true };
+}
+
+/** A model on a host has one number, whatever its slots; a new one is taken in here. */
+function numberFor(
+  state: StateWriter,
+  { model, hostname, mac }: ClaimedAgent,
+  slot: number,
+  book: TokenBook,
+): number | undefined {
+  const key = `${model}|${hostname}|${mac}`;
+  const known = state.get('model', key);
+  if (known !== undefined) return known;
+  const number = computeNumber(state, slot, book);
+  if (number === undefined) return undefined;
+  state.put('model', key, number);
+  // Before the cursor looks for the next free one; its slots follow with the token.
+  state.put('number', String(number), { model, hostname, mac, slots: {} });
+  state.put('cursor', 'lowestFree', nextFree(state, state.get('cursor', 'lowestFree') ?? 0));
+  return number;
+}
+
+/** `agent.retire`: a member retires agents of its own node, an admin any. Retiring twice is success. */
+export function reduceRetire(
+  state: StateWriter,
+  body: z.output<typeof retireBody>,
+  context: ApplyContext,
+): Outcome {
+  const agent = state.get('agent', body.token);
+  const member = presentMember(state, context.origin);
+  if (member === undefined) return refuse('ERR_MEMBERSHIP_NOT_MEMBER');
+  if (agent === undefined) return refuse('ERR_API_NOT_FOUND', 'no agent has that token');
+  if (agent.peer !== context.origin && member.role !== 'admin') {
+    return refuse('ERR_MEMBERSHIP_FORBIDDEN', 'only an admin retires agents of other nodes');
+  }
+  const value = { token: agent.token };
+  if (agent.retiredIndex !== null) return { ok: true, value };
+  const retired: AgentRecord = { ...agent, retiredIndex: context.index };
+  state.put('agent', agent.token, retired);
+  return { ok: true, value, events: [{ type: 'agent:retire', data: { ...retired } }] };
+}
+
+/** `agent.rebind`: an admin gives the (hostname, MAC) of an agent, with all agents on it, to another member. */
+export function reduceRebind(
+  state: StateWriter,
+  body: z.output<typeof rebindBody>,
+  context: ApplyContext,
+): Outcome {
+  const member = presentMember(state, context.origin);
+  if (member === undefined) return refuse('ERR_MEMBERSHIP_NOT_MEMBER');
+  if (member.role !== 'admin') return refuse('ERR_MEMBERSHIP_FORBIDDEN');
+  const agent = state.get('agent', body.token);
+  if (agent === undefined) return refuse('ERR_API_NOT_FOUND', 'no agent has that token');
+  if (presentMember(state, body.peer) === undefined) return refuse('ERR_MEMBERSHIP_UNKNOWN_PEER');
+  const { hostname, mac } = agent;
+  state.put('host', `${hostname}|${mac}`, body.peer);
+  const events: StateEvent[] = [];
+  for (const known of agentsOfHost(state, hostname, mac)) {
+    if (known.peer === body.peer) continue;
+    const moved: AgentRecord = { ...known, peer: body.peer };
+    state.put('agent', known.token, moved);
+    events.push({ type: 'agent:rebind', data: { ...moved, from: known.peer } });
+  }
+  return { ok: true, value: { tokens: events.map(({ data }) => data['token']) }, events };
+}
+
+/** A scan of all agents: rebinding is a rare act of a person. Sorted, since a state's order is its own. */
+function agentsOfHost(state: StateReader, hostname: string, mac: string): AgentRecord[] {
+  const found: AgentRecord[] = [];
+  for (const [, agent] of state.entries('agent')) {
+    if (agent.hostname === hostname && agent.mac === mac) found.push(agent);
+  }
+  return found.sort((a, b) => (a.token < b.token ? -1 : 1));
+}
+
+function presentMember(state: StateReader, peer: string): MemberRecord | undefined {
+  const member = state.get('member', peer);
+  return member?.removedIndex === null ? member : undefined;
+}

@@ -1,0 +1,52 @@
+import type { Crypto } from './crypto.ts';
+import type { ErrorCode } from './error-codes.ts';
+import type { ErrorDetails } from './errors.ts';
+
+/** Who acts: the node, and the agent or the human on it when there is one. */
+export interface Actor {
+  readonly peer: string;
+  readonly agent?: string | undefined;
+  readonly human?: string | undefined;
+}
+
+/** What a reducer is told about the command it applies, besides its body. */
+export interface ApplyContext {
+  /** Log index of the entry. */
+  readonly index: number;
+  readonly term: number;
+  /** The entry's agreed time: never goes back. */
+  readonly timeMs: number;
+  readonly actor: Actor;
+  /** The node that made and signed the batch. */
+  readonly origin: string;
+  readonly commandId: string;
+  readonly meshId: string;
+  readonly crypto: Crypto;
+}
+
+/** A fact that applying made true; goes to watchers and to this node's services, never back into the log. */
+export interface StateEvent {
+  /** `noun:verb`. */
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** What applying a command came to. The same on every node, for ever. */
+export type Outcome =
+  | { readonly ok: true; readonly value?: unknown; readonly events?: readonly StateEvent[] }
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message?: string;
+      readonly details?: ErrorDetails;
+    };
+
+/** A refusal as the result of applying. */
+export function refuse(code: ErrorCode, message?: string, details?: ErrorDetails): Outcome {
+  return {
+    ok: false,
+    code,
+    ...(message === undefined ? {} : { message }),
+    ...(details === undefined ? {} : { details }),
+  };
+}

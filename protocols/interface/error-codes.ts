@@ -1,0 +1,566 @@
+/** One row of the error table: see docs/errors.md, which is checked against it. */
+export interface ErrorRow {
+  /** HTTP status on the sockets. */
+  readonly http: number;
+  /** Exit code of the command line: 1 failed, 2 usage, 3 not there, 4 refused, 5 no daemon, 6 temporary. */
+  readonly exit: 1 | 2 | 3 | 4 | 5 | 6;
+  /** Whether the unchanged request may succeed later. */
+  readonly retryable: boolean;
+  /** What happened, one sentence; the default message. */
+  readonly meaning: string;
+  /** What to do next, one sentence. */
+  readonly remedy: string;
+}
+
+const row = (
+  http: number,
+  exit: ErrorRow['exit'],
+  meaning: string,
+  remedy: string,
+  retryable = false,
+): ErrorRow => ({ http, exit, retryable, meaning, remedy });
+
+/**
+ * Every error code: `ERR_<FOLDER>_<CONDITION>`, grouped by folder and sorted. A code is never reused for another
+ * meaning. docs/errors.md is generated from this table (`npm run docs`) and a test keeps the two equal.
+ */
+export const ERROR_CODES = {
+  // agent-id
+  ERR_AGENT_ID_CHECKSUM: row(
+    400,
+    2,
+    'The token has a wrong checksum.',
+    'Check the token for a typing error; cooee agents lists the known ones.',
+  ),
+  ERR_AGENT_ID_LENGTH: row(
+    400,
+    2,
+    'A token has 5 symbols (version 1) or 8 (version 2).',
+    'Check that the whole token was copied.',
+  ),
+  ERR_AGENT_ID_RANGE: row(
+    400,
+    2,
+    'A number is outside of its field.',
+    'Use the ranges in docs/protocols/agent-id.md.',
+  ),
+  ERR_AGENT_ID_RESERVED: row(
+    400,
+    2,
+    'The token has reserved bits set.',
+    'Check the token for a typing error, or upgrade this program.',
+  ),
+  ERR_AGENT_ID_SYMBOL: row(
+    400,
+    2,
+    'The token has a symbol outside of Crockford Base32.',
+    'Use 0-9 and A-Z without U; I and L count as 1, O as 0.',
+  ),
+  ERR_AGENT_ID_TUPLE: row(
+    400,
+    2,
+    'The agent description is not in canonical form.',
+    'Use 1-255 bytes a field, without | and control characters, and a MAC of 12 hex digits.',
+  ),
+  ERR_AGENT_ID_VERSION: row(
+    400,
+    2,
+    'The token has a version that this program does not know.',
+    'Upgrade this program.',
+  ),
+  // api
+  ERR_API_BODY: row(
+    400,
+    2,
+    'The request body is not valid.',
+    'See the schema of the route at /openapi.json.',
+  ),
+  ERR_API_BODY_TOO_LARGE: row(413, 2, 'The request body is too large.', 'Keep it below 1 MiB.'),
+  ERR_API_BUSY: row(
+    503,
+    6,
+    'Too many requests are open on this socket.',
+    'Try again in a moment, or open fewer at once.',
+    true,
+  ),
+  ERR_API_DAEMON_NOT_RUNNING: row(
+    503,
+    5,
+    'No daemon answers on the socket.',
+    'Start one with: cooee up',
+  ),
+  ERR_API_FORBIDDEN: row(
+    403,
+    4,
+    'This socket may not do that.',
+    'Use the operator socket (cooee.sock).',
+  ),
+  ERR_API_HEADERS_TOO_LARGE: row(
+    431,
+    2,
+    'The request headers are too large.',
+    'Keep them below 16 KiB.',
+  ),
+  ERR_API_HTTP: row(
+    400,
+    2,
+    'The request is not valid HTTP.',
+    'Use an HTTP/1.1 client, such as curl --unix-socket.',
+  ),
+  ERR_API_IDEMPOTENCY_MISMATCH: row(
+    409,
+    4,
+    'The idempotency key was used for another request.',
+    'Use a new key for a new request.',
+  ),
+  ERR_API_INTERNAL: row(
+    500,
+    1,
+    'The daemon met a fault of its own.',
+    'See the log of the daemon; please report it.',
+  ),
+  ERR_API_METHOD: row(
+    405,
+    2,
+    'The route does not take that method.',
+    'See /openapi.json for the routes.',
+  ),
+  ERR_API_NOT_FOUND: row(404, 3, 'There is no such thing.', 'Check the name.'),
+  ERR_API_ORIGIN: row(
+    403,
+    4,
+    'Requests from a browser or for another host are refused.',
+    'Talk to the socket directly, with Host: localhost and no Origin or Referer.',
+  ),
+  ERR_API_QUERY: row(
+    400,
+    2,
+    'A query parameter is not valid.',
+    'See the schema of the route at /openapi.json.',
+  ),
+  ERR_API_REQUEST_SLOW: row(
+    408,
+    6,
+    'The request did not arrive in time.',
+    'Send headers and body at once.',
+    true,
+  ),
+  ERR_API_SOCKET_PATH: row(
+    500,
+    2,
+    'The socket path is longer than 103 bytes.',
+    'Give a shorter one with --socket, or use a shorter --home.',
+  ),
+  ERR_API_SOCKET_TAKEN: row(
+    500,
+    4,
+    'Something else stands where the socket should be.',
+    'Move it away, or give another path with --socket.',
+  ),
+  ERR_API_STARTING: row(
+    503,
+    6,
+    'The daemon is starting or changing its mesh.',
+    'Try again in a moment.',
+    true,
+  ),
+  ERR_API_TIMEOUT: row(
+    504,
+    6,
+    'The request took too long.',
+    'Try again; cooee status tells whether there is a leader.',
+    true,
+  ),
+  ERR_API_USAGE: row(400, 2, 'The command was not understood.', 'See: cooee --help'),
+  // bootstrap
+  ERR_BOOTSTRAP_HOST_FACTS: row(
+    500,
+    1,
+    'The host has no usable hostname or MAC address.',
+    'Give them with: cooee up --hostname H --mac M',
+  ),
+  ERR_BOOTSTRAP_INVITER_UNREACHABLE: row(
+    504,
+    6,
+    'None of the addresses in the invite answers.',
+    'Check that the inviting host is up and reachable; the daemon keeps trying until the invite expires.',
+    true,
+  ),
+  ERR_BOOTSTRAP_LISTEN: row(
+    500,
+    1,
+    'No listen address could be opened.',
+    'Give a free one with: cooee up --listen ADDR',
+  ),
+  ERR_BOOTSTRAP_OTHER_MESH: row(
+    409,
+    4,
+    'This home belongs to another mesh.',
+    'Run cooee leave first, or use another home with --home.',
+  ),
+  // capability
+  ERR_CAPABILITY_ANNOUNCEMENT: row(
+    400,
+    2,
+    'The announcement is not valid.',
+    'See docs/protocols/capability.md.',
+  ),
+  ERR_CAPABILITY_NOT_OWNER: row(
+    403,
+    4,
+    'Only the node that an agent lives on may announce it.',
+    'Announce on the host that the agent runs on.',
+  ),
+  // config
+  ERR_CONFIG_INVALID: row(
+    500,
+    2,
+    'The configuration file is not valid.',
+    'Correct the field that is named; docs/config.md lists all.',
+  ),
+  // enrolment
+  ERR_ENROLMENT_CIPHERTEXT: row(
+    400,
+    4,
+    'The sealed enrolment cannot be opened.',
+    'Nothing to do: the publisher seals it anew to the present leader.',
+    true,
+  ),
+  ERR_ENROLMENT_FULL: row(
+    507,
+    4,
+    'All agent numbers of the mesh are granted.',
+    'Raise the mesh level when all members support it.',
+  ),
+  ERR_ENROLMENT_HOST_BOUND: row(
+    409,
+    4,
+    'That hostname and MAC belong to another node.',
+    'If the host has a new identity, an admin runs: cooee agents rebind TOKEN PEER',
+  ),
+  ERR_ENROLMENT_MALFORMED: row(
+    400,
+    4,
+    'The enrolment is not in canonical form.',
+    'Use an unmodified daemon of a supported version.',
+  ),
+  ERR_ENROLMENT_MESH: row(
+    403,
+    4,
+    'The enrolment is for another mesh.',
+    'Enrol with the daemon that is a member of this mesh.',
+  ),
+  ERR_ENROLMENT_MIXED_HOSTS: row(
+    400,
+    4,
+    'An enrolment names more than one hostname and MAC.',
+    'Enrol the agents of each host on that host.',
+  ),
+  ERR_ENROLMENT_ORIGIN: row(
+    403,
+    4,
+    'The enrolment was published by another node than it speaks for.',
+    'Enrol on the host that the agents run on.',
+  ),
+  ERR_ENROLMENT_RECIPIENTS: row(
+    400,
+    4,
+    'A sealed enrolment must have exactly one recipient.',
+    'Use an unmodified daemon of a supported version.',
+  ),
+  ERR_ENROLMENT_REPLAY: row(
+    409,
+    4,
+    'That enrolment was decided already.',
+    'Enrol again with: cooee enrol',
+  ),
+  ERR_ENROLMENT_TIME: row(
+    400,
+    6,
+    'The time of the enrolment is more than 5 minutes from the time of the leader.',
+    'Set the clocks of both hosts; the enrolment is kept and sent again.',
+    true,
+  ),
+  ERR_ENROLMENT_TOO_LARGE: row(
+    413,
+    4,
+    'The enrolment is too large.',
+    'Enrol at most 256 agents of a host.',
+  ),
+  // membership
+  ERR_MEMBERSHIP_CLONE: row(
+    409,
+    4,
+    'Two daemons run with the same identity.',
+    'Stop one of them and restart the other; give the copy a home of its own.',
+  ),
+  ERR_MEMBERSHIP_FORBIDDEN: row(
+    403,
+    4,
+    'The role of this member does not allow that.',
+    'Ask an admin; cooee members shows the roles.',
+  ),
+  ERR_MEMBERSHIP_GUESTS_FULL: row(
+    429,
+    6,
+    'Too many guests are at the door.',
+    'Try again in a few seconds.',
+    true,
+  ),
+  ERR_MEMBERSHIP_INVITE_EXPIRED: row(
+    410,
+    4,
+    'The invite has expired.',
+    'Ask for a new one: cooee invite',
+  ),
+  ERR_MEMBERSHIP_INVITE_FOREIGN: row(
+    409,
+    4,
+    'The invite is for another mesh.',
+    'Ask for an invite of the mesh that answers at that address.',
+  ),
+  ERR_MEMBERSHIP_INVITE_MALFORMED: row(
+    400,
+    2,
+    'The invite is mangled.',
+    'Copy the whole line that cooee invite printed.',
+  ),
+  ERR_MEMBERSHIP_INVITE_UNKNOWN: row(
+    404,
+    4,
+    'The mesh does not know this invite.',
+    'Ask for a new one: cooee invite',
+  ),
+  ERR_MEMBERSHIP_INVITE_USED: row(
+    410,
+    4,
+    'The invite has no uses left.',
+    'Ask for a new one: cooee invite',
+  ),
+  ERR_MEMBERSHIP_LAST_ADMIN: row(
+    409,
+    4,
+    'The last admin of a mesh cannot be removed or lowered.',
+    'Make another member admin first: cooee members role PEER admin',
+  ),
+  ERR_MEMBERSHIP_LAST_VOTER: row(
+    409,
+    4,
+    'The only voter of a mesh cannot be removed.',
+    'Move the seat to another member first, or stop the mesh.',
+  ),
+  ERR_MEMBERSHIP_NOT_MEMBER: row(
+    403,
+    4,
+    'That peer is not a member of this mesh.',
+    'cooee members lists the members; join with an invite.',
+  ),
+  ERR_MEMBERSHIP_PROOF: row(
+    403,
+    4,
+    'The proof of the invite is not valid for this peer.',
+    'Join with the invite itself, on the host that joins.',
+  ),
+  ERR_MEMBERSHIP_REMOVED: row(
+    403,
+    4,
+    'This node was removed from the mesh.',
+    'Ask an admin for a new invite, then: cooee leave, cooee join INVITE',
+  ),
+  ERR_MEMBERSHIP_UNKNOWN_PEER: row(
+    404,
+    3,
+    'The mesh has no such member.',
+    'cooee members lists them.',
+  ),
+  // slurp
+  ERR_SLURP_ANCHOR: row(
+    403,
+    4,
+    'The mesh that answered is not the one that the anchor names.',
+    'Ask for a new invite over a channel that you trust.',
+  ),
+  ERR_SLURP_COMMAND: row(
+    400,
+    4,
+    'The command is not valid.',
+    'Use an unmodified daemon of a supported version.',
+  ),
+  ERR_SLURP_HEAD: row(
+    403,
+    4,
+    'A signed head of the log is not valid.',
+    'cooee doctor names the member that sent it.',
+  ),
+  ERR_SLURP_LEVEL: row(
+    426,
+    4,
+    'The log has an entry that this program is too old for.',
+    'Upgrade COOEE on this host.',
+  ),
+  ERR_SLURP_NO_LEADER: row(
+    503,
+    6,
+    'The mesh has no leader right now.',
+    'What was accepted is kept and handed on when there is one; try again.',
+    true,
+  ),
+  ERR_SLURP_NOT_LEADER: row(421, 6, 'This node is not the leader.', 'Send it to the leader.', true),
+  ERR_SLURP_OUTBOX_FULL: row(
+    429,
+    6,
+    'Too many accepted items wait for the leader.',
+    'Wait until the outbox drains: cooee status',
+    true,
+  ),
+  ERR_SLURP_SIGNATURE: row(
+    403,
+    4,
+    'A signature is not valid.',
+    'Use an unmodified daemon of a supported version.',
+  ),
+  // storage
+  ERR_STORAGE_BUSY: row(
+    503,
+    6,
+    'Too much waits to be written to the disk.',
+    'Try again in a moment.',
+    true,
+  ),
+  ERR_STORAGE_COMPACTED: row(
+    410,
+    3,
+    'That part of the log is no longer kept.',
+    'Take a snapshot of the state instead; it holds what the entries did.',
+  ),
+  ERR_STORAGE_DAMAGED: row(
+    500,
+    1,
+    'A stored record is damaged.',
+    'Restore the home from a backup, or move it away and join again; see docs/operations.md.',
+  ),
+  ERR_STORAGE_DISK_FULL: row(
+    507,
+    6,
+    'The disk is full.',
+    'Free some room; the daemon goes on by itself.',
+    true,
+  ),
+  ERR_STORAGE_FORMAT_NEWER: row(
+    500,
+    1,
+    'The home was written by a newer COOEE.',
+    'Upgrade COOEE on this host, or use another home.',
+  ),
+  ERR_STORAGE_HOME_FOREIGN: row(
+    500,
+    4,
+    'The home belongs to another user.',
+    'Run as its owner, or use another home with --home.',
+  ),
+  ERR_STORAGE_HOME_LOCKED: row(
+    409,
+    4,
+    'Another daemon holds this home.',
+    'Use that one, stop it with cooee down, or use another home with --home.',
+  ),
+  ERR_STORAGE_HOME_MACHINE: row(
+    409,
+    4,
+    'The home was made on another machine.',
+    'If it was moved on purpose: cooee up --adopt',
+  ),
+  ERR_STORAGE_HOME_SYMLINK: row(
+    500,
+    4,
+    'The home is a symbolic link.',
+    'Give the real folder with --home.',
+  ),
+  ERR_STORAGE_IO: row(
+    500,
+    1,
+    'The disk reported an error.',
+    'Check the disk and the log of the daemon.',
+  ),
+  ERR_STORAGE_KEY: row(
+    400,
+    2,
+    'A key of the store is not well-formed text.',
+    'Use text without lone surrogates, not empty.',
+  ),
+  ERR_STORAGE_NOT_OPEN: row(
+    503,
+    6,
+    'The store is not open.',
+    'Try again in a moment; see the log of the daemon.',
+    true,
+  ),
+  ERR_STORAGE_SEQUENCE: row(
+    500,
+    1,
+    'What is to be written does not follow the end of the log.',
+    'This is a fault of the daemon: see its log; please report it.',
+  ),
+  ERR_STORAGE_TOO_LARGE: row(
+    413,
+    2,
+    'One write is larger than the store takes.',
+    'Write less at once.',
+  ),
+  // ucxl
+  ERR_UCXL_SYNTAX: row(
+    400,
+    2,
+    'The address is not a UCXL address.',
+    'Write ucxl://agent:role@project:task/temporal/path or ucxl://agentid:TOKEN.',
+  ),
+  ERR_UCXL_TEMPORAL: row(
+    400,
+    2,
+    'The temporal part of the address is not valid.',
+    'Use # for now, ~~N for N versions back, ^^N for N forward.',
+  ),
+  // wire
+  ERR_WIRE_MALFORMED: row(
+    400,
+    4,
+    'The bytes are not a canonical message.',
+    'Use an unmodified daemon of a supported version.',
+  ),
+  ERR_WIRE_RATE: row(
+    429,
+    6,
+    'Too many messages in a short time.',
+    'Send fewer; the allowance refills by itself.',
+    true,
+  ),
+  ERR_WIRE_STREAM: row(
+    503,
+    6,
+    'The stream to the other node broke.',
+    'Try again; cooee status tells who is connected.',
+    true,
+  ),
+  ERR_WIRE_TIMEOUT: row(
+    504,
+    6,
+    'The other node did not answer in time.',
+    'Try again; cooee status tells who is connected.',
+    true,
+  ),
+  ERR_WIRE_TOO_LARGE: row(
+    413,
+    4,
+    'The message is too large.',
+    'Keep it within the limits in docs/limits.md.',
+  ),
+  ERR_WIRE_VERSION: row(
+    426,
+    4,
+    'The message has a version that this program does not know.',
+    'Upgrade COOEE on this host.',
+  ),
+} as const satisfies Record<string, ErrorRow>;
+
+/** A code out of the table. */
+export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,0 +1,20 @@
+/**
+ * Ports and shared types: what every folder may import. Nothing here touches a clock, a disk, a network or chance.
+ *
+ * @packageDocumentation
+ */
+export * from './clock.ts';
+export * from './command.ts';
+export * from './crypto.ts';
+export { ERROR_CODES, type ErrorCode, type ErrorRow } from './error-codes.ts';
+export * from './errors.ts';
+export * from './gossip.ts';
+export * from './lifecycle.ts';
+export * from './limits.ts';
+export * from './logger.ts';
+export * from './metrics.ts';
+export * from './random.ts';
+export * from './records.ts';
+export * from './seal.ts';
+export * from './store.ts';
+export * from './stream.ts';

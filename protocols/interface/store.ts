@@ -1,0 +1,160 @@
+/**
+ * Namespaces of the key-value store: append-only. A retired one stays listed. Keys sort bytewise as
+ * UTF-8.
+ *
+ * | namespace | key -> value |
+ * |---|---|
+ * | `meta` | name -> dag-cbor (`format`, `applied` = last applied index and what belongs to it) |
+ * | `state` | state key -> dag-cbor value (protocols/slurp) |
+ * | `outbox` | 16 decimal digits of the sequence -> signed batch |
+ * | `replay` | origin peer -> high mark of the replay window |
+ * | `head` | name -> signed head (`highest` = the highest one ever verified) |
+ * | `announcement` | peer -> signed original announcement |
+ * | `pending` | id -> enrolment request that waits for its grant |
+ * | `gpuinfo` | tuple hash -> GPU description, on leaders that opened it |
+ */
+export const NAMESPACES = [
+  'meta',
+  'state',
+  'outbox',
+  'replay',
+  'head',
+  'announcement',
+  'pending',
+  'gpuinfo',
+] as const;
+
+/** One of {@link NAMESPACES}. */
+export type Namespace = (typeof NAMESPACES)[number];
+
+/** One change of a batch; without a value the key is deleted. */
+export interface StoreWrite {
+  readonly namespace: Namespace;
+  readonly key: string;
+  readonly value?: Uint8Array;
+}
+
+/** Bounds of {@link KeyValueStore.entries}. */
+export interface StoreRange {
+  readonly gt?: string;
+  readonly gte?: string;
+  readonly lt?: string;
+  readonly reverse?: boolean;
+  /** At most this many entries. */
+  readonly limit?: number;
+}
+
+/**
+ * Where a store is in its life. `failed` = a write failed; it acknowledges nothing until it was
+ * reopened.
+ */
+export type StoreStatus = 'closed' | 'open' | 'failed';
+
+/**
+ * A durable, ordered key-value store. One suite in test/unit/storage runs against every
+ * implementation.
+ */
+export interface KeyValueStore {
+  readonly status: StoreStatus;
+  /**
+   * Opens the store, or reopens it after a failure.
+   *
+   * @throws CooeeError ERR_STORAGE_HOME_LOCKED, ERR_STORAGE_FORMAT_NEWER, ERR_STORAGE_DAMAGED,
+   * ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO
+   */
+  open(): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+  /** The value, or undefined. @throws CooeeError ERR_STORAGE_NOT_OPEN */
+  get(namespace: Namespace, key: string): Promise<Uint8Array | undefined>;
+  /** Entries in key order; bounded by `range`. */
+  entries(namespace: Namespace, range?: StoreRange): AsyncIterable<readonly [string, Uint8Array]>;
+  /**
+   * Writes all or nothing; later writes to one key win. With `sync` it is on the disk when this
+   * resolves, and so is all that was written before. An empty batch does nothing. After any failed
+   * write the store is `failed` and refuses everything until {@link open} has been called again.
+   *
+   * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO (with `details.fatal` when an fsync
+   * may have failed: the process must end), ERR_STORAGE_NOT_OPEN, ERR_STORAGE_BUSY when too much
+   * waits, ERR_STORAGE_KEY
+   */
+  batch(writes: readonly StoreWrite[], options?: { readonly sync?: boolean }): Promise<void>;
+}
+
+/** One entry as the log store keeps it. */
+export interface LogRecord {
+  /** From 1, without holes. */
+  readonly index: number;
+  readonly term: number;
+  /** The canonical bytes of the entry. */
+  readonly bytes: Uint8Array;
+}
+
+/** Raft's hard state (Ongaro & Ousterhout 2014, figure 2: "persistent state on all servers"). */
+export interface HardState {
+  readonly term: number;
+  /** The peer voted for in `term`, or null. */
+  readonly vote: string | null;
+  /** The highest index known committed. */
+  readonly commit: number;
+}
+
+/** What opening a log found. */
+export interface LogRecovery {
+  /** Bytes of an incomplete last record that were cut, 0 when there was none. */
+  readonly tornBytes: number;
+}
+
+/**
+ * The durable, append-only log. One suite in test/unit/storage runs against every implementation.
+ */
+export interface LogStore {
+  readonly status: StoreStatus;
+  /** The first index held; 1 unless compacted. */
+  readonly firstIndex: number;
+  /** The last index held; firstIndex - 1 when empty. */
+  readonly lastIndex: number;
+  readonly hardState: HardState;
+  /**
+   * Opens the log, or reopens it after a failure; cuts a torn tail, and makes durable what it
+   * found.
+   *
+   * @throws CooeeError ERR_STORAGE_DAMAGED with details file and offset when bytes that were
+   * written have changed
+   * @throws CooeeError ERR_STORAGE_FORMAT_NEWER, ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO
+   */
+  open(): Promise<LogRecovery>;
+  /** Idempotent; lets what waits be written first. */
+  close(): Promise<void>;
+  /**
+   * Appends records (and the hard state, when given) as a whole; on the disk when this resolves.
+   * Calls are written in their order; those that wait share one fdatasync. Records follow the last
+   * one handed in without a hole. After a failed write the log is `failed` until reopened, and what
+   * the call wrote may be there then or not.
+   *
+   * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO; with `details.fatal` after a failed
+   * fsync: the process must end, trying again proves nothing
+   * @throws CooeeError ERR_STORAGE_NOT_OPEN, ERR_STORAGE_SEQUENCE, ERR_STORAGE_TOO_LARGE,
+   * ERR_STORAGE_BUSY
+   */
+  append(records: readonly LogRecord[], hardState?: HardState): Promise<void>;
+  /**
+   * Records from `from` on: at most `countMax` and about `bytesMax` bytes, at least one when there
+   * is one.
+   *
+   * @throws CooeeError ERR_STORAGE_COMPACTED below `firstIndex`; ERR_STORAGE_DAMAGED,
+   * ERR_STORAGE_IO, ERR_STORAGE_NOT_OPEN
+   */
+  read(from: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]>;
+  /**
+   * Forgets all records from `from` on, durably and in order with the appends. Throws as
+   * {@link append} does.
+   */
+  truncateFrom(from: number): Promise<void>;
+  /**
+   * May forget whole segments whose records are all below `before`. Beyond the end (a snapshot was
+   * installed) it forgets all records, and the log goes on with `before` as its next index. Throws
+   * as {@link append} does.
+   */
+  compactBefore(before: number): Promise<void>;
+}

@@ -1,0 +1,89 @@
+import { base32 } from 'multiformats/bases/base32';
+import { z } from 'zod';
+import { CooeeError, type Hash, LIMITS } from '../interface/index.ts';
+import {
+  addressList,
+  bytesOf,
+  cidText,
+  count,
+  decodeAs,
+  encodeCanonical,
+  equalBytes,
+  peerIdText,
+  timeMs,
+} from '../wire/index.ts';
+
+const PREFIX = 'cooee1';
+const CHECKSUM_BYTES = 4;
+
+/** A point of the log that the holder of an invite may trust: all it believes of the mesh hangs on it. */
+export const anchorSchema = z.strictObject({
+  /** Size of the log. */
+  index: count,
+  /** Merkle root of the log at that size. */
+  root: bytesOf(32),
+  /** Who signs heads from there on, until the chain of trust names others. */
+  voters: z.array(peerIdText).min(1).max(9),
+});
+
+/** See {@link anchorSchema}. */
+export type TrustAnchor = z.output<typeof anchorSchema>;
+
+const inviteSchema = z.strictObject({
+  v: z.literal(1),
+  mesh: cidText,
+  /** Where members can be reached, with their peer ids. */
+  addresses: addressList.min(1),
+  anchor: anchorSchema,
+  /** Seed of the key that proves the holder was invited. The mesh knows the public half only. */
+  seed: bytesOf(32),
+  expiresMs: timeMs,
+});
+
+/** What an invite says. The seed is a secret: never logged. */
+export type Invite = Omit<z.output<typeof inviteSchema>, 'v'>;
+
+/**
+ * Formats an invite as one line: `cooee1` and lower-case base32 of its canonical bytes and a 4-byte SHA-256 checksum.
+ * Addresses that do not fit into the line's 1 KiB are left out, the last ones first.
+ */
+export function formatInvite(sha256: Hash, invite: Invite): string {
+  for (let kept = invite.addresses.length; kept > 0; kept--) {
+    const body = encodeCanonical({ v: 1, ...invite, addresses: invite.addresses.slice(0, kept) });
+    const bytes = new Uint8Array(body.length + CHECKSUM_BYTES);
+    bytes.set(body);
+    bytes.set(sha256(body).subarray(0, CHECKSUM_BYTES), body.length);
+    const line = PREFIX + base32.baseEncode(bytes);
+    if (line.length <= LIMITS.inviteBytesMax) return line;
+  }
+  throw new CooeeError('ERR_MEMBERSHIP_INVITE_MALFORMED', 'the invite has no address that fits');
+}
+
+/**
+ * Parses an invite line; white space around it and upper case are forgiven (people copy by hand).
+ *
+ * @throws CooeeError ERR_MEMBERSHIP_INVITE_MALFORMED
+ */
+export function parseInvite(sha256: Hash, text: string): Invite {
+  const line = text.trim().toLowerCase();
+  if (line.length > LIMITS.inviteBytesMax || !line.startsWith(PREFIX)) throw malformed();
+  let bytes: Uint8Array;
+  try {
+    bytes = base32.baseDecode(line.slice(PREFIX.length));
+  } catch (cause) {
+    throw malformed(cause);
+  }
+  const body = bytes.subarray(0, Math.max(0, bytes.length - CHECKSUM_BYTES));
+  const checksum = sha256(body).subarray(0, CHECKSUM_BYTES);
+  if (!equalBytes(bytes.subarray(body.length), checksum)) throw malformed();
+  try {
+    const { v: _version, ...invite } = decodeAs(inviteSchema, body, LIMITS.inviteBytesMax);
+    return invite;
+  } catch (cause) {
+    throw malformed(cause);
+  }
+}
+
+function malformed(cause?: unknown): CooeeError {
+  return new CooeeError('ERR_MEMBERSHIP_INVITE_MALFORMED', undefined, { cause });
+}

@@ -1,0 +1,293 @@
+import type { z } from 'zod';
+import {
+  type ApplyContext,
+  type MemberRecord,
+  type MemberRole,
+  type MeshRecord,
+  type Outcome,
+  refuse,
+  type StateReader,
+  type StateWriter,
+} from '../interface/index.ts';
+import { cidOf, encodeCanonical, toHex } from '../wire/index.ts';
+import type {
+  addBody,
+  bootBody,
+  genesisBody,
+  issueBody,
+  removeBody,
+  revokeBody,
+  roleBody,
+  settingsBody,
+} from './messages.ts';
+import { proofProblem } from './rules.ts';
+
+const RANK: Readonly<Record<MemberRole, number>> = { member: 0, curator: 1, admin: 2 };
+
+/** The member with that peer id, unless it was removed or never was one. */
+export function memberOf(state: StateReader, peer: string): MemberRecord | undefined {
+  const record = state.get('member', peer);
+  return record !== undefined && record.removedIndex === null ? record : undefined;
+}
+
+/** A refusal when the actor is no member of at least that role; undefined when it may go on. */
+export function roleProblem(
+  state: StateReader,
+  peer: string,
+  role: MemberRole,
+): Outcome | undefined {
+  const actor = memberOf(state, peer);
+  if (actor === undefined) return refuse('ERR_MEMBERSHIP_NOT_MEMBER');
+  if (RANK[actor.role] < RANK[role]) {
+    return refuse('ERR_MEMBERSHIP_FORBIDDEN', `that takes the role ${role}`, { role: actor.role });
+  }
+  return undefined;
+}
+
+/** The mesh's record. Only genesis applies before it exists. */
+export function meshOf(state: StateReader): MeshRecord | undefined {
+  return state.get('mesh', 'mesh') as MeshRecord | undefined;
+}
+
+/**
+ * The mesh's id is the CID of its genesis and of the peer that made it: whoever knows the id can tell whether a log
+ * begins as it should.
+ */
+export function meshIdOf(
+  sha256: ApplyContext['crypto']['sha256'],
+  genesis: { readonly body: z.output<typeof genesisBody>; readonly peer: string },
+): string {
+  return cidOf(sha256, encodeCanonical({ v: 1, ...genesis.body, peer: genesis.peer }));
+}
+
+/** `mesh.genesis`: the first command of the first entry, and of no other. */
+export function reduceGenesis(
+  state: StateWriter,
+  body: z.output<typeof genesisBody>,
+  context: ApplyContext,
+): Outcome {
+  const peer = context.origin;
+  if (meshOf(state) !== undefined || context.index !== 1) {
+    return refuse('ERR_SLURP_COMMAND', 'a mesh has one genesis');
+  }
+  if (meshIdOf(context.crypto.sha256, { body, peer }) !== context.meshId) {
+    return refuse('ERR_SLURP_COMMAND', 'the genesis is not the one that the mesh id names');
+  }
+  state.put('mesh', 'mesh', {
+    id: context.meshId,
+    name: body.name,
+    recovery: body.recovery,
+    level: 1,
+    voters: [peer],
+    votersTarget: 'auto',
+    createdMs: context.timeMs,
+  });
+  const member = newMember(context, {
+    peer,
+    name: body.memberName,
+    addresses: body.addresses,
+    levels: body.levels,
+    role: 'admin',
+    invite: null,
+  });
+  state.put('member', peer, member);
+  return { ok: true, value: { peer }, events: [{ type: 'member:join', data: eventOf(member) }] };
+}
+
+/** `member.add`: an invite is redeemed. The log decides every race for it. */
+export function reduceAdd(
+  state: StateWriter,
+  body: z.output<typeof addBody>,
+  context: ApplyContext,
+): Outcome {
+  const key = toHex(body.invite);
+  const known = state.get('member', body.peer);
+  if (known !== undefined && known.removedIndex === null && known.invite === key) {
+    // The joiner whose answer was lost tries again: it is in, and no use is spent.
+    return { ok: true, value: { index: known.addedIndex } };
+  }
+  const problem = proofProblem(body, context);
+  if (problem !== undefined) return problem;
+  const invite = state.get('invite', key);
+  if (invite === undefined) return refuse('ERR_MEMBERSHIP_INVITE_UNKNOWN');
+  if (context.timeMs >= invite.expiresMs) return refuse('ERR_MEMBERSHIP_INVITE_EXPIRED');
+  if (invite.isRevoked) return refuse('ERR_MEMBERSHIP_INVITE_UNKNOWN', 'the invite was revoked');
+  if (known !== undefined && known.removedIndex === null) {
+    return { ok: true, value: { index: known.addedIndex } };
+  }
+  if (known !== undefined && known.invite === key) {
+    return refuse('ERR_MEMBERSHIP_REMOVED', 'a removed member needs a new invite');
+  }
+  if (invite.usesLeft < 1) return refuse('ERR_MEMBERSHIP_INVITE_USED');
+  state.put('invite', key, { ...invite, usesLeft: invite.usesLeft - 1 });
+  const member = newMember(context, { ...body, role: invite.role, invite: key });
+  state.put('member', body.peer, { ...member, boot: known?.boot ?? 0 });
+  return {
+    ok: true,
+    value: { index: context.index },
+    events: [{ type: 'member:join', data: eventOf(member) }],
+  };
+}
+
+/** `member.remove`: an admin removes any member, a member itself. Its invites go with it. */
+export function reduceRemove(
+  state: StateWriter,
+  body: z.output<typeof removeBody>,
+  context: ApplyContext,
+): Outcome {
+  const isSelf = context.actor.peer === body.peer;
+  const problem = roleProblem(state, context.actor.peer, isSelf ? 'member' : 'admin');
+  if (problem !== undefined) return problem;
+  const member = memberOf(state, body.peer);
+  if (member === undefined) return refuse('ERR_MEMBERSHIP_UNKNOWN_PEER');
+  if (isLastAdmin(state, member)) return refuse('ERR_MEMBERSHIP_LAST_ADMIN');
+  if (meshOf(state)?.voters.includes(body.peer)) return refuse('ERR_MEMBERSHIP_LAST_VOTER');
+  state.put('member', body.peer, { ...member, removedIndex: context.index });
+  for (const [key, invite] of state.entries('invite')) {
+    if (invite.issuer === body.peer && !invite.isRevoked) {
+      state.put('invite', key, { ...invite, isRevoked: true });
+    }
+  }
+  const type = isSelf ? 'member:leave' : 'member:remove';
+  return { ok: true, events: [{ type, data: eventOf(member) }] };
+}
+
+/** `member.role`: an admin gives a role. */
+export function reduceRole(
+  state: StateWriter,
+  body: z.output<typeof roleBody>,
+  context: ApplyContext,
+): Outcome {
+  const problem = roleProblem(state, context.actor.peer, 'admin');
+  if (problem !== undefined) return problem;
+  const member = memberOf(state, body.peer);
+  if (member === undefined) return refuse('ERR_MEMBERSHIP_UNKNOWN_PEER');
+  if (body.role !== 'admin' && isLastAdmin(state, member)) {
+    return refuse('ERR_MEMBERSHIP_LAST_ADMIN');
+  }
+  const changed = { ...member, role: body.role };
+  state.put('member', body.peer, changed);
+  return { ok: true, events: [{ type: 'member:role', data: eventOf(changed) }] };
+}
+
+/**
+ * `member.boot`: a start is registered. Two starts that claim one number with different nonces are clones: the mark makes
+ * both stop, whichever of them hears of it.
+ */
+export function reduceBoot(
+  state: StateWriter,
+  body: z.output<typeof bootBody>,
+  context: ApplyContext,
+): Outcome {
+  const member = memberOf(state, context.origin);
+  if (member === undefined) return refuse('ERR_MEMBERSHIP_NOT_MEMBER');
+  if (body.boot < member.boot) return refuse('ERR_MEMBERSHIP_CLONE', 'a later start is registered');
+  if (body.boot === member.boot) {
+    if (body.bootNonce === member.bootNonce) return { ok: true };
+    const cloned = { ...member, isCloned: true };
+    state.put('member', member.peer, cloned);
+    return { ok: true, events: [{ type: 'member:clone', data: eventOf(cloned) }] };
+  }
+  const started = { ...member, ...body, isCloned: false };
+  state.put('member', member.peer, started);
+  return { ok: true, events: [{ type: 'member:boot', data: eventOf(started) }] };
+}
+
+/** `invite.issue`: an admin may invite. */
+export function reduceIssue(
+  state: StateWriter,
+  body: z.output<typeof issueBody>,
+  context: ApplyContext,
+): Outcome {
+  const problem = roleProblem(state, context.actor.peer, 'admin');
+  if (problem !== undefined) return problem;
+  const key = toHex(body.key);
+  if (state.get('invite', key) !== undefined) {
+    return refuse('ERR_SLURP_COMMAND', 'an invite key is used once');
+  }
+  state.put('invite', key, {
+    role: body.role,
+    usesLeft: body.uses,
+    expiresMs: body.expiresMs,
+    issuer: context.actor.peer,
+    isRevoked: false,
+  });
+  return { ok: true, value: { key } };
+}
+
+/** `invite.revoke`: an admin takes an invite back. */
+export function reduceRevoke(
+  state: StateWriter,
+  body: z.output<typeof revokeBody>,
+  context: ApplyContext,
+): Outcome {
+  const problem = roleProblem(state, context.actor.peer, 'admin');
+  if (problem !== undefined) return problem;
+  const key = toHex(body.key);
+  const invite = state.get('invite', key);
+  if (invite === undefined) return refuse('ERR_MEMBERSHIP_INVITE_UNKNOWN');
+  state.put('invite', key, { ...invite, isRevoked: true });
+  return { ok: true };
+}
+
+/** `mesh.settings`: an admin changes what holds for all. The level rises only when every member supports it. */
+export function reduceSettings(
+  state: StateWriter,
+  body: z.output<typeof settingsBody>,
+  context: ApplyContext,
+): Outcome {
+  const problem = roleProblem(state, context.actor.peer, 'admin');
+  if (problem !== undefined) return problem;
+  const mesh = meshOf(state);
+  if (mesh === undefined) return refuse('ERR_SLURP_COMMAND', 'there is no mesh yet');
+  const level = body.level ?? mesh.level;
+  if (level < mesh.level) return refuse('ERR_SLURP_LEVEL', 'a level is never lowered');
+  for (const [, member] of state.entries('member')) {
+    if (member.removedIndex === null && member.levels[1] < level) {
+      return refuse('ERR_SLURP_LEVEL', 'not every member supports that level', {
+        peer: member.peer,
+      });
+    }
+  }
+  state.put('mesh', 'mesh', {
+    ...mesh,
+    level,
+    name: body.name ?? mesh.name,
+    votersTarget: body.votersTarget ?? mesh.votersTarget,
+  });
+  return { ok: true, events: [{ type: 'mesh:settings', data: { level } }] };
+}
+
+function newMember(
+  context: ApplyContext,
+  facts: Pick<MemberRecord, 'peer' | 'name' | 'role' | 'addresses' | 'invite'> & {
+    readonly levels: readonly [number, number];
+  },
+): MemberRecord {
+  return {
+    peer: facts.peer,
+    name: facts.name,
+    role: facts.role,
+    addresses: facts.addresses,
+    levels: facts.levels,
+    invite: facts.invite,
+    addedIndex: context.index,
+    removedIndex: null,
+    boot: 0,
+    bootNonce: '',
+    isCloned: false,
+  };
+}
+
+function isLastAdmin(state: StateReader, member: MemberRecord): boolean {
+  if (member.role !== 'admin') return false;
+  for (const [, other] of state.entries('member')) {
+    const isAdmin = other.role === 'admin' && other.removedIndex === null;
+    if (isAdmin && other.peer !== member.peer) return false;
+  }
+  return true;
+}
+
+function eventOf(member: MemberRecord): Readonly<Record<string, unknown>> {
+  return { peer: member.peer, name: member.name, role: member.role };
+}

@@ -1,0 +1,100 @@
+import type { Crypto, Outcome, StateEvent, StateReader } from '../interface/index.ts';
+import type { Batch, Command, Entry } from './codec.ts';
+import { reduceCommand } from './kinds.ts';
+import { StateOverlay } from './state.ts';
+
+/** What one command of an entry came to. */
+export interface Decision {
+  readonly command: Command;
+  readonly outcome: Outcome;
+}
+
+/** What applying one entry came to. */
+export interface AppliedEntry {
+  readonly index: number;
+  readonly timeMs: number;
+  readonly batch: Batch;
+  /** The batch as its origin signed it. */
+  readonly batchBytes: Uint8Array;
+  /** Empty when the batch had been applied before: an origin's retry. */
+  readonly decisions: readonly Decision[];
+  readonly events: readonly (StateEvent & { readonly index: number })[];
+}
+
+/** What applying needs besides the state. */
+export interface ApplyInit {
+  readonly crypto: Crypto;
+  readonly meshId: string;
+}
+
+/**
+ * Applies an entry onto the overlay. Pure: the same entries give the same state on every node.
+ *
+ * @throws CooeeError ERR_SLURP_LEVEL for a command that this program does not know
+ */
+export function applyEntry(
+  overlay: StateOverlay,
+  entry: { readonly entry: Entry; readonly batch: Batch },
+  init: ApplyInit,
+): AppliedEntry {
+  const { index, term, timeMs, batch: batchBytes } = entry.entry;
+  const { batch } = entry;
+  const applied = { index, timeMs, batch, batchBytes };
+  if (isRepeated(overlay, batch)) return { ...applied, decisions: [], events: [] };
+  const decisions: Decision[] = [];
+  const events: (StateEvent & { index: number })[] = [];
+  for (const command of batch.commands) {
+    const scratch = new StateOverlay(overlay);
+    const outcome = reduceCommand(scratch, command, {
+      index,
+      term,
+      timeMs,
+      actor: command.actor,
+      origin: batch.origin,
+      commandId: command.id,
+      meshId: init.meshId,
+      crypto: init.crypto,
+    });
+    if (outcome.ok) {
+      overlay.absorb(scratch);
+      for (const event of outcome.events ?? []) events.push({ ...event, index });
+    }
+    decisions.push({ command, outcome });
+  }
+  const last = overlay.get('origin', batch.origin);
+  // A clone's registration does not move the mark: the numbers are the first node's.
+  if (last === undefined || isAfter(batch, last)) {
+    overlay.put('origin', batch.origin, { boot: batch.boot, seq: batch.seq });
+  }
+  return { ...applied, decisions, events };
+}
+
+/**
+ * Whether a batch was applied before. An origin numbers its batches `(boot, seq)` and sends the next only when the last
+ * is decided, so everything at or below the mark is a retry. The one exception is the registration of a second start with
+ * the same number, which must come through: it is the proof that the identity runs twice.
+ */
+export function isRepeated(state: StateReader, batch: Batch): boolean {
+  const last = state.get('origin', batch.origin);
+  if (last === undefined || isAfter(batch, last)) return false;
+  return !isCloneProof(state, batch);
+}
+
+function isCloneProof(state: StateReader, batch: Batch): boolean {
+  const [command] = batch.commands;
+  if (command?.kind !== 'member.boot' || batch.commands.length !== 1) return false;
+  const member = state.get('member', batch.origin);
+  return (
+    member !== undefined &&
+    !member.isCloned &&
+    command.body['boot'] === member.boot &&
+    command.body['bootNonce'] !== member.bootNonce
+  );
+}
+
+function isAfter(
+  a: { readonly boot: number; readonly seq: number },
+  b: { readonly boot: number; readonly seq: number },
+): boolean {
+  return a.boot > b.boot || (a.boot === b.boot && a.seq > b.seq);
+}

@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import { type Actor, CooeeError, type Crypto, LIMITS, type Signer } from '../interface/index.ts';
+import {
+  bytesOf,
+  bytesUpTo,
+  cidText,
+  count,
+  decodeAs,
+  decodeSigned,
+  encodeCanonical,
+  encodeSigned,
+  isSignedBy,
+  peerIdText,
+  type Signed,
+  signingInput,
+  timeMs,
+} from '../wire/index.ts';
+
+/** Room for an entry's own fields around its batch. */
+const ENTRY_BYTES_MAX = LIMITS.batchBytesMax + 512;
+
+/** A head with the signatures of up to nine voters. */
+export const HEAD_BYTES_MAX = 4 * 1024;
+
+const actorSchema = z.strictObject({
+  peer: peerIdText,
+  agent: z.string().max(16).optional(),
+  human: z.string().max(64).optional(),
+});
+
+const commandSchema = z.strictObject({
+  id: cidText,
+  kind: z.string().min(1).max(32),
+  actor: actorSchema,
+  timeMs,
+  /** Checked against the kind's own schema when it is proposed and when it is applied. */
+  body: z.record(z.string(), z.unknown()),
+});
+
+/** A command as its origin made it. */
+export type Command = z.output<typeof commandSchema>;
+
+const batchSchema = z.strictObject({
+  v: z.literal(1),
+  mesh: cidText,
+  origin: peerIdText,
+  boot: count.min(1),
+  seq: count.min(1),
+  commands: z.array(commandSchema).min(1).max(LIMITS.batchCommandsMax),
+});
+
+/** Commands that their origin signed together. */
+export type Batch = z.output<typeof batchSchema>;
+
+/** Signs a batch. @throws CooeeError ERR_WIRE_TOO_LARGE: the caller bounds what it puts together */
+export function encodeBatch(signer: Signer, batch: Omit<Batch, 'v' | 'origin'>): Uint8Array {
+  const bytes = encodeSigned(signer, 'batch', { v: 1, ...batch, origin: signer.peer });
+  if (bytes.length > LIMITS.batchBytesMax) throw new CooeeError('ERR_WIRE_TOO_LARGE');
+  return bytes;
+}
+
+/**
+ * Takes a batch apart; its signature is not checked yet ({@link isBatchSigned}).
+ *
+ * @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED, ERR_WIRE_VERSION, ERR_SLURP_COMMAND
+ */
+export function decodeBatch(bytes: Uint8Array): Signed<Batch> {
+  const signed = decodeSigned(batchSchema, bytes, LIMITS.batchBytesMax);
+  for (const { actor } of signed.value.commands) {
+    if (actor.peer !== signed.value.origin) {
+      throw new CooeeError('ERR_SLURP_COMMAND', 'a node speaks for itself only');
+    }
+  }
+  return signed;
+}
+
+/** Whether the origin signed the batch. */
+export function isBatchSigned(crypto: Crypto, batch: Signed<Batch>): boolean {
+  return isSignedBy(crypto.verify, 'batch', batch.value.origin, batch);
+}
+
+const entrySchema = z.strictObject({
+  v: z.literal(1),
+  index: count.min(1),
+  term: count.min(1),
+  /** Agreed time: the maximum of the previous entry's and the median of the voters' clocks. */
+  timeMs,
+  /** A signed batch. */
+  batch: bytesUpTo(LIMITS.batchBytesMax),
+});
+
+/** An entry of the replicated log. */
+export type Entry = z.output<typeof entrySchema>;
+
+/** Canonical bytes of an entry: a leaf of the Merkle tree. */
+export function encodeEntry(entry: Omit<Entry, 'v'>): Uint8Array {
+  return encodeCanonical({ v: 1, ...entry });
+}
+
+/** @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED, ERR_WIRE_VERSION */
+export function decodeEntry(bytes: Uint8Array): Entry {
+  return decodeAs(entrySchema, bytes, ENTRY_BYTES_MAX);
+}
+
+const headSchema = z.strictObject({
+  v: z.literal(1),
+  mesh: cidText,
+  /** Rises when a lost majority is recovered by the operator's key. */
+  epoch: count,
+  term: count,
+  /** Entries in the log that this head speaks of. */
+  index: count,
+  root: bytesOf(32),
+  /** CID of the state at this index, in heads at snapshot marks. */
+  stateCid: cidText.optional(),
+  /** Who may sign the heads that follow. */
+  voters: z.array(peerIdText).min(1).max(9),
+  timeMs,
+});
+
+/** What the voters sign: the log up to an index has this root. */
+export type Head = z.output<typeof headSchema>;
+
+const signedHeadSchema = z.strictObject({
+  h: bytesUpTo(HEAD_BYTES_MAX),
+  sigs: z.array(z.strictObject({ voter: peerIdText, s: bytesOf(64) })).max(9),
+});
+
+/** A head with its signatures, taken apart. */
+export interface SignedHead {
+  readonly head: Head;
+  /** The bytes that were signed. */
+  readonly body: Uint8Array;
+  readonly signatures: readonly { readonly voter: string; readonly s: Uint8Array }[];
+}
+
+/** Encodes and signs a head as one voter; in a mesh of one voter that is a majority. */
+export function encodeHead(signer: Signer, head: Omit<Head, 'v'>): Uint8Array {
+  const body = encodeCanonical({ v: 1, ...head });
+  const s = signer.sign(signingInput('head', body));
+  return encodeCanonical({ h: body, sigs: [{ voter: signer.peer, s }] });
+}
+
+/** @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED, ERR_WIRE_VERSION */
+export function decodeHead(bytes: Uint8Array): SignedHead {
+  const outer = decodeAs(signedHeadSchema, bytes, HEAD_BYTES_MAX);
+  return {
+    head: decodeAs(headSchema, outer.h, HEAD_BYTES_MAX),
+    body: outer.h,
+    signatures: outer.sigs,
+  };
+}
+
+/**
+ * Checks that a majority of `voters` signed the head, each once.
+ *
+ * @throws CooeeError ERR_SLURP_HEAD with details reason `mesh`, `foreign`, `repeated`, `too-few` or `signature`
+ */
+export function assertHead(
+  crypto: Crypto,
+  signed: SignedHead,
+  trust: { readonly mesh: string; readonly voters: readonly string[] },
+): void {
+  const refuseHead = (reason: string): CooeeError =>
+    new CooeeError('ERR_SLURP_HEAD', `the head is not valid: ${reason}`, { details: { reason } });
+  if (signed.head.mesh !== trust.mesh) throw refuseHead('mesh');
+  const seen = new Set<string>();
+  const input = signingInput('head', signed.body);
+  for (const { voter, s } of signed.signatures) {
+    if (!trust.voters.includes(voter)) throw refuseHead('foreign');
+    if (seen.has(voter)) throw refuseHead('repeated');
+    if (!crypto.verify(voter, input, s)) throw refuseHead('signature');
+    seen.add(voter);
+  }
+  if (seen.size * 2 <= trust.voters.length) throw refuseHead('too-few');
+}
+
+/** An actor for a command of this node itself. */
+export function nodeActor(peer: string): Actor {
+  return { peer };
+}

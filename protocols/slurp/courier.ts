@@ -1,0 +1,118 @@
+import {
+  type Clock,
+  CooeeError,
+  delay,
+  isCooeeError,
+  type Logger,
+  type Random,
+  toError,
+} from '../interface/index.ts';
+import type { MeshLog } from './mesh-log.ts';
+import type { Outbox, OutboxBatch } from './outbox.ts';
+
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 5_000;
+
+/** What a courier is built from. */
+export interface CourierComponents {
+  readonly outbox: Outbox;
+  readonly meshLog: MeshLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Brings a batch to the leader; resolves with an index at which its outcome is known. */
+  readonly deliver: (batch: Uint8Array) => Promise<number>;
+  /** Follows the log up to an index; resolves when it is applied here. */
+  readonly follow: (index: number) => Promise<void>;
+}
+
+/**
+ * Brings the outbox to the leader, one batch at a time: the next is sent when the last was decided and applied here. That
+ * keeps an origin's numbers in order however often connections break, and groups what comes meanwhile.
+ */
+export class Courier {
+  readonly #components: CourierComponents;
+  readonly #stopped = new AbortController();
+  #running: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
+  #retryMs = RETRY_MS_MIN;
+
+  constructor(components: CourierComponents) {
+    this.#components = components;
+    components.outbox.onChange(() => this.nudge());
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    this.nudge();
+    await this.#running;
+  }
+
+  /** Tries at once: there is something new, a connection or a leader. */
+  nudge(): void {
+    this.#retryMs = RETRY_MS_MIN;
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      const batch = this.#components.outbox.first();
+      if (batch === undefined) await this.#sleep();
+      else if (!(await this.#attempt(batch))) await this.#sleep(this.#retryMs);
+    }
+  }
+
+  async #attempt(batch: OutboxBatch): Promise<boolean> {
+    const { outbox, logger, deliver, follow } = this.#components;
+    try {
+      await follow(await deliver(batch.bytes));
+      if (outbox.first() !== batch) {
+        this.#retryMs = RETRY_MS_MIN;
+        return true;
+      }
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (isCooeeError(error) && isFinal(error)) {
+        logger.warn({ code: error.code, seq: batch.seq }, 'a batch was refused before the log');
+        await outbox.refuse(batch, error);
+        return true;
+      }
+      logger.debug({ err: error, seq: batch.seq }, 'a batch waits for the leader');
+    }
+    this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2);
+    return false;
+  }
+
+  async #sleep(timeoutMs?: number): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    const { clock, random } = this.#components;
+    const woken = new AbortController();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (timeoutMs === undefined) return;
+      const jitteredMs = timeoutMs * (0.5 + random.fraction() / 2);
+      delay(clock, jitteredMs, woken.signal).then(resolve, resolve);
+    });
+    this.#wake = undefined;
+    woken.abort();
+  }
+}
+
+/** Whether trying again cannot help. A node that the leader does not know yet is one that it will know. */
+function isFinal(error: CooeeError): boolean {
+  return !error.retryable && FINAL_CODES.has(error.code);
+}
+
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  'ERR_MEMBERSHIP_REMOVED',
+  'ERR_SLURP_COMMAND',
+  'ERR_SLURP_LEVEL',
+  'ERR_SLURP_SIGNATURE',
+  'ERR_WIRE_MALFORMED',
+  'ERR_WIRE_TOO_LARGE',
+  'ERR_WIRE_VERSION',
+]);

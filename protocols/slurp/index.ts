@@ -1,0 +1,29 @@
+/**
+ * SLURP: the replicated log of the mesh, its leader, its followers, and the state that follows from it.
+ *
+ * @packageDocumentation
+ */
+export type { AppliedEntry, Decision } from './apply.ts';
+export * from './codec.ts';
+export { Courier, type CourierComponents } from './courier.ts';
+export { type CommandBody, type CommandKind, isKnownKind } from './kinds.ts';
+export { Leader, type LeaderComponents } from './leader.ts';
+export { MeshLog, type MeshLogComponents, type MeshLogInit } from './mesh-log.ts';
+export {
+  type Decided,
+  Outbox,
+  type OutboxComponents,
+  type OutboxInit,
+  type Submitted,
+} from './outbox.ts';
+export {
+  HOPS_MAX,
+  replicaProtocol,
+  submitProtocol,
+  submitRequest,
+  submitResponse,
+} from './protocol.ts';
+export { Replica, type ReplicaComponents, type ReplicaTrust } from './replica.ts';
+export { type ReplicaServerComponents, serveReplica } from './replica-server.ts';
+export { MeshState, StateOverlay } from './state.ts';
+export { Submit, type SubmitComponents } from './submit.ts';

@@ -1,0 +1,323 @@
+import {
+  type Actor,
+  type Clock,
+  CooeeError,
+  type Crypto,
+  type KeyValueStore,
+  LIMITS,
+  type Logger,
+  type Outcome,
+  type Signer,
+  type StateReader,
+  type StoreWrite,
+  toError,
+} from '../interface/index.ts';
+import { cidOf, encodeCanonical, equalBytes } from '../wire/index.ts';
+import type { AppliedEntry } from './apply.ts';
+import { type Command, decodeBatch, encodeBatch } from './codec.ts';
+import { assertCommand, type CommandBody, type CommandKind } from './kinds.ts';
+
+/** Room in a batch for everything but the commands. */
+const BATCH_OVERHEAD_BYTES = 1024;
+
+/** What an outbox is built from. */
+export interface OutboxComponents {
+  readonly store: KeyValueStore;
+  readonly signer: Signer;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Settings of {@link Outbox}. */
+export interface OutboxInit {
+  readonly meshId: string;
+  /** The number of this start. */
+  readonly boot: number;
+  /** The last batch number of this start that is in use already (genesis takes the first); default 0. */
+  readonly lastSeq?: number;
+}
+
+/** What became of a command, as far as its node knows. */
+export type Decided =
+  | { readonly index: number; readonly outcome: Outcome }
+  /** Refused before the log, or because this node is no member any more. */
+  | { readonly error: CooeeError };
+
+/** A command that was handed in. */
+export interface Submitted {
+  readonly id: string;
+  /** Resolves when it is on this node's disk. Rejects when it could not be kept: it is gone then. */
+  readonly accepted: Promise<void>;
+  /** Resolves when it was decided and, if by the log, applied here. Never rejects; may take as long as it takes. */
+  readonly decided: Promise<Decided>;
+}
+
+interface Waiting {
+  readonly command: Command;
+  readonly bytes: number;
+  readonly isAlone: boolean;
+  readonly accept: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** A batch on the disk that waits for the leader. */
+export interface OutboxBatch {
+  readonly key: string;
+  readonly boot: number;
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+  readonly commands: readonly Command[];
+}
+
+/**
+ * Commands on their way into the log. Each is on the disk before it is acknowledged, in the signed batch in which it will
+ * be sent, so that a retry after any crash is the same bytes with the same number and is applied once.
+ */
+export class Outbox {
+  readonly #components: OutboxComponents;
+  readonly #meshId: string;
+  readonly #boot: number;
+  readonly #batches = new Map<string, OutboxBatch>();
+  readonly #decided = new Map<string, (decided: Decided) => void>();
+  readonly #perAgent = new Map<string, number>();
+  readonly #changeListeners: (() => void)[] = [];
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | undefined;
+  #seq: number;
+  #commandCount = 0;
+  #items = 0;
+  #closed: CooeeError | undefined;
+
+  constructor(components: OutboxComponents, init: OutboxInit) {
+    this.#components = components;
+    this.#meshId = init.meshId;
+    this.#boot = init.boot;
+    this.#seq = init.lastSeq ?? 0;
+  }
+
+  /** Commands accepted and not decided yet. */
+  get waitingCount(): number {
+    return this.#items;
+  }
+
+  /** Called when a batch was added or decided. */
+  onChange(listener: () => void): void {
+    this.#changeListeners.push(listener);
+  }
+
+  /**
+   * Loads what an earlier start left behind. Batches that the log had decided by then are forgotten.
+   *
+   * @throws CooeeError ERR_WIRE_* when a stored batch is damaged
+   */
+  async open(state: StateReader): Promise<void> {
+    const stale: StoreWrite[] = [];
+    const mark = state.get('origin', this.#components.signer.peer);
+    for await (const [key, bytes] of this.#components.store.entries('outbox')) {
+      const { boot, seq, commands } = decodeBatch(bytes).value;
+      const isDecided =
+        mark !== undefined && (boot < mark.boot || (boot === mark.boot && seq <= mark.seq));
+      if (isDecided) stale.push({ namespace: 'outbox', key });
+      else this.#add({ key, boot, seq, bytes, commands });
+    }
+    if (stale.length > 0) await this.#components.store.batch(stale);
+  }
+
+  /**
+   * Hands a command in.
+   *
+   * @param options - `alone`: in a batch of its own (member.boot)
+   * @throws CooeeError ERR_SLURP_OUTBOX_FULL, ERR_SLURP_COMMAND for a body of the wrong form, and whatever this outbox was
+   *   closed with (ERR_MEMBERSHIP_REMOVED, ERR_MEMBERSHIP_CLONE)
+   */
+  submit<K extends CommandKind>(
+    kind: K,
+    body: CommandBody<K>,
+    options: { readonly actor?: Omit<Actor, 'peer'>; readonly alone?: boolean } = {},
+  ): Submitted {
+    if (this.#closed !== undefined) throw this.#closed;
+    const command = this.#command(kind, body as Record<string, unknown>, options.actor);
+    assertCommand(command);
+    const bytes = encodeCanonical(command).length;
+    if (bytes > LIMITS.batchBytesMax - BATCH_OVERHEAD_BYTES) {
+      throw new CooeeError('ERR_WIRE_TOO_LARGE');
+    }
+    this.#reserve(command);
+    const decided = new Promise<Decided>((resolve) => this.#decided.set(command.id, resolve));
+    const accepted = new Promise<void>((accept, fail) => {
+      this.#waiting.push({ command, bytes, isAlone: options.alone ?? false, accept, fail });
+    });
+    this.#flushing ??= this.#flush();
+    return { id: command.id, accepted, decided };
+  }
+
+  /** The batch that is next to be sent; the same one until it was decided. */
+  first(): OutboxBatch | undefined {
+    for (const batch of this.#batches.values()) return batch;
+    return undefined;
+  }
+
+  /** The writes by which the store forgets a batch, for the batch of the store that applies its entry. */
+  writesFor(entry: AppliedEntry): readonly StoreWrite[] {
+    const batch = this.#own(entry);
+    return batch === undefined ? [] : [{ namespace: 'outbox', key: batch.key }];
+  }
+
+  /** Tells the callers what the log decided. */
+  onApplied(entry: AppliedEntry): void {
+    const batch = this.#own(entry);
+    if (batch === undefined) return;
+    this.#remove(batch);
+    const outcomes = new Map(entry.decisions.map((it) => [it.command.id, it.outcome]));
+    for (const { id } of batch.commands) {
+      const outcome = outcomes.get(id);
+      this.#settle(
+        id,
+        outcome === undefined
+          ? { error: new CooeeError('ERR_MEMBERSHIP_CLONE', 'another start used this number') }
+          : { index: entry.index, outcome },
+      );
+    }
+  }
+
+  /** Drops a batch that will never be in the log, and tells its callers why. */
+  async refuse(batch: OutboxBatch, error: CooeeError): Promise<void> {
+    await this.#components.store.batch([{ namespace: 'outbox', key: batch.key }], { sync: true });
+    this.#remove(batch);
+    for (const { id } of batch.commands) this.#settle(id, { error });
+  }
+
+  /** Takes nothing more: every later command is refused with `error`. */
+  shut(error: CooeeError): void {
+    this.#closed = error;
+  }
+
+  /** Waits for the flush that is under way. */
+  async stop(): Promise<void> {
+    this.#closed ??= new CooeeError('ERR_API_STARTING', 'the node stops');
+    await this.#flushing;
+  }
+
+  /** True when the entry has this node's name and number but other bytes: the identity runs twice. */
+  isForged(entry: AppliedEntry): boolean {
+    if (entry.batch.origin !== this.#components.signer.peer) return false;
+    if (entry.batch.boot !== this.#boot) return entry.batch.boot > this.#boot;
+    if (entry.batch.seq > this.#seq) return true;
+    const own = this.#batches.get(keyOf(entry.batch.boot, entry.batch.seq));
+    return own !== undefined && !equalBytes(own.bytes, entry.batchBytes);
+  }
+
+  #command(kind: string, body: Record<string, unknown>, actor?: Omit<Actor, 'peer'>): Command {
+    const { signer, clock, crypto } = this.#components;
+    this.#commandCount++;
+    const name = [signer.peer, this.#boot, this.#commandCount];
+    return {
+      id: cidOf(crypto.sha256, encodeCanonical(name)),
+      kind,
+      actor: { ...actor, peer: signer.peer },
+      timeMs: clock.nowMs(),
+      body,
+    };
+  }
+
+  async #flush(): Promise<void> {
+    // One turn of the loop, so that commands handed in together share a batch and its fsync.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const taken = this.#take();
+      try {
+        await this.#persist(taken);
+        for (const { accept } of taken) accept();
+        for (const listener of this.#changeListeners) listener();
+      } catch (error) {
+        for (const { command, fail } of taken) {
+          this.#release(command);
+          this.#decided.delete(command.id);
+          fail(error);
+        }
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  #take(): readonly Waiting[] {
+    let bytes = BATCH_OVERHEAD_BYTES;
+    let taken = 0;
+    for (const item of this.#waiting) {
+      bytes += item.bytes;
+      const isFull = taken === LIMITS.batchCommandsMax || bytes > LIMITS.batchBytesMax;
+      if (taken > 0 && (isFull || item.isAlone)) break;
+      taken++;
+      if (item.isAlone) break;
+    }
+    return this.#waiting.splice(0, taken);
+  }
+
+  async #persist(taken: readonly Waiting[]): Promise<void> {
+    const { store, signer, logger } = this.#components;
+    const seq = this.#seq + 1;
+    const commands = taken.map(({ command }) => command);
+    const bytes = encodeBatch(signer, { mesh: this.#meshId, boot: this.#boot, seq, commands });
+    const key = keyOf(this.#boot, seq);
+    // A failed store acknowledges nothing until it was opened again.
+    if (store.status !== 'open') await store.open();
+    try {
+      await store.batch([{ namespace: 'outbox', key, value: bytes }], { sync: true });
+    } catch (error) {
+      logger.warn({ err: toError(error) }, 'a command could not be kept');
+      // The number stays used: its bytes may be on the disk all the same.
+      this.#seq = seq;
+      throw error;
+    }
+    this.#seq = seq;
+    this.#add({ key, boot: this.#boot, seq, bytes, commands });
+  }
+
+  #reserve(command: Command): void {
+    const agent = command.actor.agent;
+    const ofAgent = agent === undefined ? 0 : (this.#perAgent.get(agent) ?? 0);
+    if (this.#items >= LIMITS.outboxItemsMax || ofAgent >= LIMITS.outboxItemsPerAgentMax) {
+      throw new CooeeError('ERR_SLURP_OUTBOX_FULL');
+    }
+    this.#count(command, 1);
+  }
+
+  #release(command: Command): void {
+    this.#count(command, -1);
+  }
+
+  #count(command: Command, by: 1 | -1): void {
+    this.#items += by;
+    const agent = command.actor.agent;
+    if (agent === undefined) return;
+    const left = (this.#perAgent.get(agent) ?? 0) + by;
+    if (left === 0) this.#perAgent.delete(agent);
+    else this.#perAgent.set(agent, left);
+  }
+
+  #add(batch: OutboxBatch): void {
+    this.#batches.set(batch.key, batch);
+    if (batch.boot !== this.#boot) for (const command of batch.commands) this.#count(command, 1);
+  }
+
+  #remove(batch: OutboxBatch): void {
+    this.#batches.delete(batch.key);
+    for (const command of batch.commands) this.#release(command);
+    for (const listener of this.#changeListeners) listener();
+  }
+
+  #own(entry: AppliedEntry): OutboxBatch | undefined {
+    if (entry.batch.origin !== this.#components.signer.peer) return undefined;
+    return this.#batches.get(keyOf(entry.batch.boot, entry.batch.seq));
+  }
+
+  #settle(id: string, decided: Decided): void {
+    this.#decided.get(id)?.(decided);
+    this.#decided.delete(id);
+  }
+}
+
+function keyOf(boot: number, seq: number): string {
+  return `${String(boot).padStart(10, '0')}-${String(seq).padStart(12, '0')}`;
+}

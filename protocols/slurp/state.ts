@@ -1,0 +1,122 @@
+import type { StateReader, StateTable, StateTables, StateWriter } from '../interface/index.ts';
+
+/** One change of the replicated state; without a value the key is deleted. */
+export interface StateChange {
+  readonly table: StateTable;
+  readonly key: string;
+  readonly value?: StateTables[StateTable];
+}
+
+type Table = Map<string, StateTables[StateTable]>;
+
+/** The replicated state in memory. Changed by {@link MeshState.merge} alone, after the changes are in the store. */
+export class MeshState implements StateReader {
+  readonly #tables = new Map<StateTable, Table>();
+
+  get<T extends StateTable>(table: T, key: string): StateTables[T] | undefined {
+    return this.#tables.get(table)?.get(key) as StateTables[T] | undefined;
+  }
+
+  *entries<T extends StateTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
+    const entries = this.#tables.get(table);
+    if (entries !== undefined) yield* entries as Iterable<readonly [string, StateTables[T]]>;
+  }
+
+  size(table: StateTable): number {
+    return this.#tables.get(table)?.size ?? 0;
+  }
+
+  merge(changes: Iterable<StateChange>): void {
+    for (const { table, key, value } of changes) {
+      let entries = this.#tables.get(table);
+      if (entries === undefined) {
+        entries = new Map();
+        this.#tables.set(table, entries);
+      }
+      if (value === undefined) entries.delete(key);
+      else entries.set(key, value);
+    }
+  }
+
+  /** Forgets everything: before a rebuild from the log. */
+  clear(): void {
+    this.#tables.clear();
+  }
+}
+
+const DELETED = Symbol('deleted');
+
+/**
+ * Changes on top of a state that is left as it is: those of one command, which a refusal throws away, or those of a run of
+ * entries, which go into one batch of the store.
+ */
+export class StateOverlay implements StateWriter {
+  readonly #base: StateReader;
+  readonly #changes = new Map<StateTable, Map<string, StateTables[StateTable] | typeof DELETED>>();
+
+  constructor(base: StateReader) {
+    this.#base = base;
+  }
+
+  get<T extends StateTable>(table: T, key: string): StateTables[T] | undefined {
+    const changed = this.#changes.get(table)?.get(key);
+    if (changed === DELETED) return undefined;
+    if (changed !== undefined) return changed as StateTables[T];
+    return this.#base.get(table, key);
+  }
+
+  *entries<T extends StateTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
+    const changes = this.#changes.get(table);
+    // A copy, so that the caller may write while it walks.
+    for (const [key, value] of [...this.#base.entries(table)]) {
+      if (!changes?.has(key)) yield [key, value];
+    }
+    if (changes === undefined) return;
+    for (const [key, value] of [...changes]) {
+      if (value !== DELETED) yield [key, value as StateTables[T]];
+    }
+  }
+
+  size(table: StateTable): number {
+    let size = this.#base.size(table);
+    for (const [key, value] of this.#changes.get(table) ?? []) {
+      const isInBase = this.#base.get(table, key) !== undefined;
+      if (value === DELETED && isInBase) size--;
+      if (value !== DELETED && !isInBase) size++;
+    }
+    return size;
+  }
+
+  put<T extends StateTable>(table: T, key: string, value: StateTables[T]): void {
+    this.#table(table).set(key, value);
+  }
+
+  delete(table: StateTable, key: string): void {
+    this.#table(table).set(key, DELETED);
+  }
+
+  /** Takes over the changes of an overlay that was made on top of this one. */
+  absorb(overlay: StateOverlay): void {
+    for (const { table, key, value } of overlay.changes()) {
+      if (value === undefined) this.delete(table, key);
+      else this.put(table, key, value);
+    }
+  }
+
+  *changes(): Iterable<StateChange> {
+    for (const [table, changes] of this.#changes) {
+      for (const [key, value] of changes) {
+        yield value === DELETED ? { table, key } : { table, key, value };
+      }
+    }
+  }
+
+  #table(table: StateTable) {
+    let changes = this.#changes.get(table);
+    if (changes === undefined) {
+      changes = new Map();
+      this.#changes.set(table, changes);
+    }
+    return changes;
+  }
+}

@@ -1,0 +1,85 @@
+import { CooeeError, type Requester, type Responder } from '../interface/index.ts';
+import { HOPS_MAX, submitProtocol, submitRequest, submitResponse } from './protocol.ts';
+
+/** How long the leader may take: it waits for its disk. */
+const SUBMIT_TIMEOUT_MS = 10_000;
+
+/** Other members that the origin asks to hand its batch on; each of them asks one more at the most. */
+const DETOURS_MAX = 3;
+
+/** What handing batches on needs. */
+export interface SubmitComponents {
+  readonly meshId: string;
+  readonly self: string;
+  readonly requester: Requester;
+  readonly responder: Responder;
+  /** The present leader's peer id, when the log names one. */
+  readonly leader: () => string | undefined;
+  /** Members that are connected, in the order in which they may be asked to hand a batch on. */
+  readonly connected: () => readonly string[];
+  /** Takes a batch in when this node is the leader. */
+  readonly propose: ((batch: Uint8Array) => Promise<number>) | undefined;
+}
+
+/** Brings batches to the leader: one's own, and those of members that cannot reach it. */
+export class Submit {
+  readonly #components: SubmitComponents;
+
+  constructor(components: SubmitComponents) {
+    this.#components = components;
+  }
+
+  /** Answers other members. */
+  async start(): Promise<void> {
+    const { responder, meshId } = this.#components;
+    await responder.handle(submitProtocol(meshId), async (peer, body) => {
+      const { hops, batch } = submitRequest.decode(body);
+      return submitResponse.encode(await this.#deliver(batch, hops, peer));
+    });
+  }
+
+  /**
+   * Brings a batch of this node to the leader; resolves with an index at which its outcome is known.
+   *
+   * @throws CooeeError what the leader refused it with, ERR_SLURP_NO_LEADER when it is out of reach
+   */
+  async deliver(batch: Uint8Array): Promise<number> {
+    return await this.#deliver(batch, 0, undefined);
+  }
+
+  async #deliver(batch: Uint8Array, hops: number, from: string | undefined): Promise<number> {
+    const { propose, leader, connected, self } = this.#components;
+    if (propose !== undefined) return await propose(batch);
+    const target = leader();
+    if (target === undefined || target === self || hops >= HOPS_MAX) {
+      throw new CooeeError('ERR_SLURP_NO_LEADER');
+    }
+    const reachable = connected();
+    const via = reachable.includes(target)
+      ? [target]
+      : reachable.filter((peer) => peer !== from).slice(0, hops === 0 ? DETOURS_MAX : 1);
+    let last: unknown = new CooeeError('ERR_SLURP_NO_LEADER', 'the leader is out of reach');
+    for (const peer of via) {
+      try {
+        return await this.#send(peer, hops + 1, batch);
+      } catch (error) {
+        last = error;
+        // A refusal by the leader itself is final for this attempt; only a missing path is worth another one.
+        const isNoPath = error instanceof CooeeError && error.retryable;
+        if (!isNoPath || peer === target) throw error;
+      }
+    }
+    throw last;
+  }
+
+  async #send(peer: string, hops: number, batch: Uint8Array): Promise<number> {
+    const { requester, meshId } = this.#components;
+    const answer = await requester.request(
+      peer,
+      submitProtocol(meshId),
+      submitRequest.encode(hops, batch),
+      { timeoutMs: SUBMIT_TIMEOUT_MS },
+    );
+    return submitResponse.decode(answer).index;
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Every place where a store touches the disk. `log:` is the segment log, `store:` the key-value
+ * store.
+ *
+ * | point | is hit |
+ * |---|---|
+ * | `log:preallocate` | before a new segment file is made and filled with zeros |
+ * | `log:preallocate-sync` | before that file is synced |
+ * | `log:rename` | before it gets its final name |
+ * | `log:directory-sync` | before the directory is synced |
+ * | `log:write` | before a batch is written |
+ * | `log:sync` | after the write, before fdatasync |
+ * | `log:synced` | after fdatasync, before anything is acknowledged |
+ * | `log:unlink` | before a compacted segment is removed |
+ * | `log:repair` | on open, before a torn tail is cut and the last batch written again |
+ * | `store:write` | before a batch is written |
+ * | `store:written` | after the write, before anything is acknowledged |
+ */
+export type FaultPoint =
+  | 'log:preallocate'
+  | 'log:preallocate-sync'
+  | 'log:rename'
+  | 'log:directory-sync'
+  | 'log:write'
+  | 'log:sync'
+  | 'log:synced'
+  | 'log:unlink'
+  | 'log:repair'
+  | 'store:write'
+  | 'store:written';
+
+/**
+ * Lets a test fail the disk at a chosen place: {@link Faults.hit} may throw what the system would
+ * (an error with `code: 'ENOSPC'`), or end the process. What it throws is treated exactly as if the
+ * system call had failed.
+ */
+export interface Faults {
+  hit(point: FaultPoint): void;
+}
+
+/** What runs outside of tests: nothing fails that does not fail by itself. */
+export const noFaults: Faults = { hit: () => undefined };
+
+/** An error as the system makes it, for tests and the simulator. */
+export function systemError(code: 'ENOSPC' | 'EIO'): NodeJS.ErrnoException {
+  const text = code === 'ENOSPC' ? 'no space left on device' : 'i/o error';
+  return Object.assign(new Error(`${code}: ${text}`), { code });
+}

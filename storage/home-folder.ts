@@ -1,0 +1,98 @@
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CooeeError, type Logger } from '../protocols/interface/index.ts';
+import { makeFolder, systemCode, TEMPORARY_SUFFIX, toStorageError } from './durable-file.ts';
+
+/** What {@link prepareFolder} needs to know. */
+export interface FolderInit {
+  /** Who we are; undefined where the system has no such thing. */
+  readonly uid: number | undefined;
+  readonly logger: Logger;
+}
+
+const MODE_OF_OTHERS = 0o077;
+const MODE_OWN = 0o700;
+const PERMISSION_BITS = 0o777;
+
+/**
+ * Makes the folder of a home, or checks the one that is there. Others must not get in: the folder's
+ * mode is the boundary in front of keys and sockets, since Node cannot ask who connects to a
+ * socket.
+ *
+ * @throws CooeeError ERR_STORAGE_HOME_SYMLINK, ERR_STORAGE_HOME_FOREIGN, ERR_STORAGE_IO,
+ * ERR_STORAGE_DISK_FULL
+ */
+export async function prepareFolder(path: string, init: FolderInit): Promise<void> {
+  try {
+    await checkName(path);
+    await makeFolder(path);
+    const folder = await openFolder(path);
+    try {
+      await checkAndTighten(folder, path, init);
+    } finally {
+      await folder.close();
+    }
+  } catch (thrown) {
+    throw accessError(thrown, path);
+  }
+}
+
+/**
+ * Removes what interrupted writes left. Only under the lock: they could be somebody's present
+ * writes.
+ */
+export async function removeLeftovers(path: string): Promise<void> {
+  for (const name of await readdir(path)) {
+    if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(path, name), { force: true });
+  }
+}
+
+async function checkName(path: string): Promise<void> {
+  const stats = await lstat(path).catch((thrown: unknown) => {
+    if (systemCode(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  });
+  if (stats === undefined || stats.isDirectory()) return;
+  if (stats.isSymbolicLink()) {
+    throw new CooeeError('ERR_STORAGE_HOME_SYMLINK', `The home ${path} is a symbolic link.`, {
+      details: { home: path },
+    });
+  }
+  throw new CooeeError('ERR_STORAGE_IO', `The home ${path} is not a folder.`, {
+    details: { home: path },
+    remedy: 'Give a folder with --home.',
+  });
+}
+
+// By descriptor from here on, and without following links: what was checked is what is changed.
+function openFolder(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+async function checkAndTighten(folder: FileHandle, path: string, init: FolderInit): Promise<void> {
+  const { uid, mode } = await folder.stat();
+  if (init.uid !== undefined && uid !== init.uid) throw foreignError(path, uid, init.uid);
+  if ((mode & MODE_OF_OTHERS) === 0) return;
+  await folder.chmod(MODE_OWN);
+  init.logger.warn(
+    { home: path, was: (mode & PERMISSION_BITS).toString(8), now: MODE_OWN.toString(8) },
+    'the home was open to others; closed it',
+  );
+}
+
+function foreignError(path: string, owner: number, uid: number): CooeeError {
+  return new CooeeError(
+    'ERR_STORAGE_HOME_FOREIGN',
+    `The home ${path} belongs to user ${owner}, not to user ${uid}.`,
+    { details: { home: path, owner, uid } },
+  );
+}
+
+function accessError(thrown: unknown, path: string): CooeeError {
+  if (systemCode(thrown) !== 'EACCES') return toStorageError(thrown, path);
+  return new CooeeError('ERR_STORAGE_HOME_FOREIGN', `This user may not use the home ${path}.`, {
+    details: { home: path },
+    cause: thrown,
+  });
+}

@@ -1,0 +1,229 @@
+import { ClassicLevel } from 'classic-level';
+import {
+  CooeeError,
+  type KeyValueStore,
+  type Namespace,
+  type StoreRange,
+  type StoreStatus,
+  type StoreWrite,
+} from '../protocols/interface/index.ts';
+import { notOpenError } from './disk/io-error.ts';
+import { levelError } from './disk/level-error.ts';
+import {
+  decodeFormat,
+  encodeFormat,
+  FORMAT_KEY,
+  type Migration,
+  planMigrations,
+  STORE_FORMAT_VERSION,
+} from './disk/store-format.ts';
+import { assertKey, keyOf, storedBounds, storedKey, writeBytes } from './disk/store-keys.ts';
+import { WriteQueue } from './disk/write-queue.ts';
+import { type Faults, noFaults } from './faults.ts';
+
+/** LevelDB itself takes about 1 MiB as one group; more per write does not pay. */
+const GROUP_BYTES_MAX = 1024 * 1024;
+
+/** What may wait to be written, in bytes. */
+const WAITING_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Entries fetched from LevelDB in one go. */
+const PAGE_ENTRIES = 128;
+
+type Database = ClassicLevel<string, Uint8Array>;
+
+/** Steps to the present layout; none yet. */
+const MIGRATIONS: readonly Migration<Database>[] = [];
+
+/** What a {@link LevelStore} is built on. */
+export interface LevelStoreComponents {
+  /** For tests; nothing fails by default. */
+  readonly faults?: Faults;
+}
+
+/** Options of a {@link LevelStore}. */
+export interface LevelStoreInit {
+  /** LevelDB's directory; made when it is not there. */
+  readonly directory: string;
+}
+
+interface Job {
+  readonly writes: readonly StoreWrite[];
+  readonly sync: boolean;
+}
+
+/**
+ * The key-value store on LevelDB. One native batch is written at a time, those of concurrent
+ * callers as one: LevelDB goes on after a full disk and acknowledges synced writes that it then
+ * loses, so nothing may be acknowledged that ran after a write that failed. LevelDB also drops
+ * records of its write-ahead log silently after a flipped bit: keep here only what can be rebuilt.
+ */
+export class LevelStore implements KeyValueStore {
+  readonly #directory: string;
+  readonly #faults: Faults;
+  readonly #queue: WriteQueue<Job>;
+  #status: StoreStatus = 'closed';
+  #database: Database | null = null;
+  #lifecycle: Promise<unknown> = Promise.resolve();
+
+  constructor(components: LevelStoreComponents, init: LevelStoreInit) {
+    this.#directory = init.directory;
+    this.#faults = components.faults ?? noFaults;
+    this.#queue = new WriteQueue<Job>({
+      sizeOf: (job) => writeBytes(job.writes),
+      flush: (jobs) => this.#flush(jobs),
+      groupBytesMax: GROUP_BYTES_MAX,
+      waitingBytesMax: WAITING_BYTES_MAX,
+    });
+  }
+
+  get status(): StoreStatus {
+    return this.#status;
+  }
+
+  open(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#status === 'open') return;
+      await this.#release();
+      this.#database = await openDatabase(this.#directory);
+      this.#status = 'open';
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#status = 'closed';
+      await this.#release();
+    });
+  }
+
+  async get(namespace: Namespace, key: string): Promise<Uint8Array | undefined> {
+    const database = this.#openDatabase();
+    try {
+      const value = await database.get(storedKey(namespace, key));
+      return value === undefined ? undefined : plainBytes(value);
+    } catch (cause) {
+      throw levelError(cause, { operation: 'reading the store', file: this.#directory });
+    }
+  }
+
+  async *entries(
+    namespace: Namespace,
+    range: StoreRange = {},
+  ): AsyncGenerator<readonly [string, Uint8Array]> {
+    const database = this.#openDatabase();
+    const limit = range.limit ?? Number.POSITIVE_INFINITY;
+    if (!(limit > 0)) return;
+    const iterator = database.iterator({
+      ...storedBounds(namespace, range),
+      reverse: range.reverse ?? false,
+      ...(limit === Number.POSITIVE_INFINITY ? {} : { limit }),
+    });
+    try {
+      for (;;) {
+        const page = await iterator.nextv(PAGE_ENTRIES);
+        if (page.length === 0) return;
+        for (const [key, value] of page) {
+          this.#openDatabase();
+          yield [keyOf(namespace, key), plainBytes(value)];
+        }
+      }
+    } catch (cause) {
+      throw levelError(cause, { operation: 'reading the store', file: this.#directory });
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async batch(
+    writes: readonly StoreWrite[],
+    options: { readonly sync?: boolean } = {},
+  ): Promise<void> {
+    this.#openDatabase();
+    for (const { key } of writes) assertKey(key);
+    if (writes.length === 0) return;
+    await this.#queue.push({ writes, sync: options.sync ?? false });
+  }
+
+  #openDatabase(): Database {
+    if (this.#status !== 'open' || this.#database === null) throw notOpenError(this.#status);
+    return this.#database;
+  }
+
+  /** Opening and closing happen one after the other, in the order of the calls. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.#lifecycle.then(task, task);
+    this.#lifecycle = turn;
+    return turn;
+  }
+
+  async #release(): Promise<void> {
+    await this.#queue.idle();
+    const database = this.#database;
+    this.#database = null;
+    try {
+      await database?.close();
+    } catch (cause) {
+      throw levelError(cause, { operation: 'closing the store', file: this.#directory });
+    }
+  }
+
+  async #flush(jobs: readonly Job[]): Promise<void> {
+    try {
+      this.#faults.hit('store:write');
+      await this.#database?.batch(
+        jobs.flatMap((job) => job.writes.map(operationOf)),
+        { sync: jobs.some((job) => job.sync) },
+      );
+      this.#faults.hit('store:written');
+    } catch (cause) {
+      if (this.#status === 'open') this.#status = 'failed';
+      throw levelError(cause, { operation: 'writing the store', file: this.#directory });
+    }
+  }
+}
+
+async function openDatabase(directory: string): Promise<Database> {
+  const options = { keyEncoding: 'utf8', valueEncoding: 'view' };
+  const database: Database = new ClassicLevel<string, Uint8Array>(directory, options);
+  try {
+    await database.open();
+    await checkFormat(database);
+    return database;
+  } catch (cause) {
+    await database.close().catch(() => undefined);
+    throw levelError(cause, { operation: 'opening the store', file: directory });
+  }
+}
+
+/** A store without a format record must be empty: the record is the first thing ever written. */
+async function checkFormat(database: Database): Promise<void> {
+  const key = storedKey('meta', FORMAT_KEY);
+  const present = encodeFormat(STORE_FORMAT_VERSION);
+  const found = await database.get(key);
+  if (found === undefined) {
+    for await (const _ of database.keys({ limit: 1 })) {
+      throw new CooeeError('ERR_STORAGE_DAMAGED', 'the store has lost its format record', {
+        details: { file: database.location },
+      });
+    }
+    await database.put(key, present, { sync: true });
+    return;
+  }
+  const steps = planMigrations(decodeFormat(found), MIGRATIONS);
+  for (const step of steps) {
+    await step.run(database);
+    await database.put(key, encodeFormat(step.from + 1), { sync: true });
+  }
+}
+
+function operationOf(write: StoreWrite) {
+  const key = storedKey(write.namespace, write.key);
+  if (write.value === undefined) return { type: 'del', key } as const;
+  return { type: 'put', key, value: write.value } as const;
+}
+
+/** LevelDB hands out Buffers, which compare and slice unlike a Uint8Array. */
+function plainBytes(value: Uint8Array): Uint8Array {
+  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}

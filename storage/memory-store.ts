@@ -1,0 +1,215 @@
+import type {
+  KeyValueStore,
+  Namespace,
+  StoreRange,
+  StoreStatus,
+  StoreWrite,
+} from '../protocols/interface/index.ts';
+import { notOpenError, withIoError } from './disk/io-error.ts';
+import {
+  assertKey,
+  compareKeys,
+  keyOf,
+  storedBounds,
+  storedKey,
+  writeBytes,
+} from './disk/store-keys.ts';
+import { WriteQueue } from './disk/write-queue.ts';
+import { type Faults, noFaults } from './faults.ts';
+
+/** What a {@link MemoryStore} is built on. */
+export interface MemoryStoreComponents {
+  /** Nothing fails by default. Hit at `store:write`, `store:written`. */
+  readonly faults?: Faults;
+  /** Stands for fsync of a synced batch. At once by default. */
+  readonly sync?: () => Promise<void>;
+}
+
+interface Job {
+  readonly writes: readonly StoreWrite[];
+  readonly sync: boolean;
+}
+
+const GROUP_BYTES_MAX = 1024 * 1024;
+const WAITING_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Values by stored key, with the keys in order. */
+class SortedMap {
+  readonly #values = new Map<string, Uint8Array>();
+  #keys: string[] = [];
+
+  constructor(from: Iterable<readonly [string, Uint8Array]> = []) {
+    for (const [key, value] of from) {
+      this.#values.set(key, value);
+      this.#keys.push(key);
+    }
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: Uint8Array): void {
+    if (!this.#values.has(key)) this.#keys.splice(this.rank(key), 0, key);
+    this.#values.set(key, value);
+  }
+
+  delete(key: string): void {
+    if (this.#values.delete(key)) this.#keys.splice(this.rank(key), 1);
+  }
+
+  /** How many keys are less than `key`. */
+  rank(key: string): number {
+    let low = 0;
+    let high = this.#keys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareKeys(this.#keys[middle] ?? '', key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Entries with ranks in [from, to), as they are now. */
+  slice(from: number, to: number): (readonly [string, Uint8Array])[] {
+    const keys = this.#keys.slice(from, to);
+    return keys.map((key) => [key, this.#values.get(key) ?? new Uint8Array(0)] as const);
+  }
+
+  copy(): SortedMap {
+    return new SortedMap(this.slice(0, this.#keys.length));
+  }
+}
+
+/**
+ * The in-memory twin of the LevelDB store, for tests and the simulator: the same calls, errors and
+ * order; the contents outlive {@link close} and {@link crash} in the object, as a disk would keep
+ * them.
+ */
+export class MemoryStore implements KeyValueStore {
+  readonly #faults: Faults;
+  readonly #sync: () => Promise<void>;
+  #queue = this.#newQueue();
+  #status: StoreStatus = 'closed';
+  #live = new SortedMap();
+  /** What the last synced batch made durable, and the batches written since. */
+  #durable = new SortedMap();
+  #unsynced: StoreWrite[] = [];
+
+  constructor(components: MemoryStoreComponents = {}) {
+    this.#faults = components.faults ?? noFaults;
+    this.#sync = components.sync ?? (async () => undefined);
+  }
+
+  get status(): StoreStatus {
+    return this.#status;
+  }
+
+  async open(): Promise<void> {
+    await this.#queue.idle();
+    if (this.#status === 'open') return;
+    // What a failed write left behind is read again, as it would be from a disk.
+    this.#live = this.#durable.copy();
+    apply(this.#live, this.#unsynced);
+    this.#status = 'open';
+  }
+
+  async close(): Promise<void> {
+    this.#status = 'closed';
+    await this.#queue.idle();
+  }
+
+  async get(namespace: Namespace, key: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    return this.#live.get(storedKey(namespace, key))?.slice();
+  }
+
+  async *entries(
+    namespace: Namespace,
+    range: StoreRange = {},
+  ): AsyncGenerator<readonly [string, Uint8Array]> {
+    this.#assertOpen();
+    const { gt, gte, lt } = storedBounds(namespace, range);
+    const from = this.#live.rank(gt ?? gte ?? '');
+    const isFirstOut = gt !== undefined && this.#live.get(gt) !== undefined;
+    const found = this.#live.slice(isFirstOut ? from + 1 : from, this.#live.rank(lt));
+    if (range.reverse === true) found.reverse();
+    const limit = range.limit ?? found.length;
+    for (const [key, value] of limit > 0 ? found.slice(0, limit) : []) {
+      this.#assertOpen();
+      yield [keyOf(namespace, key), value.slice()];
+    }
+  }
+
+  async batch(
+    writes: readonly StoreWrite[],
+    options: { readonly sync?: boolean } = {},
+  ): Promise<void> {
+    this.#assertOpen();
+    for (const { key } of writes) assertKey(key);
+    if (writes.length === 0) return;
+    const copies = writes.map((write) =>
+      write.value === undefined ? write : { ...write, value: write.value.slice() },
+    );
+    await this.#queue.push({ writes: copies, sync: options.sync ?? false });
+  }
+
+  /**
+   * Loses power: what was not synced is gone, but for the oldest `keptWrites` of it; waiting calls
+   * get ERR_STORAGE_NOT_OPEN; the store is closed.
+   */
+  crash(keptWrites = 0): void {
+    apply(this.#durable, this.#unsynced.slice(0, keptWrites));
+    this.#unsynced = [];
+    this.#live = this.#durable.copy();
+    this.#status = 'closed';
+    this.#queue.abandon();
+    this.#queue = this.#newQueue();
+  }
+
+  #newQueue(): WriteQueue<Job> {
+    const queue: WriteQueue<Job> = new WriteQueue<Job>({
+      sizeOf: (job) => writeBytes(job.writes),
+      flush: (jobs) => this.#flush(jobs, () => this.#queue === queue),
+      groupBytesMax: GROUP_BYTES_MAX,
+      waitingBytesMax: WAITING_BYTES_MAX,
+    });
+    return queue;
+  }
+
+  #assertOpen(): void {
+    if (this.#status !== 'open') throw notOpenError(this.#status);
+  }
+
+  async #flush(jobs: readonly Job[], isPowered: () => boolean): Promise<void> {
+    const writes = jobs.flatMap((job) => job.writes);
+    try {
+      await withIoError({ operation: 'writing the store' }, async () => {
+        this.#faults.hit('store:write');
+        if (!isPowered()) throw notOpenError('closed');
+        this.#unsynced.push(...writes);
+        if (jobs.some((job) => job.sync)) await this.#makeDurable(isPowered);
+        apply(this.#live, writes);
+        this.#faults.hit('store:written');
+      });
+    } catch (error) {
+      if (isPowered() && this.#status === 'open') this.#status = 'failed';
+      throw error;
+    }
+  }
+
+  /** One write-ahead log: syncing it makes all earlier batches durable too. */
+  async #makeDurable(isPowered: () => boolean): Promise<void> {
+    await this.#sync();
+    if (!isPowered()) throw notOpenError('closed');
+    apply(this.#durable, this.#unsynced);
+    this.#unsynced = [];
+  }
+}
+
+function apply(map: SortedMap, writes: readonly StoreWrite[]): void {
+  for (const { namespace, key, value } of writes) {
+    if (value === undefined) map.delete(storedKey(namespace, key));
+    else map.set(storedKey(namespace, key), value);
+  }
+}

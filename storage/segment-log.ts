@@ -1,0 +1,318 @@
+import { rm } from 'node:fs/promises';
+import {
+  CooeeError,
+  type HardState,
+  type Logger,
+  type LogRecord,
+  type LogRecovery,
+  type LogStore,
+  type StoreStatus,
+} from '../protocols/interface/index.ts';
+import { ioError, notOpenError, withIoError } from './disk/io-error.ts';
+import { WriteQueue } from './disk/write-queue.ts';
+import { type Faults, noFaults } from './faults.ts';
+import { batchBytes, encodeBatch } from './log/batch-codec.ts';
+import {
+  assertFollows,
+  assertHardState,
+  assertReadable,
+  assertTruncatable,
+  LogState,
+  pendingAfterCompaction,
+} from './log/log-state.ts';
+import { readRecords } from './log/read-records.ts';
+import {
+  entryRecord,
+  hardStateRecord,
+  markerRecord,
+  RECORD_TYPE,
+  recordBytes,
+  type StoredRecord,
+} from './log/record-codec.ts';
+import { recoverLog } from './log/recover-log.ts';
+import { SEGMENT_BYTES_RANGE, SEGMENT_HEADER_BYTES } from './log/segment-codec.ts';
+import {
+  createSegment,
+  type SegmentFile,
+  type SegmentFileInit,
+  syncDirectory,
+  writeFully,
+} from './log/segment-file.ts';
+
+/** Measured: filling and syncing it takes 10–30 ms, once per some ten thousand entries. */
+const SEGMENT_BYTES_DEFAULT = 8 * 1024 * 1024;
+
+/** What a {@link SegmentLog} is built on. */
+export interface SegmentLogComponents {
+  readonly logger: Logger;
+  /** For tests; nothing fails by default. */
+  readonly faults?: Faults;
+}
+
+/** Options of a {@link SegmentLog}. */
+export interface SegmentLogInit {
+  /** Holds the segment files and nothing else; made when it is not there. */
+  readonly directory: string;
+  /**
+   * Size of new segment files, 4 KiB to 64 MiB, default 8 MiB. One append takes at most half of it.
+   */
+  readonly segmentBytes?: number;
+}
+
+type Job =
+  | { readonly kind: 'write'; readonly records: readonly StoredRecord[] }
+  | { readonly kind: 'compact'; readonly before: number };
+
+/**
+ * The Raft log on the disk: append-only, preallocated segment files with a CRC-32C per record, one
+ * fdatasync per group of calls. What is torn and what is damaged is told apart by
+ * `log/tear-rules.ts`; the format is in docs/storage.md. The directory must belong to this process
+ * alone: the home's lock sees to that.
+ */
+export class SegmentLog implements LogStore {
+  readonly #logger: Logger;
+  readonly #files: SegmentFileInit;
+  readonly #segmentBytes: number;
+  readonly #queue: WriteQueue<Job>;
+  #status: StoreStatus = 'closed';
+  #segments = new Map<number, SegmentFile>();
+  #active: SegmentFile | null = null;
+  #state = new LogState();
+  /** Offset of the next batch in the active segment. */
+  #end = 0;
+  #sequence = 1;
+  /** Where the log will end when all that waits is written. */
+  #pending = { first: 1, last: 0 };
+  #lifecycle: Promise<unknown> = Promise.resolve();
+
+  constructor(components: SegmentLogComponents, init: SegmentLogInit) {
+    const { min, max } = SEGMENT_BYTES_RANGE;
+    const segmentBytes = init.segmentBytes ?? SEGMENT_BYTES_DEFAULT;
+    if (!Number.isInteger(segmentBytes) || segmentBytes < min || segmentBytes > max) {
+      throw new RangeError(`segmentBytes must be ${min} to ${max}`);
+    }
+    this.#logger = components.logger;
+    this.#files = { directory: init.directory, faults: components.faults ?? noFaults };
+    this.#segmentBytes = segmentBytes;
+    this.#queue = new WriteQueue<Job>({
+      // A compaction is flushed alone.
+      sizeOf: (job) => (job.kind === 'write' ? bytesOf(job.records) : this.#appendBytesMax),
+      flush: (jobs) => this.#flush(jobs),
+      groupBytesMax: this.#appendBytesMax,
+      waitingBytesMax: 4 * this.#appendBytesMax,
+    });
+  }
+
+  get status(): StoreStatus {
+    return this.#status;
+  }
+
+  get firstIndex(): number {
+    return this.#state.index.first;
+  }
+
+  get lastIndex(): number {
+    return this.#state.index.last;
+  }
+
+  get hardState(): HardState {
+    return this.#state.hardState;
+  }
+
+  open(): Promise<LogRecovery> {
+    return this.#inTurn(async () => {
+      if (this.#status === 'open') return { tornBytes: 0 };
+      await this.#release();
+      const { segmentBytes, logger } = { segmentBytes: this.#segmentBytes, logger: this.#logger };
+      const found = await recoverLog({ ...this.#files, segmentBytes, logger });
+      this.#segments = new Map(found.segments.map((file) => [file.header.segment, file]));
+      this.#active = found.segments.at(-1) ?? null;
+      this.#state = found.state;
+      this.#end = found.end;
+      this.#sequence = found.sequence;
+      this.#pending = { first: this.firstIndex, last: this.lastIndex };
+      this.#status = 'open';
+      return { tornBytes: found.tornBytes };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#status = 'closed';
+      await this.#release();
+    });
+  }
+
+  async append(records: readonly LogRecord[], hardState?: HardState): Promise<void> {
+    this.#assertOpen();
+    assertFollows(records, this.#pending);
+    const stored = records.map(entryRecord);
+    if (hardState !== undefined) {
+      assertHardState(hardState);
+      stored.push(hardStateRecord(hardState));
+    }
+    if (stored.length === 0) return;
+    const bytes = bytesOf(stored);
+    if (bytes > this.#appendBytesMax) {
+      throw new CooeeError('ERR_STORAGE_TOO_LARGE', `an append of ${bytes} bytes`, {
+        details: { bytes, limit: this.#appendBytesMax },
+      });
+    }
+    const done = this.#queue.push({ kind: 'write', records: stored });
+    this.#pending.last += records.length;
+    await done;
+  }
+
+  async read(from: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
+    this.#assertOpen();
+    const { index } = this.#state;
+    assertReadable(from, index.first);
+    return await readRecords(index, this.#segments, { from, countMax, bytesMax });
+  }
+
+  async truncateFrom(from: number): Promise<void> {
+    this.#assertOpen();
+    assertTruncatable(from, this.#pending);
+    if (from > this.#pending.last) return;
+    const records = [markerRecord(RECORD_TYPE.truncation, from)];
+    const done = this.#queue.push({ kind: 'write', records });
+    this.#pending.last = from - 1;
+    await done;
+  }
+
+  async compactBefore(before: number): Promise<void> {
+    this.#assertOpen();
+    if (!Number.isSafeInteger(before)) throw new RangeError(`compaction before ${before}`);
+    const done = this.#queue.push({ kind: 'compact', before });
+    this.#pending = pendingAfterCompaction(this.#pending, before);
+    await done;
+  }
+
+  get #appendBytesMax(): number {
+    return this.#segmentBytes / 2;
+  }
+
+  #assertOpen(): void {
+    if (this.#status !== 'open') throw notOpenError(this.#status);
+  }
+
+  /** Opening and closing happen one after the other, in the order of the calls. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.#lifecycle.then(task, task);
+    this.#lifecycle = turn;
+    return turn;
+  }
+
+  async #release(): Promise<void> {
+    await this.#queue.idle();
+    const files = [...this.#segments.values()];
+    this.#segments = new Map();
+    this.#active = null;
+    for (const { handle, path } of files) {
+      // Everything acknowledged is synced already, so that nothing can be lost by this.
+      await handle.close().catch((error: unknown) => {
+        this.#logger.warn({ file: path, error }, 'closing a log segment failed');
+      });
+    }
+  }
+
+  async #flush(jobs: readonly Job[]): Promise<void> {
+    try {
+      const records: StoredRecord[] = [];
+      for (const job of jobs) {
+        if (job.kind === 'compact') await this.#compact(job.before);
+        else records.push(...job.records);
+      }
+      if (records.length > 0) await this.#write(records);
+    } catch (error) {
+      if (this.#status === 'open') this.#status = 'failed';
+      throw error;
+    }
+  }
+
+  async #write(records: readonly StoredRecord[]): Promise<void> {
+    let active = this.#activeSegment();
+    if (this.#end + batchBytes(records) > active.header.fileBytes) active = await this.#roll();
+    const { segment } = active.header;
+    const batch = this.#withOpening(records);
+    const place = { segment, offset: this.#end, sequence: this.#sequence };
+    const { bytes, offsets } = encodeBatch(batch, place);
+    await this.#persist(active, bytes);
+    for (const [i, record] of batch.entries()) {
+      this.#state.apply({ record, offset: offsets[i] ?? 0 }, segment);
+    }
+    this.#end += bytes.length;
+    this.#sequence++;
+  }
+
+  async #persist(active: SegmentFile, bytes: Uint8Array): Promise<void> {
+    const { faults } = this.#files;
+    const { path, handle } = active;
+    await withIoError({ operation: 'writing the log', file: path }, async () => {
+      faults.hit('log:write');
+      await writeFully(handle, bytes, this.#end);
+    });
+    await withIoError({ operation: 'syncing the log', file: path, isFatal: true }, async () => {
+      faults.hit('log:sync');
+      await handle.datasync();
+    });
+    await withIoError({ operation: 'acknowledging', file: path }, async () => {
+      faults.hit('log:synced');
+    });
+  }
+
+  /** The first batch of a segment repeats the hard state, so that older segments can be dropped. */
+  #withOpening(records: readonly StoredRecord[]): readonly StoredRecord[] {
+    if (this.#end !== SEGMENT_HEADER_BYTES) return records;
+    return [hardStateRecord(this.#state.hardState), ...records];
+  }
+
+  async #roll(): Promise<SegmentFile> {
+    const file = await createSegment(this.#files, {
+      segment: this.#activeSegment().header.segment + 1,
+      fileBytes: this.#segmentBytes,
+      firstSequence: this.#sequence,
+      baseIndex: this.lastIndex,
+    });
+    this.#segments.set(file.header.segment, file);
+    this.#active = file;
+    this.#end = SEGMENT_HEADER_BYTES;
+    return file;
+  }
+
+  async #compact(before: number): Promise<void> {
+    const { index } = this.#state;
+    const kept = index.at(before)?.segment ?? this.#activeSegment().header.segment;
+    const isBeyond = before > index.last + 1;
+    const dropped = [...this.#segments.values()].filter(({ header }) => header.segment < kept);
+    if (!isBeyond && (before <= index.first || dropped.length === 0)) return;
+    // The floor is durable before a file goes: without it a missing file would be damage.
+    const floor = isBeyond ? before : index.firstInSegment(kept);
+    await this.#write([markerRecord(RECORD_TYPE.floor, floor)]);
+    for (const file of dropped) await this.#drop(file);
+  }
+
+  async #drop(file: SegmentFile): Promise<void> {
+    this.#segments.delete(file.header.segment);
+    try {
+      await file.handle.close();
+      this.#files.faults.hit('log:unlink');
+      await rm(file.path);
+    } catch (cause) {
+      throw ioError(cause, { operation: 'removing a log segment', file: file.path });
+    }
+    // One by one: after a crash no newer file may be gone while an older one is still there.
+    await syncDirectory(this.#files);
+  }
+
+  #activeSegment(): SegmentFile {
+    if (this.#active === null) throw notOpenError(this.#status);
+    return this.#active;
+  }
+}
+
+function bytesOf(records: readonly StoredRecord[]): number {
+  let bytes = 0;
+  for (const record of records) bytes += recordBytes(record);
+  return bytes;
+}

@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, expect, it } from 'vitest';
+import { silentLogger } from '../../protocols/interface/index.ts';
+import type { FaultPoint } from '../../storage/faults.ts';
+import { LevelStore } from '../../storage/level-store.ts';
+import { SegmentLog } from '../../storage/segment-log.ts';
+import { payload, SEGMENT_BYTES } from './storage-payload.ts';
+
+// Goal: killed at any step of writing, a store has all that it acknowledged and can be written to
+// again. Method: a process of its own kills itself (kill -9) at the COUNTth passing of a fault
+// point; its directory is opened.
+
+const pids: number[] = [];
+const directories: string[] = [];
+afterEach(async () => {
+  for (const pid of pids.splice(0)) killIfThere(pid);
+  for (const path of directories.splice(0)) await rm(path, { recursive: true, force: true });
+});
+
+const killIfThere = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // Dead already, as the test wants it.
+    expect(error).toMatchObject({ code: 'ESRCH' });
+  }
+};
+
+const runUntilKilled = async (
+  kind: string,
+  directory: string,
+  at: readonly [FaultPoint, number],
+) => {
+  const script = new URL('storage-writer.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, kind, directory, at[0], String(at[1])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  pids.push(child.pid!);
+  const signal = new Promise((resolve) => child.once('exit', (_code, name) => resolve(name)));
+  const acknowledged: number[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [word, number] = line.split(' ');
+    expect(word).toBe('ack');
+    acknowledged.push(Number(number));
+  }
+  expect(await signal).toBe('SIGKILL');
+  pids.pop();
+  return acknowledged;
+};
+
+const newDirectory = async (): Promise<string> => {
+  const path = await mkdtemp(join(tmpdir(), 'cooee-kill-'));
+  directories.push(path);
+  return join(path, 'data');
+};
+
+it.each<[FaultPoint, number]>([
+  ['log:preallocate-sync', 1],
+  ['log:preallocate-sync', 2],
+  ['log:rename', 1],
+  ['log:rename', 2],
+  ['log:directory-sync', 3],
+  ['log:write', 50],
+  ['log:sync', 1],
+  ['log:sync', 50],
+  ['log:synced', 50],
+  ['log:unlink', 1],
+  ['log:repair', 1],
+])('the log killed at %s, time %i', async (point, count) => {
+  const directory = await newDirectory();
+  const acknowledged = await runUntilKilled('log', directory, [point, count]);
+  const log = new SegmentLog({ logger: silentLogger }, { directory, segmentBytes: SEGMENT_BYTES });
+  await log.open();
+  expect(log.lastIndex).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
+  for (const index of acknowledged.filter((one) => one >= log.firstIndex)) {
+    const [found] = await log.read(index, 1, 1);
+    expect(Buffer.compare(found!.bytes, payload(index))).toBe(0);
+  }
+  await log.append([{ index: log.lastIndex + 1, term: 2, bytes: payload(0) }]);
+  await log.close();
+});
+
+it.each<[FaultPoint, number]>([
+  ['store:write', 50],
+  ['store:written', 1],
+  ['store:written', 50],
+])('the key-value store killed at %s, time %i', async (point, count) => {
+  const directory = await newDirectory();
+  const acknowledged = await runUntilKilled('store', directory, [point, count]);
+  const store = new LevelStore({}, { directory });
+  await store.open();
+  for (const n of acknowledged) {
+    const found = await store.get('state', `k${n}`);
+    expect(found && Buffer.compare(found, payload(n))).toBe(0);
+  }
+  await store.batch([{ namespace: 'state', key: 'k', value: payload(0) }], { sync: true });
+  await store.close();
+});

@@ -1,0 +1,215 @@
+// Goal: nothing that is written to a socket crashes the server, makes it hang, or makes it show a
+// stack trace. Method: bytes by hand; after every attack the server must still answer an honest
+// request.
+import { connect } from 'node:net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CooeeClient } from '../../../../daemon/client/index.ts';
+import { LIMITS } from '../../../../protocols/interface/index.ts';
+import { codeOf, parseRaw, request, sendRaw, startBench, until } from './fixture.ts';
+
+const HONEST = 'GET /v1/status';
+const JOIN = 'POST /v1/join HTTP/1.1\r\nHost: localhost\r\n';
+
+/** A promise that is settled from outside. */
+function latch(): { readonly opened: Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
+
+describe('hostile input', () => {
+  it.each([
+    ['headers', 'GET /v1/status HTTP/1.1\r\nHost: localhost\r\n'],
+    ['nothing at all', ''],
+    ['a body', `${JOIN}Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{`],
+  ])('cuts a caller that trickles %s', async (_what, start) => {
+    const init = { headersMsMax: 150, requestMsMax: 300, checkEveryMs: 20 };
+    const { socketPath, calls } = await startBench(init);
+    const socket = connect(socketPath);
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk.toString();
+    });
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.write(start);
+    const drip = setInterval(() => socket.writable && start !== '' && socket.write('x'), 30);
+    await closed;
+    clearInterval(drip);
+    expect(codeOf(parseRaw(answer))).toBe('ERR_API_REQUEST_SLOW');
+    expect(parseRaw(answer).status).toBe(408);
+    expect(calls).toEqual([]);
+    expect((await request(socketPath, HONEST)).status).toBe(200);
+  });
+
+  it('serves 200 of 300 parallel requests and calls the others busy', async () => {
+    const gate = latch();
+    const { client, socketPath } = await startBench({
+      services: {
+        leave: async () => {
+          await gate.opened;
+          return { mesh: 'm', peer: 'p' };
+        },
+      },
+    });
+    const results = Array.from({ length: 300 }, () =>
+      client.call('leaveMesh').then(
+        () => 'served',
+        (error: { code: string }) => error.code,
+      ),
+    );
+    let refused = 0;
+    for (const result of results)
+      void result.then((what) => (refused += Number(what !== 'served')));
+    await until('100 are refused', () => refused === 300 - LIMITS.socketRequestsMax);
+    gate.open();
+    const counts = Object.groupBy(await Promise.all(results), (what) => what);
+    expect(counts['served']).toHaveLength(LIMITS.socketRequestsMax);
+    expect(counts['ERR_API_BUSY']).toHaveLength(300 - LIMITS.socketRequestsMax);
+    expect((await request(socketPath, HONEST)).status).toBe(200);
+  });
+
+  it('serves 300 quick parallel requests on few connections', async () => {
+    const { socketPath } = await startBench();
+    const client = new CooeeClient({ socketPath });
+    const all = await Promise.all(Array.from({ length: 300 }, () => client.call('getStatus')));
+    expect(all).toHaveLength(300);
+    await client.close();
+  });
+
+  it('keeps the place of a request whose caller hung up until its work is done', async () => {
+    const gate = latch();
+    let started = 0;
+    const { socketPath, client } = await startBench({
+      services: {
+        leave: async () => {
+          started += 1;
+          await gate.opened;
+          return { mesh: 'm', peer: 'p' };
+        },
+      },
+    });
+    for (let i = 0; i < LIMITS.socketRequestsMax; i += 1) {
+      const socket = connect(socketPath);
+      socket.write('POST /v1/leave HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n');
+      const before = started;
+      await until('the handler runs', () => started > before);
+      socket.destroy();
+    }
+    await expect(client.call('getStatus')).rejects.toMatchObject({ code: 'ERR_API_BUSY' });
+    gate.open();
+    await expect
+      .poll(() =>
+        client.call('getStatus').then(
+          () => 'ok',
+          () => 'busy',
+        ),
+      )
+      .toBe('ok');
+  });
+
+  it.each([
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc'],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['a method of its own', 'STEAL /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+    ['two lengths', `${JOIN}Content-Length: 1\r\nContent-Length: 2\r\n\r\nx`],
+    [
+      'length and chunks',
+      `${JOIN}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ],
+    [
+      'a bad chunk',
+      `${JOIN}Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\nzz\r\n`,
+    ],
+    ['a space in a header', 'GET / HTTP/1.1\r\nHo st: localhost\r\n\r\n'],
+  ])('answers %s with a typed error', async (_what, bytes) => {
+    const { socketPath } = await startBench();
+    const answer = parseRaw(await sendRaw(socketPath, Buffer.from(bytes, 'latin1')));
+    expect([answer.status, codeOf(answer)]).toEqual([400, 'ERR_API_HTTP']);
+    expect((await request(socketPath, HONEST)).status).toBe(200);
+  });
+
+  it.each([
+    'CONNECT localhost:1 HTTP/1.1',
+    'GET /v1/status HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade',
+  ])('lives on after %j', async (head) => {
+    const { socketPath } = await startBench();
+    const answer = await sendRaw(
+      socketPath,
+      `${head}\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer).not.toMatch(/\bat .*\.[jt]s:\d/);
+    expect((await request(socketPath, HONEST)).status).toBe(200);
+  });
+
+  it('survives any bytes', async () => {
+    const { socketPath } = await startBench({
+      headersMsMax: 200,
+      requestMsMax: 200,
+      checkEveryMs: 20,
+    });
+    const word = fc.constantFrom(
+      ...[
+        'GET ',
+        'POST ',
+        '/v1/join',
+        '/v1/agents/',
+        '/v1/events',
+        ' HTTP/1.1',
+        '\r\n',
+        '\r\n\r\n',
+        '{"invite":',
+      ],
+      ...[
+        'Host: localhost',
+        'Content-Length: 5',
+        'Transfer-Encoding: chunked',
+        'Content-Type: application/json',
+      ],
+      ...[
+        'Last-Event-ID: 3-1',
+        'Idempotency-Key: \u0000',
+        '%00',
+        '?limit=',
+        '5\r\nhello\r\n',
+        '0\r\n\r\n',
+      ],
+    );
+    const noise = fc
+      .uint8Array({ maxLength: 40 })
+      .map((bytes) => Buffer.from(bytes).toString('latin1'));
+    const request1 = fc
+      .array(fc.oneof(word, noise), { maxLength: 24 })
+      .map((parts) => parts.join(''));
+    const head = fc.constantFrom(
+      '',
+      'POST /v1/join HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n',
+    );
+    await fc.assert(
+      fc.asyncProperty(head, request1, async (start, rest) => {
+        const answer = await sendRaw(socketPath, Buffer.from(start + rest, 'latin1'));
+        expect(answer).not.toMatch(/\bat .*\.[jt]s:\d|node_modules/);
+      }),
+      { numRuns: 150 },
+    );
+    expect((await request(socketPath, HONEST)).status).toBe(200);
+  }, 60_000);
+
+  it('survives any JSON where a body is expected', async () => {
+    const { socketPath } = await startBench();
+    const routes = [
+      'POST /v1/join',
+      'POST /v1/agents',
+      'PUT /v1/agents/X/status',
+      'POST /v1/invites',
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...routes), fc.json(), async (line, body) => {
+        const answer = await request(socketPath, line, {}, body);
+        if (answer.status >= 300) expect(codeOf(answer)).toBe('ERR_API_BODY');
+      }),
+      { numRuns: 200 },
+    );
+  }, 60_000);
+});

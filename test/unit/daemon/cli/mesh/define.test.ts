@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { CooeeError } from '../../../../../protocols/interface/index.ts';
+import { member, PEER_A, PEER_B, run, status } from '../fake-host.ts';
+
+// Commands about the mesh, through their real definitions, against a fake daemon.
+
+const INVITE = `cooee1${'a2'.repeat(40)}`;
+const committed = { id: 'c1', state: 'committed', index: 9 };
+
+describe('invite', () => {
+  const made = { invite: INVITE, expiresAt: '2026-11-22T12:00:00.000Z', uses: 1 };
+  const answers = { createInvite: () => made };
+
+  it('prints the invite alone on stdout, the rest on stderr', async () => {
+    const { exit, stdout, stderr, calls } = await run(['invite'], { answers });
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: `${INVITE}\n` });
+    expect(stderr).toContain('for 1 host, until 2026-11-22T12:00:00.000Z (1 d)');
+    expect(calls[0]?.input).toEqual({ body: {} });
+  });
+
+  it('passes on what was asked for', async () => {
+    const args = ['invite', '--uses', '3', '--ttl', '90m', '--role', 'curator', '--json'];
+    const { stdout, stderr, calls } = await run(args, { answers });
+    expect(JSON.parse(stdout)).toEqual(made);
+    expect(stderr).toBe('');
+    expect(calls[0]?.input).toEqual({ body: { uses: 3, ttlMs: 5_400_000, role: 'curator' } });
+  });
+});
+
+describe('join', () => {
+  it('asks the daemon when one runs', async () => {
+    const answers = {
+      getStatus: () => status(),
+      joinMesh: () => ({ mesh: 'bafyother', peer: PEER_A }),
+    };
+    const { exit, stdout, calls, up } = await run(['join', INVITE], { answers });
+    expect({ exit, stdout }).toEqual({
+      exit: 0,
+      stdout: `joined mesh bafyother as ${PEER_A}\n`,
+    });
+    expect(calls[1]).toEqual({ name: 'joinMesh', input: { body: { invite: INVITE } } });
+    expect(up).toEqual([]);
+  });
+
+  it('runs a daemon in the foreground when none does', async () => {
+    const { exit, up } = await run(['join', '-', '--home', '/h'], { stdin: INVITE });
+    expect(exit).toBe(0);
+    expect(up).toMatchObject([{ home: '/h', join: INVITE, adopt: false }]);
+  });
+
+  it.each([
+    ['ERR_MEMBERSHIP_INVITE_USED', 4],
+    ['ERR_BOOTSTRAP_OTHER_MESH', 4],
+    ['ERR_BOOTSTRAP_INVITER_UNREACHABLE', 6],
+    ['ERR_MEMBERSHIP_INVITE_MALFORMED', 2],
+  ] as const)('%s: exit %d', async (code, exit) => {
+    const joinMesh = () => {
+      throw new CooeeError(code);
+    };
+    const answers = { getStatus: () => status(), joinMesh };
+    expect((await run(['join', INVITE], { answers })).exit).toBe(exit);
+  });
+});
+
+describe('members', () => {
+  const members = [
+    member(),
+    member({
+      peer: PEER_B,
+      name: 'be\u001b[31mta',
+      role: 'member',
+      state: 'unreachable',
+      addresses: [],
+      lastSeen: null,
+    }),
+  ];
+  const answers = {
+    listMembers: () => ({ members }),
+    removeMember: () => committed,
+    setMemberRole: () => committed,
+  };
+
+  it('lists them', async () => {
+    const { stdout } = await run(['members'], { answers });
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/u))).toEqual([
+      ['NAME', 'PEER', 'ROLE', 'STATE', 'SEEN', 'ADDRESS'],
+      ['alpha', PEER_A, 'admin', 'alive', '12 s ago', '/ip4/127.0.0.1/tcp/26633'],
+      ['beta', PEER_B, 'member', 'unreachable', '-', '-'],
+      [''],
+    ]);
+  });
+
+  it('removes by a part of the peer id', async () => {
+    const { exit, stdout, calls } = await run(['members', 'remove', PEER_B.slice(-6)], { answers });
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: `removed ${PEER_B}\n` });
+    expect(calls[1]?.input).toEqual({ params: { peer: PEER_B }, query: { wait: 'committed' } });
+  });
+
+  it('changes a role by name', async () => {
+    const { exit, calls } = await run(['members', 'role', 'alpha', 'curator'], { answers });
+    expect(exit).toBe(0);
+    expect(calls[1]?.input).toMatchObject({ params: { peer: PEER_A }, body: { role: 'curator' } });
+  });
+
+  it('does not find who is not there: exit 3', async () => {
+    expect(await run(['members', 'remove', 'gamma'], { answers })).toMatchObject({ exit: 3 });
+  });
+
+  it('says when it is not committed yet: exit 6, the state on stdout', async () => {
+    const table = { ...answers, removeMember: () => ({ id: 'c1', state: 'accepted' }) };
+    const people = await run(['members', 'remove', PEER_B], { answers: table });
+    expect(people).toMatchObject({ exit: 6, stdout: '' });
+    expect(people.stderr).toContain('it is accepted, but not committed yet');
+    const script = await run(['members', 'remove', PEER_B, '--json'], { answers: table });
+    expect(JSON.parse(script.stdout)).toEqual({ id: 'c1', state: 'accepted' });
+    expect(JSON.parse(script.stderr)).toMatchObject({ error: { code: 'ERR_API_TIMEOUT' } });
+  });
+});

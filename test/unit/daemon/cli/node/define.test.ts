@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import { CooeeError } from '../../../../../protocols/interface/index.ts';
+import { PEER_A, run, status } from '../fake-host.ts';
+
+// Commands about the daemon, through their real definitions, against a fake one.
+
+const INVITE = `cooee1${'a2'.repeat(40)}`;
+
+describe('up', () => {
+  it('hands over what was given and nothing more', async () => {
+    const { exit, up } = await run(['up']);
+    expect(exit).toBe(0);
+    expect(up).toEqual([
+      {
+        home: '/home/kim/.local/state/cooee',
+        listen: [],
+        adopt: false,
+        json: false,
+        command: 'cooee',
+        colour: false,
+      },
+    ]);
+  });
+
+  it('takes every option, with paths made absolute', async () => {
+    const args =
+      'start --home h --socket s --agent-socket a --config c --log-level debug --json ' +
+      '--listen /ip4/1.2.3.4/tcp/1 --listen /ip4/0.0.0.0/tcp/2 ' +
+      '--hostname alpha --mac aa:bb:cc:dd:ee:01 --no-mdns --adopt';
+    const { up } = await run([...args.split(' '), '--join', '-'], { stdin: `${INVITE}\n` });
+    expect(up).toEqual([
+      {
+        home: '/work-folder/h',
+        socket: '/work-folder/s',
+        agentSocket: '/work-folder/a',
+        listen: ['/ip4/1.2.3.4/tcp/1', '/ip4/0.0.0.0/tcp/2'],
+        hostname: 'alpha',
+        mac: 'aa:bb:cc:dd:ee:01',
+        mdns: false,
+        adopt: true,
+        logLevel: 'debug',
+        config: '/work-folder/c',
+        json: true,
+        join: INVITE,
+        command: 'cooee --home h --socket s',
+        colour: false,
+      },
+    ]);
+  });
+
+  it('takes the invite from COOEE_INVITE', async () => {
+    const { up } = await run(['up'], { host: { env: { COOEE_INVITE: INVITE } } });
+    expect(up[0]?.join).toBe(INVITE);
+  });
+
+  it('exits as the daemon does', async () => {
+    const loadDaemon = async () => ({ runDaemon: async () => 4 });
+    expect(await run(['up'], { host: { loadDaemon } })).toMatchObject({ exit: 4 });
+  });
+
+  it('reports what kept the daemon from starting', async () => {
+    const loadDaemon = async () => ({
+      runDaemon: async () => {
+        throw new CooeeError('ERR_STORAGE_HOME_LOCKED', 'another daemon (pid 7) holds this home');
+      },
+    });
+    const { exit, stderr } = await run(['up'], { host: { loadDaemon } });
+    expect(exit).toBe(4);
+    expect(stderr).toContain('cooee: another daemon (pid 7) holds this home\n');
+  });
+});
+
+describe('down', () => {
+  it('returns when nothing answers any more', async () => {
+    let left = 3;
+    const getStatus = () => {
+      left -= 1;
+      if (left < 0) throw new CooeeError('ERR_API_DAEMON_NOT_RUNNING');
+      if (left < 1) throw new CooeeError('ERR_API_STARTING');
+      return status();
+    };
+    const answers = { stopDaemon: () => ({ stopping: true, peer: PEER_A }), getStatus };
+    expect(await run(['down'], { answers })).toMatchObject({ exit: 0, stdout: 'stopped\n' });
+    expect(left).toBe(-1);
+  });
+
+  it('gives up on a daemon that does not stop', async () => {
+    const answers = {
+      stopDaemon: () => ({ stopping: true, peer: PEER_A }),
+      getStatus: () => status(),
+    };
+    const { exit, stderr } = await run(['down'], { answers });
+    expect(exit).toBe(6);
+    expect(stderr).toContain('has not stopped yet');
+  });
+});
+
+describe('status', () => {
+  const answers = { getStatus: () => status(), listAgents: () => ({ agents: [], cursor: null }) };
+
+  it('asks for the agents of this host only', async () => {
+    const { exit, stdout, calls } = await run(['status'], { answers });
+    expect(exit).toBe(0);
+    expect(stdout).toContain('mesh       alpha  bafymesh\n');
+    expect(calls[1]).toEqual({
+      name: 'listAgents',
+      input: { query: { peer: PEER_A, limit: 256 } },
+    });
+  });
+
+  it('prints the answer of the route with --json', async () => {
+    const { stdout, calls } = await run(['status', '--json'], { answers });
+    expect(JSON.parse(stdout)).toEqual(status());
+    expect(calls).toHaveLength(1);
+  });
+
+  it('colours on a terminal only, and never against NO_COLOR', async () => {
+    const csi = '\u001b[';
+    expect((await run(['status'], { answers })).stdout).not.toContain(csi);
+    expect((await run(['status'], { answers, tty: true })).stdout).toContain(csi);
+    const host = { env: { NO_COLOR: '1' } };
+    expect((await run(['status'], { answers, tty: true, host })).stdout).not.toContain(csi);
+  });
+
+  it.each([
+    ['ready', status(), 0, 0],
+    ['joining', status({ role: 'joining', memberRole: null }), 0, 1],
+    ['leaderless', status({ slurp: { ...status().slurp, leader: null } }), 0, 1],
+  ])('%s', async (_, view, plain, ready) => {
+    const table = { ...answers, getStatus: () => view };
+    expect((await run(['status'], { answers: table })).exit).toBe(plain);
+    const asked = await run(['status', '--ready'], { answers: table });
+    expect(asked.exit).toBe(ready);
+    expect(asked.stderr.startsWith('cooee: not ready: ')).toBe(ready === 1);
+  });
+});
+
+describe('leader, doctor, events', () => {
+  it('shows the leader', async () => {
+    const getLeader = () => ({ peer: PEER_A, term: 4, recipient: 'age1xyz' });
+    const { stdout } = await run(['leader'], { answers: { getLeader } });
+    expect(stdout).toBe(`leader     ${PEER_A}\nterm       4\nrecipient  age1xyz\n`);
+  });
+
+  it('fails when a check does', async () => {
+    const checks = [
+      { name: 'home', state: 'ok', cause: 'Mode 0700.', remedy: '' },
+      { name: 'leader', state: 'fail', cause: 'There is none.', remedy: 'See: cooee status' },
+    ];
+    const { exit, stdout } = await run(['doctor'], {
+      answers: { getDoctor: () => ({ ok: false, checks }) },
+    });
+    expect(exit).toBe(1);
+    expect(stdout).toBe(`ok    home    Mode 0700.
+fail  leader  There is none.
+              See: cooee status
+`);
+  });
+
+  it('writes JSON lines, holes included', async () => {
+    const event = { id: '1-2', type: 'member:join', time: '2026-11-21T12:00:00Z', data: { a: 1 } };
+    const matches: unknown[] = [];
+    const answers = {
+      watch: (init: { match?: string | undefined }) => {
+        matches.push(init.match);
+        return [
+          { kind: 'event', event },
+          { kind: 'gap', reason: 'slow' },
+        ] as const;
+      },
+    };
+    const script = await run(['watch', 'member:*', '--json'], { answers });
+    expect(
+      script.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([event, { type: 'gap', reason: 'slow' }]);
+    const people = await run(['events'], { answers });
+    expect(people.stdout).toBe(
+      '2026-11-21T12:00:00Z  member:join  {"a":1}\n' +
+        'gap (slow): events may be missing before this line\n',
+    );
+    expect(matches).toEqual(['member:*', undefined]);
+  });
+});
+
+describe('completion', () => {
+  it.each(['bash', 'zsh', 'fish'])('%s knows commands, subcommands and options', async (shell) => {
+    const { exit, stdout } = await run(['completion', shell]);
+    expect(exit).toBe(0);
+    for (const word of ['status', 'enroll', 'remove', '--ttl', '--home']) {
+      expect(stdout).toContain(word);
+    }
+  });
+});

@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+// Four projects, so that `npm run check` can run the fast ones alone:
+// tidy (the repo checks itself), unit (pure and fast), mesh (real processes), hostile (strangers and garbage).
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'tidy', include: ['test/tidy.test.ts', 'test/docs.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'mesh',
+          include: ['test/mesh/**/*.test.ts', 'test/hostile/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
