@@ -84,18 +84,17 @@ export async function redeemInvite(
   init: RedeemInit,
 ): Promise<number> {
   const { clock, logger } = components;
-  const startMs = clock.monotonicMs();
-  const request = requestOf(init);
+  const untilMs = clock.monotonicMs() + (init.patienceMs ?? Number.POSITIVE_INFINITY);
+  const round = { request: requestOf(init), untilMs };
   for (let waitMs = RETRY_MS_MIN, isFirst = true; ; waitMs = Math.min(RETRY_MS_MAX, waitMs * 2)) {
     if (clock.nowMs() >= init.invite.expiresMs) {
       throw new CooeeError('ERR_MEMBERSHIP_INVITE_EXPIRED');
     }
-    const index = await askAll(components, init, request);
+    const index = await askAll(components, init, round);
     if (index !== undefined) return index;
     if (isFirst) init.onUnreachable?.();
     isFirst = false;
-    const spentMs = clock.monotonicMs() - startMs;
-    if (init.patienceMs !== undefined && spentMs + waitMs > init.patienceMs) {
+    if (clock.monotonicMs() + waitMs > untilMs) {
       throw new CooeeError('ERR_BOOTSTRAP_INVITER_UNREACHABLE');
     }
     logger.debug({ waitMs }, 'no inviter answers; trying again');
@@ -114,33 +113,58 @@ function requestOf(init: RedeemInit): Uint8Array {
     levels: [...levels],
     invite: key.publicKey,
     proof: encodeProof(key, { mesh: invite.mesh, peer, expiresMs: invite.expiresMs }),
+    logIndex: invite.anchor.index,
   });
+}
+
+interface Round {
+  readonly request: Uint8Array;
+  /** When patience ends, on the monotonic clock. */
+  readonly untilMs: number;
 }
 
 /** Asks each member of the invite once; undefined when none gave an answer that counts. */
 async function askAll(
-  { network, logger }: RedeemComponents,
+  components: RedeemComponents,
   init: RedeemInit,
-  request: Uint8Array,
+  round: Round,
 ): Promise<number | undefined> {
-  for (const { peer, address } of invitersOf(init.invite)) {
+  const { clock, logger } = components;
+  for (const inviter of invitersOf(init.invite)) {
     init.signal.throwIfAborted();
+    if (clock.monotonicMs() >= round.untilMs) return undefined;
     try {
-      const dialSignal = AbortSignal.any([init.signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
-      await network.dial(peer, [address], dialSignal);
-      const answer = await network.ask(peer, JOIN_PROTOCOL, request, {
-        timeoutMs: ANSWER_TIMEOUT_MS,
-        signal: init.signal,
-      });
-      return decodeJoinResponse(answer).index;
+      return await askOne(components, init, { ...round, inviter });
     } catch (thrown) {
       const error = toError(thrown);
       init.signal.throwIfAborted();
       if (isCooeeError(error) && isRefusal(error)) throw error;
-      logger.debug({ err: error, peer }, 'an inviter did not answer');
+      logger.debug({ err: error, peer: inviter.peer }, 'an inviter did not answer');
     }
   }
   return undefined;
+}
+
+/** Dials one inviter and asks it, within what is left of the patience. */
+async function askOne(
+  { network, clock }: RedeemComponents,
+  { signal }: RedeemInit,
+  { request, untilMs, inviter: { peer, address } }: Round & { readonly inviter: Inviter },
+): Promise<number> {
+  const within = (timeoutMs: number): number =>
+    Math.max(1, Math.min(timeoutMs, untilMs - clock.monotonicMs()));
+  const late = new AbortController();
+  const timer = clock.schedule(within(DIAL_TIMEOUT_MS), () =>
+    late.abort(new CooeeError('ERR_WIRE_TIMEOUT')),
+  );
+  try {
+    await network.dial(peer, [address], AbortSignal.any([signal, late.signal]));
+  } finally {
+    timer.cancel();
+  }
+  const timeoutMs = within(ANSWER_TIMEOUT_MS);
+  const answer = await network.ask(peer, JOIN_PROTOCOL, request, { timeoutMs, signal });
+  return decodeJoinResponse(answer).index;
 }
 
 /** Whether the mesh said no, for good: asking elsewhere or later gives the same answer. */

@@ -1,6 +1,5 @@
 import type { PrivateKey } from '@libp2p/interface';
-import { GENESIS_SEQ, GENESIS_TERM, makeGenesis } from '../bootstrap/genesis.ts';
-import { invitersOf, redeemInvite } from '../bootstrap/redeem.ts';
+import { GENESIS_SEQ } from '../bootstrap/genesis.ts';
 import {
   type Clock,
   CooeeError,
@@ -16,23 +15,16 @@ import {
   toError,
 } from '../protocols/interface/index.ts';
 import { type Invite, parseInvite } from '../protocols/membership/index.ts';
-import {
-  appendLeaf,
-  EMPTY_FRONTIER,
-  leafHash,
-  merkleRoot,
-  toHex,
-} from '../protocols/wire/index.ts';
+import { toHex } from '../protocols/wire/index.ts';
 import type { Home } from '../storage/home.ts';
 import type { Config } from './config/config.ts';
-import { seedKey } from './crypto.ts';
 import type { Host } from './host.ts';
-import { askAsGuest } from './mesh/guest-streams.ts';
+import { foundMesh } from './mesh/founding.ts';
+import { fileOf, redeemAt } from './mesh/joining.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { type MeshStores, openMeshStores } from './mesh/stores.ts';
 import { type MeshFile, MeshFolder } from './mesh-folder.ts';
-import { buildNode, type NodeEvent } from './node.ts';
-import { LEVELS } from './version.ts';
+import { buildNode, type NodeEvent, type NodeInit } from './node.ts';
 
 /** How long `cooee join` tries before it gives up. */
 const JOIN_PATIENCE_MS = 30_000;
@@ -119,15 +111,15 @@ export class Daemon {
    * @throws CooeeError the refusal of an invite, after which the home is as empty as before
    */
   async start(inviteText?: string): Promise<void> {
+    await this.components.sealer.start();
     const file = await this.#folder.load();
     if (file?.state === 'member') {
       this.#assertSameMesh(file, inviteText);
-      await this.#bringUp(file, 0);
-      this.#phase = 'member';
-    } else if (inviteText !== undefined || file?.invite != null) {
-      await this.#enter(this.#parse(inviteText ?? file?.invite ?? ''), inviteText ?? file?.invite);
+      await this.#resume(file);
     } else {
-      await this.#found();
+      const invite = inviteText ?? file?.invite;
+      if (invite == null) await this.#found();
+      else await this.#enter(invite);
     }
     this.#enrolWanted();
   }
@@ -143,11 +135,13 @@ export class Daemon {
     if (this.#phase === 'member' && node.init.meshId === invite.mesh) return;
     if (this.#phase !== 'member') throw new CooeeError('ERR_API_STARTING');
     if (!this.#isAlone()) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
-    const index = await this.#redeem(node, invite, JOIN_PATIENCE_MS);
+    const index = await this.#redeem(invite, JOIN_PATIENCE_MS);
     await this.#change(async () => {
       await this.#tearDown();
       await this.#setAside(node.init.meshId);
-      await this.#bringUp(await this.#remember(invite, { state: 'member', index }), 0);
+      const file = fileOf(invite, { state: 'member', admittedIndex: index, invite: null });
+      await this.#folder.save(file);
+      await this.#bringUp(file);
       await this.node.admitted(index);
     });
     this.#enrolWanted();
@@ -197,59 +191,43 @@ export class Daemon {
     this.components.logger.info({ mesh: file.mesh }, 'a member already: the invite is not used');
   }
 
+  /** Takes up the mesh of this home; one that was stopped while it joined goes on from there. */
+  async #resume(file: MeshFile): Promise<void> {
+    await this.#bringUp(file);
+    if (this.node.parts.meshLog.appliedIndex < file.admittedIndex) {
+      this.#phase = 'joining';
+      await this.node.admitted(file.admittedIndex);
+    }
+    this.#phase = 'member';
+  }
+
   /** Makes a mesh of one. */
   async #found(): Promise<void> {
-    const { signer, crypto, clock, random, home } = this.components;
+    const { boot, bootNonce } = await this.#nextStart();
     await this.#folder.remove();
-    const { boot, nonce } = await home.nextBoot(random);
-    const seed = random.bytes(32);
-    const genesis = makeGenesis({
-      signer,
-      crypto,
-      boot,
-      timeMs: clock.nowMs(),
-      body: {
-        name: this.init.name,
-        memberName: this.init.name,
-        addresses: [],
-        recovery: seedKey(seed).publicKey,
-        nonce: random.bytes(16),
-        levels: [...LEVELS],
-      },
-    });
-    const stores = await openMeshStores(this.#folder, this.components.logger);
-    this.#stores = stores;
-    const record = { index: 1, term: GENESIS_TERM, bytes: genesis.entry };
-    await stores.log.append([record], { term: GENESIS_TERM, vote: signer.peer, commit: 1 });
-    const { sha256 } = crypto;
-    const root = merkleRoot(
-      sha256,
-      appendLeaf(sha256, EMPTY_FRONTIER, leafHash(sha256, genesis.entry)),
+    this.#stores = await openMeshStores(this.#folder, this.components.logger);
+    const { file, recoverySeed } = await foundMesh(
+      { ...this.components, log: this.#stores.log },
+      { name: this.init.name, boot },
     );
-    const file: MeshFile = {
-      mesh: genesis.meshId,
-      state: 'member',
-      anchor: { index: 1, root: toHex(root), voters: [signer.peer] },
-      vouched: [],
-      admittedIndex: 1,
-      invite: null,
-    };
     // Last: without this file the folder is a leftover, and the next start begins anew.
     await this.#folder.save(file);
-    this.#recoverySeed = seed;
-    await this.#bringUp(file, GENESIS_SEQ, { boot, bootNonce: toHex(nonce) });
+    this.#recoverySeed = recoverySeed;
+    await this.#bringUp(file, { lastSeq: GENESIS_SEQ, boot: { boot, bootNonce } });
     this.#phase = 'member';
   }
 
   /** Joins a mesh with a home that has none; tries until the invite expires. */
-  async #enter(invite: Invite, inviteText: string | null | undefined): Promise<void> {
+  async #enter(text: string): Promise<void> {
+    const invite = this.#parse(text);
     this.#phase = 'joining';
     await this.#folder.remove();
-    const text = inviteText ?? null;
-    await this.#bringUp(await this.#remember(invite, { state: 'joining', index: 0, text }), 0);
+    const file = fileOf(invite, { state: 'joining', admittedIndex: 0, invite: text });
+    await this.#folder.save(file);
+    await this.#bringUp(file);
     try {
-      const index = await this.#redeem(this.node, invite);
-      await this.#remember(invite, { state: 'member', index });
+      const index = await this.#redeem(invite);
+      await this.#folder.save({ ...file, state: 'member', admittedIndex: index, invite: null });
       await this.node.admitted(index);
     } catch (error) {
       await this.#tearDown();
@@ -261,68 +239,17 @@ export class Daemon {
     this.#phase = 'member';
   }
 
-  async #remember(
-    invite: Invite,
-    how: {
-      readonly state: MeshFile['state'];
-      readonly index: number;
-      readonly text?: string | null;
-    },
-  ): Promise<MeshFile> {
-    const { index, root, voters } = invite.anchor;
-    const file: MeshFile = {
-      mesh: invite.mesh,
-      state: how.state,
-      anchor: { index, root: toHex(root), voters },
-      vouched: [...invitersOf(invite)],
-      admittedIndex: how.index,
-      invite: how.text ?? null,
-    };
-    await this.#folder.save(file);
-    return file;
+  async #redeem(invite: Invite, patienceMs?: number): Promise<number> {
+    return await redeemAt(this.components, this.node, {
+      invite,
+      signal: this.#stopped.signal,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    });
   }
 
-  async #redeem(node: NodeLife, invite: Invite, patienceMs?: number): Promise<number> {
-    const { clock, logger, signer, health } = this.components;
-    const { guests, network } = node.parts;
-    return await redeemInvite(
-      {
-        clock,
-        logger: logger.child('cooee:bootstrap:redeem'),
-        network: {
-          dial: (peer, addresses, signal) => network.dial(peer, addresses, signal),
-          ask: (peer, protocol, body, options) =>
-            askAsGuest(guests, peer, { protocol, body, ...options }),
-        },
-      },
-      {
-        invite,
-        key: seedKey(invite.seed),
-        peer: signer.peer,
-        name: this.init.name,
-        addresses: node.addresses(),
-        levels: LEVELS,
-        signal: this.#stopped.signal,
-        ...(patienceMs === undefined ? {} : { patienceMs }),
-        onUnreachable: () => {
-          health.raise({
-            code: 'joining',
-            severity: 'warn',
-            text: 'None of the addresses in the invite answers yet; trying again.',
-            remedy: 'Check that the inviting host is up and can be reached from here.',
-          });
-        },
-      },
-    );
-  }
-
-  async #bringUp(
-    file: MeshFile,
-    lastSeq: number,
-    start?: { readonly boot: number; readonly bootNonce: string },
-  ): Promise<void> {
+  async #bringUp(file: MeshFile, made?: Pick<NodeInit, 'boot' | 'lastSeq'>): Promise<void> {
     const { logger } = this.components;
-    const boot = start ?? (await this.#nextStart());
+    const { boot, lastSeq } = made ?? { boot: await this.#nextStart(), lastSeq: 0 };
     try {
       this.#stores ??= await openMeshStores(this.#folder, logger);
       await this.#dropForeignVote();

@@ -198,7 +198,7 @@ export class MemoryStore implements KeyValueStore {
     }
   }
 
-  /** One write-ahead log: syncing it makes all earlier batches durable too. */
+  /** Syncing LevelDB's write-ahead log makes durable what stands before in the same file. */
   async #makeDurable(isPowered: () => boolean): Promise<void> {
     await this.#sync();
     if (!isPowered()) throw notOpenError('closed');

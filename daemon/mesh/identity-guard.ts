@@ -6,7 +6,7 @@ import {
   type Logger,
   toError,
 } from '../../protocols/interface/index.ts';
-import type { Courier, Leader, Outbox } from '../../protocols/slurp/index.ts';
+import type { Courier, Leader, Outbox, Replica } from '../../protocols/slurp/index.ts';
 import type { MeshLibp2p } from '../libp2p.ts';
 import type { MeshView } from './mesh-view.ts';
 
@@ -16,6 +16,7 @@ export interface IdentityGuardComponents {
   readonly outbox: Outbox;
   readonly courier: Courier;
   readonly leader: Leader | undefined;
+  readonly replica: Replica | undefined;
   readonly view: Pick<MeshView, 'voters'>;
   readonly health: Health;
   readonly logger: Logger;
@@ -78,27 +79,26 @@ export class IdentityGuard {
   #shut(code: ErrorCode, condition: string, text: string): void {
     if (this.#verdict !== undefined) return;
     this.#verdict = code;
-    const { outbox, courier, leader, health, logger } = this.#components;
+    const { outbox, health, logger } = this.#components;
     const error = new CooeeError(code);
     health.raise({ code: condition, severity: 'error', text, remedy: error.remedy });
     outbox.shut(error);
-    void this.#settle(error, { outbox, courier, leader }).catch((thrown: unknown) => {
+    void this.#settle(error).catch((thrown: unknown) => {
       logger.error({ err: toError(thrown) }, 'what waited could not be settled');
     });
   }
 
   /** Of a removed node everything that waits is refused; a clone's items stay: its other half may have sent them. */
-  async #settle(
-    error: CooeeError,
-    parts: Pick<IdentityGuardComponents, 'outbox' | 'courier' | 'leader'>,
-  ): Promise<void> {
-    await parts.courier.stop();
+  async #settle(error: CooeeError): Promise<void> {
+    const { outbox, courier, leader, replica } = this.#components;
+    await courier.stop();
     if (error.code === 'ERR_MEMBERSHIP_CLONE') {
-      await parts.leader?.stop();
+      await leader?.stop();
       return;
     }
-    for (let batch = parts.outbox.first(); batch !== undefined; batch = parts.outbox.first()) {
-      await parts.outbox.refuse(batch, error);
+    await replica?.stop();
+    for (let batch = outbox.first(); batch !== undefined; batch = outbox.first()) {
+      await outbox.refuse(batch, error);
     }
   }
 }

@@ -71,7 +71,7 @@ export class NodeLife {
     await this.parts.redial.start();
     this.parts.watchdog.start();
     this.#armIdleHead();
-    if (memberOf(state, this.self) !== undefined) this.#register();
+    if (memberOf(state, this.self) !== undefined) await this.#register();
     else if (state.get('member', this.self) !== undefined) this.parts.guard.removed();
     this.#components.logger.info({ applied: meshLog.appliedIndex }, 'the node is up');
   }
@@ -92,7 +92,7 @@ export class NodeLife {
         await delay(this.#components.clock, FOLLOW_RETRY_MS, this.#stopped.signal);
       }
     }
-    this.#register();
+    await this.#register();
   }
 
   /** Stops everything; never throws. The stores are left to their owner. */
@@ -218,27 +218,27 @@ export class NodeLife {
       });
   }
 
-  /** Registers this start in the log; the leader announces its term as well. */
-  #register(): void {
+  /** Registers this start in the log; the leader announces its term as well, and is up when both are committed. */
+  async #register(): Promise<void> {
     if (this.#isRegistered) return;
     this.#isRegistered = true;
     const { writer, leader } = this.parts;
     const { boot, name, recipient } = this.init;
-    const registered = writer.decide(
-      'member.boot',
-      { ...boot, name, addresses: [...this.addresses()], levels: [...LEVELS] },
-      { alone: true },
+    const registered = this.#note(
+      writer.decide(
+        'member.boot',
+        { ...boot, name, addresses: [...this.addresses()], levels: [...LEVELS] },
+        { alone: true },
+      ),
+      'this start is not registered',
     );
-    this.#note(registered, 'this start is not registered');
     if (leader === undefined) return;
-    this.#note(
-      writer.decide('leader.announce', { term: leader.term, recipient }),
-      'the term is not announced',
-    );
+    const announced = writer.decide('leader.announce', { term: leader.term, recipient });
+    await Promise.all([registered, this.#note(announced, 'the term is not announced')]);
   }
 
-  #note(task: Promise<unknown>, message: string): void {
-    task.catch((error: unknown) => {
+  async #note(task: Promise<unknown>, message: string): Promise<void> {
+    await task.catch((error: unknown) => {
       this.#components.logger.warn({ err: toError(error) }, message);
     });
   }

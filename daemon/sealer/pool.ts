@@ -1,4 +1,4 @@
-import { assertOneRecipient } from '../../protocols/enrolment/age-header.ts';
+import { assertOneRecipient } from '../../protocols/enrolment/index.ts';
 import {
   type Clock,
   CooeeError,

@@ -46,6 +46,7 @@ export class MeshServices {
     const { meshLog, state, view, outbox, leader, network } = daemon.node.parts;
     const self = signer.peer;
     const isMember = daemon.phase === 'member';
+    const isOut = daemon.node.parts.guard.verdict === 'ERR_MEMBERSHIP_REMOVED';
     const mesh = state.get('mesh', 'mesh');
     const record = view.leaderRecord();
     const members = [...state.entries('member')].filter(([, it]) => it.removedIndex === null);
@@ -69,7 +70,7 @@ export class MeshServices {
         level: mesh !== undefined && 'level' in mesh ? mesh.level : 0,
       },
       role: !isMember ? 'joining' : view.voters().includes(self) ? 'voter' : 'replica',
-      memberRole: memberOf(state, self)?.role ?? null,
+      memberRole: isOut ? null : (memberOf(state, self)?.role ?? null),
       slurp: {
         leader: isLed ? (leaderPeer ?? null) : null,
         isLeader: leader !== undefined,

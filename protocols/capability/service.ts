@@ -239,9 +239,11 @@ export class CapabilityService implements Startable {
     const { entry } = change;
     if (change.kind === 'replaced') this.#stored.changed(entry.peer, entry);
     if (!this.#isStarted) return;
+    // What the agents say first: whether their node is there is news of its own.
+    for (const token of change.kind === 'replaced' ? change.tokens : []) {
+      this.#refreshAnnounced(token, entry.peer);
+    }
     this.#noteReach(entry.peer);
-    if (change.kind !== 'replaced') return;
-    for (const token of change.tokens) this.#refreshAnnounced(token, entry.peer);
   }
 
   /** Joins an agent anew and tells of it when what is announced of it changed. */

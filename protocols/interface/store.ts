@@ -71,8 +71,8 @@ export interface KeyValueStore {
   entries(namespace: Namespace, range?: StoreRange): AsyncIterable<readonly [string, Uint8Array]>;
   /**
    * Writes all or nothing; later writes to one key win. With `sync` it is on the disk when this
-   * resolves, and so is all that was written before. An empty batch does nothing. After any failed
-   * write the store is `failed` and refuses everything until {@link open} has been called again.
+   * resolves; earlier batches without it may still not be. An empty batch does nothing. After any
+   * failed write the store is `failed` and refuses everything until {@link open} was called again.
    *
    * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO (with `details.fatal` when an fsync
    * may have failed: the process must end), ERR_STORAGE_NOT_OPEN, ERR_STORAGE_BUSY when too much

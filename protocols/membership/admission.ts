@@ -6,6 +6,7 @@ import {
   delay,
   isCooeeError,
   type Logger,
+  type MemberRecord,
   type Metrics,
   type Outcome,
   type StateReader,
@@ -16,10 +17,9 @@ import {
   decodeJoinRequest,
   encodeJoinResponse,
   type JoinRequest,
-  type levelsSchema,
 } from './messages.ts';
-import { memberOf, meshOf } from './reducer.ts';
-import { proofProblem } from './rules.ts';
+import { memberOf } from './reducer.ts';
+import { inviteProblem, levelProblem, proofProblem } from './rules.ts';
 
 /** How long a joiner is kept waiting for the log; shorter than a guest may stay. */
 const ADMISSION_TIMEOUT_MS = 7_000;
@@ -37,8 +37,8 @@ export interface AdmissionComponents {
   readonly admit: (
     body: z.input<typeof addBody>,
   ) => Promise<{ readonly index: number; readonly outcome: Outcome }>;
-  /** Follows the log up to an index. */
-  readonly follow: (index: number) => Promise<void>;
+  /** Follows the log up to an index; must end when the signal is aborted: a guest may name any index. */
+  readonly follow: (index: number, signal: AbortSignal) => Promise<void>;
   /** A member showed a start with the number of one that is known, and another nonce. */
   readonly onClone: (peer: string) => void;
 }
@@ -82,56 +82,64 @@ export class Admission {
   }
 
   async #redeem(peer: string, request: Redeem): Promise<number> {
-    const { state } = this.#components;
-    const { name, addresses, levels, invite, proof } = request;
+    const { state, clock } = this.#components;
+    const { name, addresses, levels, invite, proof, logIndex } = request;
     const body = { peer, name, addresses, levels, invite, proof };
+    const key = toHex(invite);
+    const known = memberOf(state, peer);
+    if (known?.invite === key) return known.addedIndex;
     // What is certain to be refused never reaches the log, so a guest cannot fill it.
-    const problem = proofProblem(body, this.#components) ?? this.#inviteProblem(body);
-    if (problem !== undefined && !problem.ok) throw refusalOf(problem);
-    const mesh = meshOf(state);
-    if (mesh !== undefined && !supports(levels, mesh.level)) {
-      throw new CooeeError('ERR_SLURP_LEVEL', 'the mesh speaks another version', {
-        details: { level: mesh.level },
-      });
-    }
-    const { index, outcome } = await this.#inTime(
-      this.#components.admit(body),
-      ADMISSION_TIMEOUT_MS,
-    );
-    if (!outcome.ok) throw refusalOf(outcome);
-    return index;
+    const context = { ...this.#components, timeMs: clock.nowMs() };
+    assertNone(proofProblem(body, context));
+    // Anybody can make up an invite that nobody knows: this node catches up before it says so, the log is not asked.
+    if (state.get('invite', key) === undefined) await this.#follow(logIndex);
+    assertNone(inviteProblem(state, body, context.timeMs) ?? levelProblem(state, levels));
+    const { index, outcome } = await this.#inTime(this.#admit(body), ADMISSION_TIMEOUT_MS);
+    assertNone(outcome);
+    return outcome.ok ? indexOf(outcome.value, index) : index;
   }
 
-  #inviteProblem(body: z.input<typeof addBody>): Outcome | undefined {
-    const { state, clock } = this.#components;
-    const invite = state.get('invite', toHex(body.invite));
-    // An invite that this node does not know yet may be in an entry that it has not seen: the log decides.
-    if (invite === undefined || memberOf(state, body.peer) !== undefined) return undefined;
-    if (invite.isRevoked) return { ok: false, code: 'ERR_MEMBERSHIP_INVITE_UNKNOWN' };
-    if (clock.nowMs() >= invite.expiresMs)
-      return { ok: false, code: 'ERR_MEMBERSHIP_INVITE_EXPIRED' };
-    if (invite.usesLeft < 1) return { ok: false, code: 'ERR_MEMBERSHIP_INVITE_USED' };
-    return undefined;
+  /** That this member itself may write nothing (it was removed, or runs twice) is no refusal of the guest. */
+  async #admit(body: z.input<typeof addBody>) {
+    try {
+      return await this.#components.admit(body);
+    } catch (cause) {
+      if (!isCooeeError(cause) || cause.retryable) throw cause;
+      throw new CooeeError('ERR_SLURP_NO_LEADER', 'this member cannot write to the log', { cause });
+    }
+  }
+
+  async #follow(index: number): Promise<void> {
+    const ended = new AbortController();
+    const { follow } = this.#components;
+    try {
+      await this.#inTime(follow(index, ended.signal), CATCH_UP_TIMEOUT_MS);
+    } finally {
+      ended.abort(new CooeeError('ERR_API_TIMEOUT'));
+    }
   }
 
   async #present(peer: string, request: Present): Promise<number> {
-    const { state, follow } = this.#components;
+    const { state } = this.#components;
     const addedIndex = state.get('member', peer)?.addedIndex ?? 0;
-    if (request.addedIndex > addedIndex) {
-      await this.#inTime(follow(request.addedIndex), CATCH_UP_TIMEOUT_MS);
-    }
+    if (request.addedIndex > addedIndex) await this.#follow(request.addedIndex);
     const record = state.get('member', peer);
     if (record === undefined) throw new CooeeError('ERR_MEMBERSHIP_NOT_MEMBER');
     if (record.removedIndex !== null) throw new CooeeError('ERR_MEMBERSHIP_REMOVED');
-    this.#assertOneStart(peer, request);
+    this.#assertOneStart(record, request);
     return record.addedIndex;
   }
 
   /** The second start with a number proves that the identity runs twice; from then on each that asks is told so. */
-  #assertOneStart(peer: string, { boot, bootNonce }: Present): void {
+  #assertOneStart(record: MemberRecord, { boot, bootNonce }: Present): void {
+    const { peer } = record;
     if (this.#cloned.get(peer) === boot) throw new CooeeError('ERR_MEMBERSHIP_CLONE');
-    const known = this.#starts.get(peer);
-    if (known?.boot === boot && known.bootNonce !== bootNonce) {
+    const seen = this.#starts.get(peer);
+    // The log remembers the last start over restarts of this node; before the first registration it has none.
+    const known = seen === undefined || seen.boot < record.boot ? record : seen;
+    if (boot < known.boot) throw new CooeeError('ERR_MEMBERSHIP_CLONE', 'a later start is known');
+    const isOther = known.bootNonce !== '' && known.bootNonce !== bootNonce;
+    if (known.boot === boot && isOther) {
       this.#cloned.set(peer, boot);
       this.#components.onClone(peer);
       throw new CooeeError('ERR_MEMBERSHIP_CLONE');
@@ -158,6 +166,12 @@ function refusalOf(outcome: Extract<Outcome, { ok: false }>): CooeeError {
   return new CooeeError(outcome.code, outcome.message, { details: outcome.details ?? {} });
 }
 
-function supports(levels: z.output<typeof levelsSchema>, level: number): boolean {
-  return levels[0] <= level && level <= levels[1];
+function assertNone(problem: Outcome | undefined): void {
+  if (problem !== undefined && !problem.ok) throw refusalOf(problem);
+}
+
+/** Where the peer was admitted: an earlier entry when it was a member already. */
+function indexOf(value: unknown, index: number): number {
+  const admitted = (value as { readonly index?: number } | undefined)?.index;
+  return admitted ?? index;
 }

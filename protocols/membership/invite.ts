@@ -15,6 +15,7 @@ import {
 
 const PREFIX = 'cooee1';
 const CHECKSUM_BYTES = 4;
+const LINE = /^[Cc][Oo]{2}[Ee]{2}1[A-Za-z2-7]+$/;
 
 /** A point of the log that the holder of an invite may trust: all it believes of the mesh hangs on it. */
 export const anchorSchema = z.strictObject({
@@ -48,7 +49,8 @@ export type Invite = Omit<z.output<typeof inviteSchema>, 'v'>;
  * Addresses that do not fit into the line's 1 KiB are left out, the last ones first.
  */
 export function formatInvite(sha256: Hash, invite: Invite): string {
-  for (let kept = invite.addresses.length; kept > 0; kept--) {
+  const countMax = Math.min(invite.addresses.length, LIMITS.memberAddressesMax);
+  for (let kept = countMax; kept > 0; kept--) {
     const body = encodeCanonical({ v: 1, ...invite, addresses: invite.addresses.slice(0, kept) });
     const bytes = new Uint8Array(body.length + CHECKSUM_BYTES);
     bytes.set(body);
@@ -65,8 +67,10 @@ export function formatInvite(sha256: Hash, invite: Invite): string {
  * @throws CooeeError ERR_MEMBERSHIP_INVITE_MALFORMED
  */
 export function parseInvite(sha256: Hash, text: string): Invite {
-  const line = text.trim().toLowerCase();
-  if (line.length > LIMITS.inviteBytesMax || !line.startsWith(PREFIX)) throw malformed();
+  const trimmed = text.trim();
+  // Checked before folding: toLowerCase turns some letters outside of ASCII into letters of the alphabet.
+  if (trimmed.length > LIMITS.inviteBytesMax || !LINE.test(trimmed)) throw malformed();
+  const line = trimmed.toLowerCase();
   let bytes: Uint8Array;
   try {
     bytes = base32.baseDecode(line.slice(PREFIX.length));

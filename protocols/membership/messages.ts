@@ -43,8 +43,12 @@ export function encodeProof(key: SeedKey, proof: Omit<InviteProof, 'v' | 'invite
   return encodeSigned(key, 'invite-proof', { v: 1, ...proof, invite: key.publicKey });
 }
 
+const level = z.number().int().min(1).max(255);
+
 /** The mesh levels that a program supports, from and to. */
-export const levelsSchema = z.tuple([z.number().int().min(1).max(255), z.number().int().max(255)]);
+export const levelsSchema = z
+  .tuple([level, level])
+  .refine(([from, to]) => from <= to, { message: 'expected the lower level first' });
 
 /** Sixteen random bytes in hex: what tells two live starts with the same boot number apart. */
 export const bootNonceText = z.string().regex(/^[0-9a-f]{32}$/);
@@ -58,6 +62,8 @@ const redeemSchema = z.strictObject({
   levels: levelsSchema,
   invite: bytesOf(32),
   proof: bytesUpTo(PROOF_BYTES_MAX),
+  /** Size of the log that the invite speaks of: a member that lags behind it pulls before it refuses. */
+  logIndex: count,
 });
 
 const presentSchema = z.strictObject({

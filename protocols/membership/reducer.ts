@@ -20,7 +20,7 @@ import type {
   roleBody,
   settingsBody,
 } from './messages.ts';
-import { proofProblem } from './rules.ts';
+import { inviteProblem, levelProblem, proofProblem } from './rules.ts';
 
 const RANK: Readonly<Record<MemberRole, number>> = { member: 0, curator: 1, admin: 2 };
 
@@ -106,22 +106,20 @@ export function reduceAdd(
     // The joiner whose answer was lost tries again: it is in, and no use is spent.
     return { ok: true, value: { index: known.addedIndex } };
   }
-  const problem = proofProblem(body, context);
+  const problem = proofProblem(body, context) ?? inviteProblem(state, body, context.timeMs);
   if (problem !== undefined) return problem;
-  const invite = state.get('invite', key);
-  if (invite === undefined) return refuse('ERR_MEMBERSHIP_INVITE_UNKNOWN');
-  if (context.timeMs >= invite.expiresMs) return refuse('ERR_MEMBERSHIP_INVITE_EXPIRED');
-  if (invite.isRevoked) return refuse('ERR_MEMBERSHIP_INVITE_UNKNOWN', 'the invite was revoked');
   if (known !== undefined && known.removedIndex === null) {
     return { ok: true, value: { index: known.addedIndex } };
   }
-  if (known !== undefined && known.invite === key) {
-    return refuse('ERR_MEMBERSHIP_REMOVED', 'a removed member needs a new invite');
-  }
-  if (invite.usesLeft < 1) return refuse('ERR_MEMBERSHIP_INVITE_USED');
+  const mismatch = levelProblem(state, body.levels);
+  if (mismatch !== undefined) return mismatch;
+  const invite = state.get('invite', key);
+  if (invite === undefined) return refuse('ERR_MEMBERSHIP_INVITE_UNKNOWN');
   state.put('invite', key, { ...invite, usesLeft: invite.usesLeft - 1 });
   const member = newMember(context, { ...body, role: invite.role, invite: key });
-  state.put('member', body.peer, { ...member, boot: known?.boot ?? 0 });
+  // Who comes back keeps its last start with the nonce, or its next registration would look like a clone's.
+  const start = { boot: known?.boot ?? 0, bootNonce: known?.bootNonce ?? '' };
+  state.put('member', body.peer, { ...member, ...start });
   return {
     ok: true,
     value: { index: context.index },
@@ -143,16 +141,12 @@ export function reduceRemove(
   if (isLastAdmin(state, member)) return refuse('ERR_MEMBERSHIP_LAST_ADMIN');
   if (meshOf(state)?.voters.includes(body.peer)) return refuse('ERR_MEMBERSHIP_LAST_VOTER');
   state.put('member', body.peer, { ...member, removedIndex: context.index });
-  for (const [key, invite] of state.entries('invite')) {
-    if (invite.issuer === body.peer && !invite.isRevoked) {
-      state.put('invite', key, { ...invite, isRevoked: true });
-    }
-  }
+  revokeInvitesOf(state, body.peer);
   const type = isSelf ? 'member:leave' : 'member:remove';
   return { ok: true, events: [{ type, data: eventOf(member) }] };
 }
 
-/** `member.role`: an admin gives a role. */
+/** `member.role`: an admin gives a role. Who is lowered from admin may not invite any more: its invites go. */
 export function reduceRole(
   state: StateWriter,
   body: z.output<typeof roleBody>,
@@ -165,6 +159,7 @@ export function reduceRole(
   if (body.role !== 'admin' && isLastAdmin(state, member)) {
     return refuse('ERR_MEMBERSHIP_LAST_ADMIN');
   }
+  if (member.role === 'admin' && body.role !== 'admin') revokeInvitesOf(state, body.peer);
   const changed = { ...member, role: body.role };
   state.put('member', body.peer, changed);
   return { ok: true, events: [{ type: 'member:role', data: eventOf(changed) }] };
@@ -243,7 +238,9 @@ export function reduceSettings(
   const level = body.level ?? mesh.level;
   if (level < mesh.level) return refuse('ERR_SLURP_LEVEL', 'a level is never lowered');
   for (const [, member] of state.entries('member')) {
-    if (member.removedIndex === null && member.levels[1] < level) {
+    // Only a change asks the members: one with a strange range must not block every other setting.
+    if (level === mesh.level || member.removedIndex !== null) continue;
+    if (level < member.levels[0] || level > member.levels[1]) {
       return refuse('ERR_SLURP_LEVEL', 'not every member supports that level', {
         peer: member.peer,
       });
@@ -277,6 +274,14 @@ function newMember(
     bootNonce: '',
     isCloned: false,
   };
+}
+
+function revokeInvitesOf(state: StateWriter, issuer: string): void {
+  for (const [key, invite] of state.entries('invite')) {
+    if (invite.issuer === issuer && !invite.isRevoked) {
+      state.put('invite', key, { ...invite, isRevoked: true });
+    }
+  }
 }
 
 function isLastAdmin(state: StateReader, member: MemberRecord): boolean {

@@ -2,24 +2,29 @@ import type { StateReader } from '../interface/index.ts';
 import type { PeerStanding, Standing } from './door/index.ts';
 
 /**
- * The standing of peers out of the replicated member list. A joiner has no list yet: until it has one, it takes those for
- * members whom its invite names.
+ * The standing of peers out of the replicated member list. A joiner has no list yet: until it finds itself in it, it takes
+ * those for members whom its invite names, or it would turn them away half-way through the log.
  */
 export class StandingBook implements Standing {
   readonly #state: StateReader;
   readonly #vouched: ReadonlySet<string>;
+  readonly #self: string | undefined;
   readonly #listeners = new Set<(peer: string) => void>();
 
-  /** @param vouched - peers that the invite names */
-  constructor(state: StateReader, vouched: Iterable<string> = []) {
+  /**
+   * @param vouched - peers that the invite names
+   * @param self - this node; without it those peers count until anybody stands in the list
+   */
+  constructor(state: StateReader, vouched: Iterable<string> = [], self?: string) {
     this.#state = state;
     this.#vouched = new Set(vouched);
+    this.#self = self;
   }
 
   standing(peer: string): PeerStanding {
     const record = this.#state.get('member', peer);
     if (record !== undefined) return record.removedIndex === null ? 'member' : 'removed';
-    return this.#state.size('member') === 0 && this.#vouched.has(peer) ? 'member' : 'guest';
+    return this.#isListless() && this.#vouched.has(peer) ? 'member' : 'guest';
   }
 
   onChange(listener: (peer: string) => void): () => void {
@@ -30,5 +35,10 @@ export class StandingBook implements Standing {
   /** Tells the doors that the standing of a peer changed. */
   changed(peer: string): void {
     for (const listener of this.#listeners) listener(peer);
+  }
+
+  #isListless(): boolean {
+    if (this.#self === undefined) return this.#state.size('member') === 0;
+    return this.#state.get('member', this.#self) === undefined;
   }
 }

@@ -3,10 +3,10 @@
  *
  * @packageDocumentation
  */
-export type { AppliedEntry, Decision } from './apply.ts';
-export * from './codec.ts';
+export type { AppliedEntry, Decision } from './machine/apply.ts';
+export * from './machine/codec.ts';
 export { Courier, type CourierComponents } from './courier.ts';
-export { type CommandBody, type CommandKind, isKnownKind } from './kinds.ts';
+export { type CommandBody, type CommandKind, isKnownKind } from './machine/kinds.ts';
 export { Leader, type LeaderComponents } from './leader.ts';
 export { MeshLog, type MeshLogComponents, type MeshLogInit } from './mesh-log.ts';
 export {
@@ -25,5 +25,5 @@ export {
 } from './protocol.ts';
 export { Replica, type ReplicaComponents, type ReplicaTrust } from './replica.ts';
 export { type ReplicaServerComponents, serveReplica } from './replica-server.ts';
-export { MeshState, StateOverlay } from './state.ts';
+export { MeshState, StateOverlay } from './machine/state.ts';
 export { Submit, type SubmitComponents } from './submit.ts';

@@ -9,9 +9,9 @@ import {
   type Signer,
   toError,
 } from '../interface/index.ts';
-import { isRepeated } from './apply.ts';
-import { decodeBatch, encodeEntry, encodeHead, isBatchSigned } from './codec.ts';
-import { assertCommand } from './kinds.ts';
+import { isRepeated } from './machine/apply.ts';
+import { decodeBatch, encodeEntry, encodeHead, isBatchSigned } from './machine/codec.ts';
+import { assertCommand } from './machine/kinds.ts';
 import type { MeshLog } from './mesh-log.ts';
 
 /** Batches that may wait for the disk; beyond that their origins keep them a little longer. */

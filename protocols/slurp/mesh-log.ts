@@ -2,7 +2,6 @@ import {
   type Clock,
   CooeeError,
   type Crypto,
-  delay,
   type Health,
   isCooeeError,
   type KeyValueStore,
@@ -20,17 +19,15 @@ import {
   type MerkleFrontier,
   merkleRoot,
 } from '../wire/index.ts';
-import { type AppliedEntry, applyEntry } from './apply.ts';
-import { decodeBatch, decodeEntry } from './codec.ts';
-import { MeshState, StateOverlay } from './state.ts';
-import { appliedRecord, stateKey, stateValue } from './stored.ts';
+import { AppliedStore } from './applied-store.ts';
+import { type AppliedEntry, applyEntry } from './machine/apply.ts';
+import { decodeBatch, decodeEntry } from './machine/codec.ts';
+import { MeshState, StateOverlay } from './machine/state.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** Entries that are applied with one batch of the store. */
 const RUN_ENTRIES_MAX = 64;
 const RUN_BYTES_MAX = 1024 * 1024;
-
-/** How long a failed store is left alone before it is opened again. */
-const REOPEN_DELAY_MS = 500;
 
 /** What the log of a mesh is built from. */
 export interface MeshLogComponents {
@@ -57,6 +54,7 @@ export type ApplyHook = (entry: AppliedEntry) => readonly StoreWrite[];
  */
 export class MeshLog {
   readonly #components: MeshLogComponents;
+  readonly #stored: AppliedStore;
   readonly #meshId: string;
   readonly #state = new MeshState();
   readonly #hooks: ApplyHook[] = [];
@@ -72,6 +70,7 @@ export class MeshLog {
 
   constructor(components: MeshLogComponents, init: MeshLogInit) {
     this.#components = components;
+    this.#stored = new AppliedStore(components);
     this.#meshId = init.meshId;
   }
 
@@ -107,6 +106,16 @@ export class MeshLog {
     return Math.max(this.#components.log.hardState.term, this.#tailTerm);
   }
 
+  /** Why nothing more can be applied (an entry of a newer program, damage); undefined while all is well. */
+  get halted(): CooeeError | undefined {
+    return this.#halted;
+  }
+
+  /** False after a failed write, until {@link reopenLog}: nothing can be appended or read. */
+  get isLogOpen(): boolean {
+    return this.#components.log.status === 'open';
+  }
+
   /** Merkle root of the applied log. */
   appliedRoot(): Uint8Array {
     return merkleRoot(this.#components.crypto.sha256, this.#applied);
@@ -117,7 +126,7 @@ export class MeshLog {
     return merkleRoot(this.#components.crypto.sha256, this.#tail);
   }
 
-  /** Called in order for each applied entry, after it is in the store and the state. Must not throw. */
+  /** Called in order for each applied entry, after it is in the store and the state. */
   onApplied(listener: (entry: AppliedEntry) => void): void {
     this.#listeners.push(listener);
   }
@@ -130,23 +139,20 @@ export class MeshLog {
   /**
    * Loads the state, applies what was committed and not applied, and finds the end of the log.
    *
-   * @throws CooeeError ERR_STORAGE_DAMAGED and what opening the stores throws
+   * @throws CooeeError ERR_STORAGE_DAMAGED; ERR_SLURP_LEVEL for an entry of a newer program; ERR_STORAGE_*
    */
   async open(): Promise<void> {
-    const { log, store } = this.#components;
-    const applied = appliedRecord.decode(await store.get('meta', 'applied'));
-    if (applied.frontier.size > log.lastIndex) {
-      throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log ends before what was applied of it', {
-        details: { applied: applied.frontier.size, last: log.lastIndex },
+    const { log } = this.#components;
+    const applied = await this.#stored.load(this.#state);
+    const commit = Math.max(applied.frontier.size, log.hardState.commit);
+    if (commit > log.lastIndex) {
+      throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log ends before what was committed of it', {
+        details: { applied: applied.frontier.size, commit, last: log.lastIndex },
       });
-    }
-    this.#state.clear();
-    for await (const [key, bytes] of store.entries('state')) {
-      this.#state.merge([{ ...stateKey.parse(key), value: stateValue.decode(bytes) }]);
     }
     this.#applied = applied.frontier;
     this.#appliedTimeMs = applied.timeMs;
-    this.#commit = Math.max(applied.frontier.size, log.hardState.commit);
+    this.#commit = commit;
     await this.#loadTail();
     await this.#schedule(() => this.#applyCommitted());
   }
@@ -195,10 +201,16 @@ export class MeshLog {
     await this.#loadTail();
   }
 
-  /** Marks entries as committed and applies them; resolves once they are applied here. */
-  async commitTo(index: number): Promise<void> {
+  /**
+   * Marks entries as committed and applies them; resolves once they are applied here. While the store fails that takes as
+   * long as it takes: `signal` ends the waiting, not the work.
+   *
+   * @throws CooeeError why applying has halted; what reading the log throws; the signal's reason
+   */
+  async commitTo(index: number, signal?: AbortSignal): Promise<void> {
     this.#commit = Math.max(this.#commit, Math.min(index, this.#tail.size));
-    await this.#schedule(() => this.#applyCommitted());
+    const applied = this.#schedule(() => this.#applyCommitted());
+    await (signal === undefined ? applied : untilAborted(applied, signal));
   }
 
   /** Records as they are held, for those who follow. */
@@ -208,15 +220,24 @@ export class MeshLog {
 
   async #loadTail(): Promise<void> {
     const { log, crypto } = this.#components;
-    this.#tail = this.#applied;
-    this.#tailTerm = log.hardState.term;
-    while (this.#tail.size < log.lastIndex) {
-      const records = await log.read(this.#tail.size + 1, RUN_ENTRIES_MAX, RUN_BYTES_MAX);
-      for (const record of records) {
-        this.#tail = appendLeaf(crypto.sha256, this.#tail, leafHash(crypto.sha256, record.bytes));
-        this.#tailTerm = record.term;
+    let tail = this.#applied;
+    let term = log.hardState.term;
+    while (tail.size < log.lastIndex) {
+      for (const record of await this.#readRun(tail.size + 1, RUN_ENTRIES_MAX)) {
+        tail = appendLeaf(crypto.sha256, tail, leafHash(crypto.sha256, record.bytes));
+        term = record.term;
       }
     }
+    // At the end, so that a failed read does not leave half of it behind.
+    this.#tail = tail;
+    this.#tailTerm = term;
+  }
+
+  /** At least one record, or the loops that wait for more would never end. */
+  async #readRun(from: number, countMax: number): Promise<readonly LogRecord[]> {
+    const records = await this.#components.log.read(from, countMax, RUN_BYTES_MAX);
+    if (records.length > 0) return records;
+    throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log lacks an entry', { details: { from } });
   }
 
   async #schedule(task: () => Promise<void>): Promise<void> {
@@ -229,9 +250,8 @@ export class MeshLog {
   async #applyCommitted(): Promise<void> {
     while (this.#applied.size < this.#commit) {
       if (this.#halted !== undefined) throw this.#halted;
-      const { log } = this.#components;
       const countMax = Math.min(RUN_ENTRIES_MAX, this.#commit - this.#applied.size);
-      await this.#applyRun(await log.read(this.#applied.size + 1, countMax, RUN_BYTES_MAX));
+      await this.#applyRun(await this.#readRun(this.#applied.size + 1, countMax));
     }
   }
 
@@ -252,41 +272,23 @@ export class MeshLog {
       // What came before the entry that stops us is applied; the next round meets that entry first.
     }
     const timeMs = applied.at(-1)?.timeMs ?? this.#appliedTimeMs;
-    await this.#write([
-      ...[...overlay.changes()].map((change) => ({
-        namespace: 'state' as const,
-        key: stateKey.format(change.table, change.key),
-        ...(change.value === undefined ? {} : { value: stateValue.encode(change.value) }),
-      })),
-      ...applied.flatMap((entry) => this.#hooks.flatMap((hook) => hook(entry))),
-      { namespace: 'meta', key: 'applied', value: appliedRecord.encode({ frontier, timeMs }) },
-    ]);
+    const alongside = applied.flatMap((entry) => this.#hooks.flatMap((hook) => hook(entry)));
+    const run = { changes: overlay.changes(), alongside, frontier, timeMs };
+    await this.#stored.save(run, this.#stopped.signal);
     this.#state.merge(overlay.changes());
     this.#applied = frontier;
     this.#appliedTimeMs = timeMs;
-    for (const entry of applied) for (const listener of this.#listeners) listener(entry);
+    for (const entry of applied) this.#tell(entry);
   }
 
-  /** Writes, however long it takes: nothing is lost meanwhile, since the log has it. */
-  async #write(writes: readonly StoreWrite[]): Promise<void> {
-    const { store, health, clock, logger } = this.#components;
-    for (;;) {
+  /** A listener's fault is its own: the log goes on, and so do the other listeners. */
+  #tell(entry: AppliedEntry): void {
+    for (const listener of this.#listeners) {
       try {
-        if (store.status !== 'open') await store.open();
-        await store.batch(writes);
-        health.clear('store-failed');
-        return;
+        listener(entry);
       } catch (error) {
-        if (!isCooeeError(error)) throw error;
-        logger.error({ err: error, code: error.code }, 'the state cannot be stored; trying again');
-        health.raise({
-          code: 'store-failed',
-          severity: 'error',
-          text: `The state cannot be stored: ${error.message}`,
-          remedy: error.remedy,
-        });
-        await delay(clock, REOPEN_DELAY_MS, this.#stopped.signal);
-        await store.close();
+        const { logger } = this.#components;
+        logger.error({ err: toError(error), index: entry.index }, 'a listener of the log failed');
       }
     }
   }

@@ -13,9 +13,9 @@ import {
   toError,
 } from '../interface/index.ts';
 import { cidOf, encodeCanonical, equalBytes } from '../wire/index.ts';
-import type { AppliedEntry } from './apply.ts';
-import { type Command, decodeBatch, encodeBatch } from './codec.ts';
-import { assertCommand, type CommandBody, type CommandKind } from './kinds.ts';
+import type { AppliedEntry } from './machine/apply.ts';
+import { type Command, decodeBatch, encodeBatch } from './machine/codec.ts';
+import { assertCommand, type CommandBody, type CommandKind } from './machine/kinds.ts';
 
 /** Room in a batch for everything but the commands. */
 const BATCH_OVERHEAD_BYTES = 1024;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../interface/index.ts';
 import { bytesUpTo, count, decodeAs, encodeCanonical } from '../wire/index.ts';
-import { HEAD_BYTES_MAX } from './codec.ts';
+import { HEAD_BYTES_MAX } from './machine/codec.ts';
 
 /** Members that may hand a batch on before it reaches the leader. */
 export const HOPS_MAX = 3;

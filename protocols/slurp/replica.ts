@@ -21,7 +21,7 @@ import {
   decodeHead,
   isBatchSigned,
   type SignedHead,
-} from './codec.ts';
+} from './machine/codec.ts';
 import type { MeshLog } from './mesh-log.ts';
 import { pullRequest, pullResponse, replicaProtocol } from './protocol.ts';
 

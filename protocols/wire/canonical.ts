@@ -1,18 +1,26 @@
 import * as dagCbor from '@ipld/dag-cbor';
 import type { z } from 'zod';
-import { CooeeError } from '../interface/index.ts';
+import { CooeeError, type CooeeErrorInit } from '../interface/index.ts';
 
 /** Nesting that a message may have; ours need six. A deeper one is an attempt on the stack. */
 const DEPTH_MAX = 16;
 
+/** What a refusal quotes of a peer's bytes at most: field names and keys are the peer's own words. */
+const QUOTE_LENGTH_MAX = 200;
+
 /**
  * Encodes to DAG-CBOR (https://ipld.io/specs/codecs/dag-cbor/spec/), the only encoding that is signed or hashed.
  *
- * @throws CooeeError ERR_WIRE_MALFORMED when the value holds a float, a bigint or undefined: a bug of the caller
+ * @throws CooeeError ERR_WIRE_MALFORMED when the value holds what {@link decodeCanonical} would not give back: a float, a
+ *   bigint, undefined, an object of a class, a broken text
  */
 export function encodeCanonical(value: unknown): Uint8Array {
   assertPlain(value, 0);
-  return dagCbor.encode(value);
+  try {
+    return dagCbor.encode(value);
+  } catch (cause) {
+    throw malformed('not encodable', { cause });
+  }
 }
 
 /**
@@ -36,10 +44,10 @@ export function decodeCanonical(bytes: Uint8Array, bytesMax: number): unknown {
     assertPlain(value, 0);
     again = dagCbor.encode(value);
   } catch (cause) {
-    throw new CooeeError('ERR_WIRE_MALFORMED', 'not DAG-CBOR', { cause });
+    throw malformed('not DAG-CBOR', { cause });
   }
   if (!equalBytes(bytes, again)) {
-    throw new CooeeError('ERR_WIRE_MALFORMED', 'not the canonical encoding of its value');
+    throw malformed('not the canonical encoding of its value');
   }
   return value;
 }
@@ -63,10 +71,9 @@ export function decodeAs<S extends z.ZodType>(
     throw new CooeeError('ERR_WIRE_VERSION', `version ${version} is not known`);
   }
   const issue = parsed.error.issues[0];
-  const path = issue?.path.join('.') ?? '';
-  throw new CooeeError('ERR_WIRE_MALFORMED', `field ${path || '(root)'}: ${issue?.message ?? ''}`, {
-    details: { path },
-  });
+  const path = (issue?.path.join('.') ?? '').slice(0, QUOTE_LENGTH_MAX);
+  const message = (issue?.message ?? '').slice(0, QUOTE_LENGTH_MAX);
+  throw malformed(`field ${path || '(root)'}: ${message}`, { details: { path } });
 }
 
 /** Whether two byte strings are equal. Not constant-time: only for public bytes. */
@@ -81,16 +88,43 @@ function versionOf(value: unknown): number | undefined {
   return Number.isSafeInteger(value.v) ? (value.v as number) : undefined;
 }
 
+/** Null, booleans, texts, safe integers, bytes, lists and plain objects; a CID (tag 42) is an object of a class. */
 function assertPlain(value: unknown, depth: number): void {
-  if (depth > DEPTH_MAX) throw new CooeeError('ERR_WIRE_MALFORMED', 'nested too deeply');
-  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
-    throw new CooeeError('ERR_WIRE_MALFORMED', 'numbers are safe integers only');
+  if (depth > DEPTH_MAX) throw malformed('nested too deeply');
+  if (typeof value === 'string') assertText(value);
+  if (isLeaf(value)) return;
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    throw malformed('numbers are safe integers only');
   }
-  if (typeof value === 'bigint') {
-    throw new CooeeError('ERR_WIRE_MALFORMED', 'numbers are safe integers only');
+  if (Array.isArray(value)) {
+    for (const item of value) assertPlain(item, depth + 1);
+    return;
   }
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
-  for (const item of Array.isArray(value) ? value : Object.values(value)) {
+  if (!isPlainObject(value)) throw malformed('neither a list nor a plain map');
+  for (const [key, item] of Object.entries(value)) {
+    assertText(key);
+    // No message has it, and code that copies keys by assignment would change a prototype.
+    if (key === '__proto__') throw malformed('a field of that name is not allowed');
     assertPlain(item, depth + 1);
   }
+}
+
+/** A text that UTF-8 cannot carry, or whose first character a decoder swallows, would come out as another one. */
+function assertText(text: string): void {
+  if (!text.isWellFormed() || text.startsWith('\ufeff')) throw malformed('a broken text');
+}
+
+function isLeaf(value: unknown): boolean {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return true;
+  return Number.isSafeInteger(value) || value instanceof Uint8Array;
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function malformed(message: string, init: CooeeErrorInit = {}): CooeeError {
+  return new CooeeError('ERR_WIRE_MALFORMED', message, init);
 }

@@ -18,7 +18,7 @@ import {
   toError,
 } from '../interface/index.ts';
 import { decodeAs, encodeCanonical } from './canonical.ts';
-import { TokenBucket } from './rate-limit.ts';
+import { RateLimiter, TokenBucket } from './rate-limit.ts';
 import { type ReplayMark, ReplayWindow } from './replay-window.ts';
 import { bytesUpTo, cidText, count, peerIdText, timeMs } from './schema.ts';
 import { decodeSigned, encodeSigned, isSignedBy } from './signed.ts';
@@ -33,6 +33,16 @@ const QUEUE_MAX = 64;
 
 /** How often high marks go to the disk: after a crash the time window covers what was lost. */
 const SAVE_MS = 30_000;
+
+/** A neighbour forwards for a mesh of about 250 nodes at rest and a burst of all of them. */
+const NEIGHBOUR_RATE = { ratePerSecond: 200, burst: 1_000 } as const;
+
+/** What one member may publish on one topic, doubled, and the backlog that comes at once when a link is back. */
+const ORIGIN_RATE = {
+  ratePerSecond: 2 * LIMITS.gossipMessagesPerSecondMax,
+  burst: 64,
+  keysMax: 16_384,
+} as const;
 
 const envelopeSchema = z.strictObject({
   v: z.literal(1),
@@ -91,7 +101,8 @@ export class GossipService implements Gossip, Startable {
   readonly #init: GossipInit;
   readonly #handlers = new Map<TopicName, (message: GossipMessage) => GossipVerdict>();
   readonly #windows = new Map<string, ReplayWindow>();
-  readonly #incoming = new Map<string, TokenBucket>();
+  readonly #neighbours = new RateLimiter(NEIGHBOUR_RATE);
+  readonly #origins = new RateLimiter(ORIGIN_RATE);
   readonly #outgoing = new Map<
     TopicName,
     { readonly queue: Outgoing[]; readonly bucket: TokenBucket; timer?: Timer }
@@ -167,9 +178,13 @@ export class GossipService implements Gossip, Startable {
     return messageOf(signed.value, original);
   }
 
-  /** Cheap checks first: budget, form, mesh, membership, time, number; the signature last. */
+  /**
+   * Cheap checks first: budget, form, mesh, membership, time, number; the signature last. Only the budget of the origin
+   * comes behind it, so that nobody can use up another's.
+   */
   #validate(topic: TopicName, from: string, data: Uint8Array): GossipVerdict {
-    if (!this.#isInBudget(from)) return this.#drop(topic, 'rate');
+    const nowMs = this.#components.clock.monotonicMs();
+    if (!this.#neighbours.take(from, nowMs)) return this.#drop(topic, 'rate');
     let signed: ReturnType<typeof decodeSigned<typeof envelopeSchema>>;
     try {
       signed = decodeSigned(envelopeSchema, data, LIMITS.gossipMessageBytesMax);
@@ -185,12 +200,17 @@ export class GossipService implements Gossip, Startable {
     }
     this.#window(envelope.origin).accept(envelope.boot, envelope.seq);
     this.#dirty.add(envelope.origin);
-    return this.#deliver(topic, messageOf(envelope, data));
+    if (!this.#origins.take(`${topic} ${envelope.origin}`, nowMs))
+      return this.#drop(topic, 'flood');
+    // A copy: what is kept for newcomers must not hold on to the whole frame that it came in.
+    return this.#deliver(topic, messageOf(envelope, data.slice()));
   }
 
   #staleness(topic: TopicName, envelope: z.output<typeof envelopeSchema>): string | undefined {
     if (envelope.mesh !== this.#init.meshId) return 'mesh';
     if (envelope.topic !== topic) return 'topic';
+    // gossipsub forgets after minutes what it sent: it would deliver an echo to its own sender.
+    if (envelope.origin === this.#components.signer.peer) return 'own';
     if (!this.#components.isMember(envelope.origin)) return 'origin';
     const skewMs = Math.abs(envelope.timeMs - this.#components.clock.nowMs());
     if (skewMs > LIMITS.timeWindowMs) return 'time';
@@ -213,17 +233,6 @@ export class GossipService implements Gossip, Startable {
     this.#components.metrics.count('cooee_wire_gossip_dropped_total', { topic, reason });
     this.#components.logger.debug({ topic, reason }, 'a gossip message was dropped');
     return verdict;
-  }
-
-  /** Each neighbour forwards the messages of many, so its budget is that of a large mesh, not of one node. */
-  #isInBudget(from: string): boolean {
-    const nowMs = this.#components.clock.monotonicMs();
-    let bucket = this.#incoming.get(from);
-    if (bucket === undefined) {
-      bucket = new TokenBucket(NEIGHBOUR_RATE, nowMs);
-      this.#incoming.set(from, bucket);
-    }
-    return bucket.take(nowMs);
   }
 
   #window(origin: string): ReplayWindow {
@@ -310,9 +319,6 @@ export class GossipService implements Gossip, Startable {
     }
   }
 }
-
-/** A neighbour forwards for a mesh of about 250 nodes at rest and a burst of all of them. */
-const NEIGHBOUR_RATE = { ratePerSecond: 200, burst: 1_000 } as const;
 
 function messageOf(envelope: z.output<typeof envelopeSchema>, original: Uint8Array): GossipMessage {
   const { topic, origin, boot, seq, timeMs: time, body } = envelope;

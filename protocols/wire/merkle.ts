@@ -7,6 +7,7 @@ import { equalBytes } from './canonical.ts';
  */
 const LEAF = 0;
 const NODE = 1;
+const HASH_BYTES = 32;
 
 /** The roots of the complete subtrees of a log of `size` entries, largest first: one per set bit of `size`. */
 export interface MerkleFrontier {
@@ -73,7 +74,7 @@ export function auditPath(
   leaves: { readonly size: number; readonly leafAt: (position: number) => Uint8Array },
   index: number,
 ): readonly Uint8Array[] {
-  if (index < 0 || index >= leaves.size) throw new RangeError('no such leaf');
+  if (!isPosition(index, leaves.size)) throw new RangeError('no such leaf');
   const path: Uint8Array[] = [];
   let from = 0;
   let to = leaves.size;
@@ -101,7 +102,7 @@ export function isInTree(
   path: readonly Uint8Array[],
   tree: { readonly size: number; readonly root: Uint8Array },
 ): boolean {
-  if (leaf.index < 0 || leaf.index >= tree.size) return false;
+  if (!isPosition(leaf.index, tree.size) || leaf.hash.length !== HASH_BYTES) return false;
   const sides: boolean[] = [];
   let from = 0;
   let to = tree.size;
@@ -116,7 +117,7 @@ export function isInTree(
   let hash = leaf.hash;
   for (const [i, isLeft] of sides.reverse().entries()) {
     const sibling = path[i];
-    if (sibling === undefined || sibling.length !== 32) return false;
+    if (sibling === undefined || sibling.length !== HASH_BYTES) return false;
     hash = isLeft ? nodeHash(sha256, hash, sibling) : nodeHash(sha256, sibling, hash);
   }
   return equalBytes(hash, tree.root);
@@ -124,9 +125,11 @@ export function isInTree(
 
 /** Checks a frontier that comes from the disk. @throws CooeeError ERR_STORAGE_DAMAGED */
 export function assertFrontier(frontier: MerkleFrontier): MerkleFrontier {
+  const { size, peaks } = frontier;
+  const isSize = Number.isSafeInteger(size) && size >= 0;
   let bits = 0;
-  for (let rest = frontier.size; rest > 0; rest = Math.floor(rest / 2)) bits += rest % 2;
-  if (bits !== frontier.peaks.length || frontier.peaks.some((peak) => peak.length !== 32)) {
+  for (let rest = isSize ? size : 0; rest > 0; rest = Math.floor(rest / 2)) bits += rest % 2;
+  if (!isSize || bits !== peaks.length || peaks.some((peak) => peak.length !== HASH_BYTES)) {
     throw new CooeeError('ERR_STORAGE_DAMAGED', 'the stored Merkle frontier does not fit its size');
   }
   return frontier;
@@ -141,6 +144,10 @@ function subtreeRoot(
   let frontier = EMPTY_FRONTIER;
   for (let i = from; i < to; i++) frontier = appendLeaf(sha256, frontier, leafAt(i));
   return merkleRoot(sha256, frontier);
+}
+
+function isPosition(index: number, size: number): boolean {
+  return Number.isSafeInteger(index) && index >= 0 && index < size;
 }
 
 function largestPowerBelow(count: number): number {

@@ -38,12 +38,30 @@ export const multiaddrText = z
 /** The addresses of one node. */
 export const addressList = z.array(multiaddrText).max(LIMITS.memberAddressesMax);
 
+/**
+ * Control, formatting, line-breaking, private and surrogate code points (Cc, Cf, Zl, Zp, Co, Cs of Unicode 16). Spelled
+ * out, since `\p{…}` changes with the Unicode version of the runtime: reducers check names, and two nodes on different
+ * versions of Node.js must not come to different answers.
+ */
+const INVISIBLE = [
+  '\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e',
+  '\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ud800-\\uf8ff\\ufeff\\ufff0-\\uffff',
+  '\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{10ffff}',
+].join('');
+
+const NAME = new RegExp(`^[^${INVISIBLE}]+$`, 'u');
+
+const encoder = new TextEncoder();
+
 /** What may stand in a member's or mesh's name: printable, no control or invisible formatting characters. */
 export const nameText = z
   .string()
   .min(1)
   .max(LIMITS.memberNameBytesMax)
-  .regex(/^[^\p{C}]+$/u);
+  .regex(NAME)
+  .refine((text) => encoder.encode(text).length <= LIMITS.memberNameBytesMax, {
+    message: `expected at most ${LIMITS.memberNameBytesMax} bytes`,
+  });
 
 /** A signature over the domain prefix and the body, as received. */
 export const signedSchema = (bytesMax: number) =>

@@ -10,7 +10,7 @@ import {
   type Responder,
   toError,
 } from '../../interface/index.ts';
-import { RateLimiter } from '../../wire/rate-limit.ts';
+import { RateLimiter } from '../../wire/index.ts';
 import {
   decodeTableAnswer,
   decodeTableRequest,

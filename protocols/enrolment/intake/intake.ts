@@ -15,7 +15,7 @@ import {
   toError,
 } from '../../interface/index.ts';
 import { toHex } from '../../wire/index.ts';
-import { RateLimiter } from '../../wire/rate-limit.ts';
+import { RateLimiter } from '../../wire/index.ts';
 import type { EnrolAnswer, EnrolRequest } from '../codec.ts';
 import { type CheckedEnrolment, checkEnrolment, isFinal } from '../rules.ts';
 

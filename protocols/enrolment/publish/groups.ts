@@ -88,7 +88,8 @@ export class EnrolmentGroups {
   /** Resolves when the list is decided, at the time-out, or when {@link wakeAll} is called. */
   async decided(id: string, timeoutMs: number): Promise<void> {
     const group = this.#groups.get(id);
-    if (group === undefined || group.waiting === 0 || group.refusal !== undefined) return;
+    const isDecided = group === undefined || group.waiting === 0 || group.refusal !== undefined;
+    if (isDecided || timeoutMs <= 0) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
         timer.cancel();

@@ -110,9 +110,10 @@ export class RequestSender {
 
   /** @param requests - numbered above all that were added before */
   add(requests: readonly PendingRequest[]): void {
+    const wasEmpty = this.#queue.length === 0;
     this.#queue.push(...requests);
     this.#gauge();
-    this.poke();
+    if (wasEmpty) this.poke();
   }
 
   /** Sends now, because something changed; the waits begin anew. */

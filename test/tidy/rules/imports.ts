@@ -23,6 +23,19 @@ const TABLE: readonly Row[] = [
   { from: /^protocols\/interface\//, values: [], types: [] },
   { from: /^protocols\/(wire|agent-id|ucxl|raft)\//, values: [INTERFACE], types: [] },
   {
+    // The closed union of command kinds: the one place that brings the reducers together
+    // (docs/decisions).
+    from: /^protocols\/slurp\/(machine\/)?kinds\.ts$/,
+    values: [
+      INTERFACE,
+      'protocols/wire/',
+      'protocols/enrolment/',
+      'protocols/membership/',
+      ...PURE_FOLDERS,
+    ],
+    types: ['protocols/'],
+  },
+  {
     from: /^protocols\/slurp\//,
     values: [INTERFACE, 'protocols/wire/', ...PURE_FOLDERS],
     types: ['protocols/'],
@@ -61,7 +74,7 @@ const TABLE: readonly Row[] = [
     values: [INTERFACE, ...CODECS, 'daemon/client/', 'daemon/api/routes/'],
     types: [],
   },
-  { from: /^daemon\/config\//, values: [INTERFACE], types: [] },
+  { from: /^daemon\/config\//, values: [INTERFACE, 'protocols/wire/'], types: [] },
   { from: /^daemon\//, values: [''], types: [] },
 ];
 

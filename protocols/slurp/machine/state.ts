@@ -1,4 +1,4 @@
-import type { StateReader, StateTable, StateTables, StateWriter } from '../interface/index.ts';
+import type { StateReader, StateTable, StateTables, StateWriter } from '../../interface/index.ts';
 
 /** One change of the replicated state; without a value the key is deleted. */
 export interface StateChange {
@@ -66,15 +66,13 @@ export class StateOverlay implements StateWriter {
   }
 
   *entries<T extends StateTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
-    const changes = this.#changes.get(table);
-    // A copy, so that the caller may write while it walks.
-    for (const [key, value] of [...this.#base.entries(table)]) {
-      if (!changes?.has(key)) yield [key, value];
+    // As it is now: the caller may write while it walks, and meets each key once, with the value it had before.
+    const found = new Map<string, StateTables[T]>(this.#base.entries(table));
+    for (const [key, value] of this.#changes.get(table) ?? []) {
+      if (value === DELETED) found.delete(key);
+      else found.set(key, value as StateTables[T]);
     }
-    if (changes === undefined) return;
-    for (const [key, value] of [...changes]) {
-      if (value !== DELETED) yield [key, value as StateTables[T]];
-    }
+    yield* found;
   }
 
   size(table: StateTable): number {

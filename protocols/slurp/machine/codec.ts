@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Actor, CooeeError, type Crypto, LIMITS, type Signer } from '../interface/index.ts';
+import { type Actor, CooeeError, type Crypto, LIMITS, type Signer } from '../../interface/index.ts';
 import {
   bytesOf,
   bytesUpTo,
@@ -14,7 +14,7 @@ import {
   type Signed,
   signingInput,
   timeMs,
-} from '../wire/index.ts';
+} from '../../wire/index.ts';
 
 /** Room for an entry's own fields around its batch. */
 const ENTRY_BYTES_MAX = LIMITS.batchBytesMax + 512;
@@ -60,11 +60,28 @@ export function encodeBatch(signer: Signer, batch: Omit<Batch, 'v' | 'origin'>):
 }
 
 /**
+ * Checks a command's own fields before it is put into a batch: one that is wrong would have the whole batch refused, the
+ * commands of others included.
+ *
+ * @throws CooeeError ERR_SLURP_COMMAND
+ */
+export function assertCommandForm(command: Command): void {
+  const parsed = commandSchema.safeParse(command);
+  if (parsed.success) return;
+  const issue = parsed.error.issues[0];
+  throw new CooeeError('ERR_SLURP_COMMAND', `the command is malformed: ${issue?.message ?? ''}`, {
+    details: { path: issue?.path.join('.') ?? '' },
+  });
+}
+
+/**
  * Takes a batch apart; its signature is not checked yet ({@link isBatchSigned}).
  *
  * @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED, ERR_WIRE_VERSION, ERR_SLURP_COMMAND
  */
 export function decodeBatch(bytes: Uint8Array): Signed<Batch> {
+  // The limit is on the whole, signature included, as it is for the entry that will hold it.
+  if (bytes.length > LIMITS.batchBytesMax) throw new CooeeError('ERR_WIRE_TOO_LARGE');
   const signed = decodeSigned(batchSchema, bytes, LIMITS.batchBytesMax);
   for (const { actor } of signed.value.commands) {
     if (actor.peer !== signed.value.origin) {

@@ -1,4 +1,4 @@
-import type { Crypto, Outcome, StateEvent, StateReader } from '../interface/index.ts';
+import type { Crypto, Outcome, StateEvent, StateReader } from '../../interface/index.ts';
 import type { Batch, Command, Entry } from './codec.ts';
 import { reduceCommand } from './kinds.ts';
 import { StateOverlay } from './state.ts';
@@ -28,7 +28,8 @@ export interface ApplyInit {
 }
 
 /**
- * Applies an entry onto the overlay. Pure: the same entries give the same state on every node.
+ * Applies an entry onto the overlay. Pure: the same entries give the same state on every node. An entry that cannot be
+ * applied leaves the overlay as it was, however many of its commands came before the one that stops it.
  *
  * @throws CooeeError ERR_SLURP_LEVEL for a command that this program does not know
  */
@@ -41,10 +42,11 @@ export function applyEntry(
   const { batch } = entry;
   const applied = { index, timeMs, batch, batchBytes };
   if (isRepeated(overlay, batch)) return { ...applied, decisions: [], events: [] };
+  const whole = new StateOverlay(overlay);
   const decisions: Decision[] = [];
   const events: (StateEvent & { index: number })[] = [];
   for (const command of batch.commands) {
-    const scratch = new StateOverlay(overlay);
+    const scratch = new StateOverlay(whole);
     const outcome = reduceCommand(scratch, command, {
       index,
       term,
@@ -56,16 +58,17 @@ export function applyEntry(
       crypto: init.crypto,
     });
     if (outcome.ok) {
-      overlay.absorb(scratch);
+      whole.absorb(scratch);
       for (const event of outcome.events ?? []) events.push({ ...event, index });
     }
     decisions.push({ command, outcome });
   }
-  const last = overlay.get('origin', batch.origin);
+  const last = whole.get('origin', batch.origin);
   // A clone's registration does not move the mark: the numbers are the first node's.
   if (last === undefined || isAfter(batch, last)) {
-    overlay.put('origin', batch.origin, { boot: batch.boot, seq: batch.seq });
+    whole.put('origin', batch.origin, { boot: batch.boot, seq: batch.seq });
   }
+  overlay.absorb(whole);
   return { ...applied, decisions, events };
 }
 

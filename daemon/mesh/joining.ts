@@ -1,0 +1,72 @@
+import { invitersOf, type RedeemNetwork, redeemInvite } from '../../bootstrap/redeem.ts';
+import type { Clock, Health, Logger } from '../../protocols/interface/index.ts';
+import type { Invite } from '../../protocols/membership/index.ts';
+import { toHex } from '../../protocols/wire/index.ts';
+import { seedKey } from '../crypto.ts';
+import type { MeshFile } from '../mesh-folder.ts';
+import { LEVELS } from '../version.ts';
+import { askAsGuest } from './guest-streams.ts';
+import type { NodeLife } from './node-life.ts';
+
+/** What {@link redeemAt} works with. */
+export interface JoiningComponents {
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly logger: Logger;
+}
+
+/** What a home remembers of the mesh that an invite is for. */
+export function fileOf(
+  invite: Invite,
+  how: Pick<MeshFile, 'state' | 'admittedIndex' | 'invite'>,
+): MeshFile {
+  const { index, root, voters } = invite.anchor;
+  return {
+    mesh: invite.mesh,
+    anchor: { index, root: toHex(root), voters },
+    vouched: [...invitersOf(invite)],
+    ...how,
+  };
+}
+
+/**
+ * Redeems an invite over the network of a node, whichever mesh that one is in.
+ *
+ * @returns the log index of the admission
+ * @throws CooeeError see redeemInvite
+ */
+export async function redeemAt(
+  { clock, health, logger }: JoiningComponents,
+  node: NodeLife,
+  init: {
+    readonly invite: Invite;
+    readonly signal: AbortSignal;
+    readonly patienceMs?: number;
+  },
+): Promise<number> {
+  const { guests, network } = node.parts;
+  const asGuest: RedeemNetwork = {
+    dial: (peer, addresses, signal) => network.dial(peer, addresses, signal),
+    ask: (peer, protocol, body, options) =>
+      askAsGuest(guests, peer, { protocol, body, ...options }),
+  };
+  return await redeemInvite(
+    { clock, logger: logger.child('cooee:bootstrap:redeem'), network: asGuest },
+    {
+      ...init,
+      key: seedKey(init.invite.seed),
+      peer: node.self,
+      name: node.init.name,
+      addresses: node.addresses(),
+      levels: LEVELS,
+      onUnreachable: () => {
+        health.raise({
+          code: 'joining',
+          severity: 'warn',
+          text: 'None of the addresses in the invite answers yet; trying again.',
+          remedy: 'Check that the inviting host is up and can be reached from here.',
+        });
+      },
+    },
+  );
+}
