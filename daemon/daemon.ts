@@ -46,7 +46,7 @@ export interface DaemonComponents {
   readonly onEvent: (event: NodeEvent) => void;
   /** A node is about to start: its number, and the log index up to which nothing will be told. */
   readonly onNode: (boot: number, appliedIndex: number) => void;
-  readonly onFatal: (error: CooeeError) => void;
+  readonly onFatal: (error: Error) => void;
 }
 
 /** Settings of {@link Daemon}. */
@@ -132,7 +132,10 @@ export class Daemon {
   async join(inviteText: string): Promise<void> {
     const invite = this.#parse(inviteText);
     const node = this.node;
-    if (this.#phase === 'member' && node.init.meshId === invite.mesh) return;
+    if (this.#phase === 'member' && node.init.meshId === invite.mesh) {
+      if (node.parts.guard.verdict !== undefined) throw new CooeeError(node.parts.guard.verdict);
+      return;
+    }
     if (this.#phase !== 'member') throw new CooeeError('ERR_API_STARTING');
     if (!this.#isAlone()) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
     const index = await this.#redeem(invite, JOIN_PATIENCE_MS);
@@ -233,18 +236,20 @@ export class Daemon {
       await this.#tearDown();
       if (!this.#stopped.signal.aborted) await this.#folder.remove();
       throw error;
-    } finally {
-      this.components.health.clear('joining');
     }
     this.#phase = 'member';
   }
 
   async #redeem(invite: Invite, patienceMs?: number): Promise<number> {
-    return await redeemAt(this.components, this.node, {
-      invite,
-      signal: this.#stopped.signal,
-      ...(patienceMs === undefined ? {} : { patienceMs }),
-    });
+    try {
+      return await redeemAt(this.components, this.node, {
+        invite,
+        signal: this.#stopped.signal,
+        ...(patienceMs === undefined ? {} : { patienceMs }),
+      });
+    } finally {
+      this.components.health.clear('joining');
+    }
   }
 
   async #bringUp(file: MeshFile, made?: Pick<NodeInit, 'boot' | 'lastSeq'>): Promise<void> {
@@ -304,11 +309,20 @@ export class Daemon {
 
   async #change(task: () => Promise<void>): Promise<void> {
     this.#phase = 'changing';
-    await task();
+    try {
+      await task();
+    } catch (thrown) {
+      // Half-way there is no node to go on with: the next start takes up what the home remembers.
+      if (!this.#stopped.signal.aborted) this.components.onFatal(toError(thrown));
+      throw thrown;
+    }
     this.#phase = 'member';
   }
 
   async #setAside(meshId: string): Promise<void> {
+    const { health } = this.components;
+    // All but one are about the mesh that this node was in.
+    for (const { code } of health.list()) if (code !== 'host-changed') health.clear(code);
     const stamp = new Date(this.components.clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-');
     const path = await this.#folder.setAside(`${stamp}-${meshId.slice(-8)}`);
     this.components.logger.info({ path }, 'the mesh was set aside');
@@ -353,7 +367,7 @@ export class Daemon {
         hostname,
         mac,
         gpu_id: agent.gpu_id,
-        gpu_info: agent.gpu_info,
+        gpuInfo: agent.gpu_info,
       })),
       { revive: false },
     );

@@ -4,6 +4,7 @@
 // know.
 
 const NODE_MIN = [22, 12] as const;
+const EXIT_GRACE_MS = 100;
 
 function isNodeNewEnough(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
@@ -27,6 +28,9 @@ async function main(): Promise<number> {
 }
 
 process.exitCode = await main();
+// What had to be closed is closed; libraries leave timers behind that would keep the process for
+// seconds. Not at once, and only if the loop still runs by then.
+setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
 
 // Makes this file a module although it imports nothing.
 export {};

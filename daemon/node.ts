@@ -242,7 +242,17 @@ function buildProtocols(
 ): ProtocolParts {
   const { signer, clock, random, health, store, logger } = components;
   const { state, streams, guests, view, leader, replica, writer } = parts;
-  const guard = new IdentityGuard({ ...parts, health, logger, self: signer.peer });
+  const guard = new IdentityGuard({
+    ...parts,
+    health,
+    logger,
+    self: signer.peer,
+    onRemoved: () => {
+      void redial.stop();
+      watchdog.stop();
+      parts.standing.close();
+    },
+  });
   const common = { ...components, ...parts, meshId: init.meshId, self: signer.peer };
   let claimSeq = 0;
   const enrolment = createEnrolment({
@@ -269,7 +279,7 @@ function buildProtocols(
       const { index, ...outcome } = await writer.decide('member.add', body);
       return { index, outcome };
     },
-    follow: async (index) => await replica?.follow(index),
+    follow: async (index, signal) => await replica?.follow(index, signal),
     onClone: (peer) => guard.accuse(peer),
   });
   const introduction = new Introduction({

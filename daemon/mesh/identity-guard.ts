@@ -21,6 +21,8 @@ export interface IdentityGuardComponents {
   readonly health: Health;
   readonly logger: Logger;
   readonly self: string;
+  /** This node was removed: it has nobody to talk to any more. */
+  readonly onRemoved: () => void;
 }
 
 /**
@@ -96,6 +98,7 @@ export class IdentityGuard {
       await leader?.stop();
       return;
     }
+    this.#components.onRemoved();
     await replica?.stop();
     for (let batch = outbox.first(); batch !== undefined; batch = outbox.first()) {
       await outbox.refuse(batch, error);

@@ -3,7 +3,9 @@ export type SealJob =
   | { readonly kind: 'seal'; readonly recipient: string; readonly bytes: Uint8Array }
   | { readonly kind: 'open'; readonly bytes: Uint8Array };
 
-/** What it answers. Reasons are words of ours: an error of the age library could quote its input. */
+/**
+ * What it answers. Reasons are words of ours: an error of the age library could quote its input.
+ */
 export type SealAnswer =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly reason: 'recipient' | 'sealed' };

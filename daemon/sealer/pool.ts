@@ -34,8 +34,8 @@ interface Task {
 }
 
 /**
- * A {@link Sealer} on worker threads. No thread runs before the first job, so a start costs nothing. A stopped
- * sealer refuses jobs with ERR_API_STARTING.
+ * A {@link Sealer} on worker threads. No thread runs before the first job, so a start costs
+ * nothing. A stopped sealer refuses jobs with ERR_API_STARTING.
  */
 export function createSealer(init: SealerInit): Sealer & Startable {
   return new SealerPool(init);

@@ -45,7 +45,8 @@ export class SealThread {
   run(job: SealJob): Promise<SealAnswer> {
     // Only a thread at work keeps the process alive.
     this.#worker.ref();
-    // A copy of its own: the bytes may be a window on a large shared buffer, which would be cloned whole.
+    // A copy of its own: the bytes may be a window on a large shared buffer, which would be cloned
+    // whole.
     const bytes = new Uint8Array(job.bytes);
     return new Promise<SealAnswer>((resolve, reject) => {
       this.#waiting = { resolve, reject };

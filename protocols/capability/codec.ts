@@ -106,8 +106,9 @@ export function encodeBeat(seq: number, hash: Uint8Array): Uint8Array {
 }
 
 /**
- * Encodes a node's list: one message when it fits 60 KiB (254 agents with a few capabilities each do), otherwise
- * several. What does not fit 32 messages is left out: 256 agents with all that they may say do fit.
+ * Encodes a node's list: one message when it fits 60 KiB (254 agents with a few capabilities each
+ * do), otherwise several. What does not fit 32 messages is left out: 256 agents with all that they
+ * may say do fit.
  */
 export function encodeAnnouncement(seq: number, agents: readonly AnnouncedAgent[]): Uint8Array[] {
   const lists: AnnouncedAgent[][] = [[]];

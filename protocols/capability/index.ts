@@ -1,6 +1,6 @@
 /**
- * Capability and availability: what each agent can do, how busy it is, and whether its node is there. Formats, rules and
- * examples: docs/protocols/capability.md.
+ * Capability and availability: what each agent can do, how busy it is, and whether its node is
+ * there. Formats, rules and examples: docs/protocols/capability.md.
  *
  * @packageDocumentation
  */

@@ -14,7 +14,6 @@ import {
   type Startable,
   type StateEvent,
   type StateReader,
-  type Timer,
 } from '../interface/index.ts';
 import { type AnnouncedAgent, decodeMessage, parsePatch } from './codec.ts';
 import { OwnAgents } from './own/own-agents.ts';
@@ -26,6 +25,7 @@ import { AnnouncementTable, type TableChange, type Via } from './table/announcem
 import { TablePuller } from './table/puller.ts';
 import { StoredOriginals } from './table/stored-originals.ts';
 import { TableExchange } from './table/table-exchange.ts';
+import { NamedTimers } from './timers.ts';
 
 /** What says whether a node can be reached. */
 export interface Liveness {
@@ -75,10 +75,16 @@ const ANNOUNCE_GAP_MS = 250;
 const GREETING_MS = [300, 1_500] as const;
 const SWEEP_MS_MAX = 5_000;
 const SAVE_MS = 10_000;
-/** Beats are stored now and then only: what counts after a restart is about when a node was there last. */
+/**
+ * Beats are stored now and then only: what counts after a restart is about when a node was there
+ * last.
+ */
 const SAVE_BEATS_MS = 600_000;
 
-/** Who can do what, and who is there: announces this node's agents, follows the others', answers questions. */
+/**
+ * Who can do what, and who is there: announces this node's agents, follows the others', answers
+ * questions.
+ */
 export class CapabilityService implements Startable {
   readonly #components: CapabilityComponents;
   readonly #init: { readonly beatMs: number; readonly leaseMs: number };
@@ -90,7 +96,7 @@ export class CapabilityService implements Startable {
   readonly #stored: StoredOriginals;
   readonly #exchange: TableExchange;
   readonly #puller: TablePuller;
-  readonly #timers = new Map<string, Timer>();
+  readonly #timers: NamedTimers;
   #announcedAtMs = Number.NEGATIVE_INFINITY;
   #isStarted = false;
 
@@ -100,6 +106,7 @@ export class CapabilityService implements Startable {
     this.#components = components;
     this.#init = { beatMs: init.beatMs ?? 30_000, leaseMs: init.leaseMs ?? 90_000 };
     this.#logger = logger;
+    this.#timers = new NamedTimers(clock);
     this.#table = new AnnouncementTable(crypto.sha256, { ...init, leaseMs: this.#init.leaseMs });
     const table = this.#table;
     const isReachable = (peer: string): boolean =>
@@ -131,18 +138,19 @@ export class CapabilityService implements Startable {
     await this.#exchange.start();
     liveness.onChange((peer) => this.#onLiveness(peer));
     this.#announceSoon();
-    this.#repeat('beat', this.#init.beatMs, () => this.#beat());
-    this.#repeat('sweep', Math.min(SWEEP_MS_MAX, this.#init.leaseMs / 10), () => this.#sweep());
-    this.#repeat('save', SAVE_MS, () => void this.#stored.save());
-    this.#repeat('save-beats', SAVE_BEATS_MS, () => this.#storeBeats());
+    this.#timers.repeat('beat', this.#init.beatMs, () => this.#beat());
+    this.#timers.repeat('sweep', Math.min(SWEEP_MS_MAX, this.#init.leaseMs / 10), () =>
+      this.#sweep(),
+    );
+    this.#timers.repeat('save', SAVE_MS, () => void this.#stored.save());
+    this.#timers.repeat('save-beats', SAVE_BEATS_MS, () => this.#storeBeats());
     this.#puller.start();
   }
 
   async stop(): Promise<void> {
     if (!this.#isStarted) return;
     this.#isStarted = false;
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
+    this.#timers.cancelAll();
     await this.#puller.stop();
     await this.#exchange.stop();
     await this.#stored.save();
@@ -166,7 +174,8 @@ export class CapabilityService implements Startable {
   /**
    * Announces what an agent of this node can do and how busy it is; what is not given stays.
    *
-   * @throws CooeeError ERR_CAPABILITY_ANNOUNCEMENT, ERR_CAPABILITY_NOT_OWNER, ERR_API_NOT_FOUND, ERR_STORAGE_*
+   * @throws CooeeError ERR_CAPABILITY_ANNOUNCEMENT, ERR_CAPABILITY_NOT_OWNER, ERR_API_NOT_FOUND,
+   * ERR_STORAGE_*
    */
   async announce(token: string, patch: unknown): Promise<AgentView> {
     const given = parsePatch(patch);
@@ -269,7 +278,8 @@ export class CapabilityService implements Startable {
     if (this.#table.get(peer) !== undefined) this.#noteReach(peer);
     if (!this.#components.liveness.isReachable(peer)) return;
     this.#puller.met(peer);
-    for (const delayMs of GREETING_MS) this.#once(`greet-${delayMs}`, delayMs, () => this.#beat());
+    for (const delayMs of GREETING_MS)
+      this.#timers.once(`greet-${delayMs}`, delayMs, () => this.#beat());
   }
 
   #forget(peer: string): void {
@@ -297,7 +307,7 @@ export class CapabilityService implements Startable {
     if (!this.#isStarted) return;
     const sinceMs = this.#components.clock.monotonicMs() - this.#announcedAtMs;
     const delayMs = Math.max(GATHER_MS, ANNOUNCE_GAP_MS - sinceMs);
-    this.#once('announce', delayMs, () => this.#announceNow());
+    this.#timers.once('announce', delayMs, () => this.#announceNow());
   }
 
   #announceNow(): void {
@@ -356,21 +366,5 @@ export class CapabilityService implements Startable {
         this.#logger.debug({ code: error.code }, 'a stored announcement is not valid any more');
       }
     }
-  }
-
-  #once(name: string, delayMs: number, task: () => void): void {
-    if (this.#timers.has(name)) return;
-    const timer = this.#components.clock.schedule(delayMs, () => {
-      this.#timers.delete(name);
-      if (this.#isStarted) task();
-    });
-    this.#timers.set(name, timer);
-  }
-
-  #repeat(name: string, everyMs: number, task: () => void): void {
-    this.#once(name, everyMs, () => {
-      this.#repeat(name, everyMs, task);
-      task();
-    });
   }
 }

@@ -32,8 +32,9 @@ export function countStanzas(bytes: Uint8Array): number {
 }
 
 /**
- * Checks that the file was sealed to one recipient alone. A second stanza would let somebody besides the leader read
- * it, and a weaker one decides how well it is sealed. Grease stanzas count too: our own sealing writes none.
+ * Checks that the file was sealed to one recipient alone. A second stanza would let somebody
+ * besides the leader read it, and a weaker one decides how well it is sealed. Grease stanzas count
+ * too: our own sealing writes none.
  *
  * @throws CooeeError ERR_ENROLMENT_RECIPIENTS, ERR_ENROLMENT_CIPHERTEXT
  */

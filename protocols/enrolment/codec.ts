@@ -31,8 +31,8 @@ const textUpTo = (bytesMax: number) =>
     });
 
 /**
- * A field of a tuple. Only what every program judges alike for ever is checked here, since reducers decode claims too;
- * whether it is in Unicode's canonical form is judged before the log (rules.ts).
+ * A field of a tuple. Only what every program judges alike for ever is checked here, since reducers
+ * decode claims too; whether it is in Unicode's canonical form is judged before the log (rules.ts).
  */
 const tupleText = textUpTo(LIMITS.tupleFieldBytesMax).regex(/^[^|\p{Cc}]+$/u);
 
@@ -75,7 +75,9 @@ const token = z.string().regex(/^[0-9A-HJKMNP-TV-Z]{5}(?:[0-9A-HJKMNP-TV-Z]{3})?
 /** The body of `agent.retire`. */
 export const retireBody = z.strictObject({ token });
 
-/** The body of `agent.rebind`: the host of that agent, with all its agents, goes to another node. */
+/**
+ * The body of `agent.rebind`: the host of that agent, with all its agents, goes to another node.
+ */
 export const rebindBody = z.strictObject({ token, peer: peerIdText });
 
 /** Signs a claim. */
@@ -92,7 +94,10 @@ export function decodeClaim(bytes: Uint8Array): Signed<Claim> {
   return asEnrolmentError(() => decodeSigned(claimSchema, bytes, LIMITS.enrolmentBytesMax));
 }
 
-/** The id of a request: the hash of its signed claim, in hex. The signature in it makes it unguessable. */
+/**
+ * The id of a request: the hash of its signed claim, in hex. The signature in it makes it
+ * unguessable.
+ */
 export function claimId(sha256: Hash, claim: Uint8Array): string {
   return toHex(sha256(claim));
 }

@@ -26,7 +26,8 @@ export function tokenBook(sha256: Hash): TokenBook {
 }
 
 function createBook(codec: TokenCodec): TokenBook {
-  // At most 2^14 tokens of version 1. Those of version 2 have no valid neighbours: their CRC catches every such slip.
+  // At most 2^14 tokens of version 1. Those of version 2 have no valid neighbours: their CRC
+  // catches every such slip.
   const known = new Map<string, readonly string[]>();
   return {
     tokenOf: (host, gpu) =>
@@ -43,9 +44,9 @@ function createBook(codec: TokenCodec): TokenBook {
 }
 
 /**
- * The number for a model that is new on its host: the lowest free one whose token for `slot` is not one slip away from
- * any token ever granted; when there is none, the lowest free one. From 1024 on only when version 1 is used up and the
- * mesh's level allows version 2.
+ * The number for a model that is new on its host: the lowest free one whose token for `slot` is not
+ * one slip away from any token ever granted; when there is none, the lowest free one. From 1024 on
+ * only when version 1 is used up and the mesh's level allows version 2.
  *
  * @returns undefined when all are granted
  */

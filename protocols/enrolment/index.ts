@@ -1,6 +1,6 @@
 /**
- * Enrolment: a node claims its agents in a request that only the leader can open; the log grants each a token for ever.
- * Formats, rules and examples: docs/protocols/enrolment.md.
+ * Enrolment: a node claims its agents in a request that only the leader can open; the log grants
+ * each a token for ever. Formats, rules and examples: docs/protocols/enrolment.md.
  *
  * @packageDocumentation
  */

@@ -40,9 +40,9 @@ export interface GrantValue {
 }
 
 /**
- * `agent.grant`: gives each agent of a claim its token; all or none. The publisher's signature is checked here on every
- * node, so a bad leader can withhold a grant but not forge one. What a refused command wrote is thrown away by the
- * caller.
+ * `agent.grant`: gives each agent of a claim its token; all or none. The publisher's signature is
+ * checked here on every node, so a bad leader can withhold a grant but not forge one. What a
+ * refused command wrote is thrown away by the caller, but for the number of the claim.
  */
 export function reduceGrant(
   state: StateWriter,
@@ -52,7 +52,11 @@ export function reduceGrant(
   try {
     const signed = decodeClaim(body.claim);
     assertClaim(signed, { state, crypto: context.crypto, meshId: context.meshId });
-    return grant(state, signed.value, context);
+    const { peer, boot, seq } = signed.value;
+    // Also a refused claim is decided: its number is used up, or it could be granted another day.
+    const keep = (kept: StateWriter): void => kept.put('enrolment', peer, { boot, seq });
+    const outcome = grant(state, signed.value, context);
+    return outcome.ok ? outcome : { ...outcome, keep };
   } catch (error) {
     if (isCooeeError(error)) return refuse(error.code, error.message, error.details);
     throw error;
@@ -110,7 +114,7 @@ function grantNew(
   by: { readonly peer: string; readonly index: number; readonly book: TokenBook },
 ): Granted | undefined {
   const gpuSlot = Number(claimed.gpu_id);
-  const number = numberFor(state, claimed, gpuSlot, by.book);
+  const number = numberFor(state, claimed, by.book);
   if (number === undefined) return undefined;
   const token = by.book.tokenOf(number, gpuSlot);
   const hash = toHex(claimed.hash);
@@ -133,14 +137,13 @@ function grantNew(
 /** A model on a host has one number, whatever its slots; a new one is taken in here. */
 function numberFor(
   state: StateWriter,
-  { model, hostname, mac }: ClaimedAgent,
-  slot: number,
+  { model, hostname, mac, gpu_id }: ClaimedAgent,
   book: TokenBook,
 ): number | undefined {
   const key = `${model}|${hostname}|${mac}`;
   const known = state.get('model', key);
   if (known !== undefined) return known;
-  const number = computeNumber(state, slot, book);
+  const number = computeNumber(state, Number(gpu_id), book);
   if (number === undefined) return undefined;
   state.put('model', key, number);
   // Before the cursor looks for the next free one; its slots follow with the token.
@@ -149,7 +152,9 @@ function numberFor(
   return number;
 }
 
-/** `agent.retire`: a member retires agents of its own node, an admin any. Retiring twice is success. */
+/**
+ * `agent.retire`: a member retires agents of its own node, an admin any. Retiring twice is success.
+ */
 export function reduceRetire(
   state: StateWriter,
   body: z.output<typeof retireBody>,
@@ -169,7 +174,10 @@ export function reduceRetire(
   return { ok: true, value, events: [{ type: 'agent:retire', data: { ...retired } }] };
 }
 
-/** `agent.rebind`: an admin gives the (hostname, MAC) of an agent, with all agents on it, to another member. */
+/**
+ * `agent.rebind`: an admin gives the (hostname, MAC) of an agent, with all agents on it, to another
+ * member.
+ */
 export function reduceRebind(
   state: StateWriter,
   body: z.output<typeof rebindBody>,
@@ -193,7 +201,10 @@ export function reduceRebind(
   return { ok: true, value: { tokens: events.map(({ data }) => data['token']) }, events };
 }
 
-/** A scan of all agents: rebinding is a rare act of a person. Sorted, since a state's order is its own. */
+/**
+ * A scan of all agents: rebinding is a rare act of a person. Sorted, since a state's order is its
+ * own.
+ */
 function agentsOfHost(state: StateReader, hostname: string, mac: string): AgentRecord[] {
   const found: AgentRecord[] = [];
   for (const [, agent] of state.entries('agent')) {

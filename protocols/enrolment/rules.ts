@@ -31,11 +31,14 @@ export interface CheckedEnrolment extends EnrolmentPlaintext {
 }
 
 /**
- * Judges an opened request before it is proposed. What depends on state that may change either way (whose the host
- * is, whether numbers are left) is left to the reducer: its answer has an index and stands.
+ * Judges an opened request before it is proposed. What depends on state that may change either way
+ * (whose the host is, whether numbers are left) is left to the reducer: its answer has an index and
+ * stands.
  *
- * @throws CooeeError ERR_ENROLMENT_MALFORMED (details.reason: form, id, gpu-info, tuple, hash, repeated), _TOO_LARGE,
- *   _ORIGIN, _MESH, _MIXED_HOSTS, _TIME, _REPLAY; ERR_WIRE_VERSION; ERR_SLURP_SIGNATURE; ERR_MEMBERSHIP_NOT_MEMBER
+ * @throws CooeeError ERR_ENROLMENT_MALFORMED (details.reason: form, id, gpu-info, tuple, hash,
+ * repeated), _TOO_LARGE,
+ *   _ORIGIN, _MESH, _MIXED_HOSTS, _TIME, _REPLAY; ERR_WIRE_VERSION; ERR_SLURP_SIGNATURE;
+ *   ERR_MEMBERSHIP_NOT_MEMBER
  */
 export function checkEnrolment(plaintext: Uint8Array, context: EnrolmentContext): CheckedEnrolment {
   const { claim, gpuInfo } = decodePlaintext(plaintext);
@@ -59,8 +62,8 @@ export function checkEnrolment(plaintext: Uint8Array, context: EnrolmentContext)
 }
 
 /**
- * What the leader and every reducer check alike: mesh, membership, signature, hashes, one host, no double, a new number.
- * Uses nothing that differs between programs or over time.
+ * What the leader and every reducer check alike: mesh, membership, signature, hashes, one host, no
+ * double, a new number. Uses nothing that differs between programs or over time.
  *
  * @throws CooeeError ERR_ENROLMENT_MALFORMED, _MESH, _MIXED_HOSTS, _REPLAY; ERR_SLURP_SIGNATURE;
  *   ERR_MEMBERSHIP_NOT_MEMBER
@@ -85,8 +88,8 @@ export function assertClaim(
 }
 
 /**
- * Whether the code judges the request itself, so that sending it again could not help. Others speak of the moment (no
- * leader, a full queue, a disk): the publisher goes on.
+ * Whether the code judges the request itself, so that sending it again could not help. Others speak
+ * of the moment (no leader, a full queue, a disk): the publisher goes on.
  */
 export function isFinal(code: ErrorCode): boolean {
   const isOfRequest = /^ERR_(?:ENROLMENT|MEMBERSHIP)_/.test(code);

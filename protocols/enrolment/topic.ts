@@ -29,7 +29,10 @@ export interface EnrolTopicComponents {
   readonly self: string;
 }
 
-/** The enrol topic: requests that every node relays without being able to read them, and the leader's answers. */
+/**
+ * The enrol topic: requests that every node relays without being able to read them, and the
+ * leader's answers.
+ */
 export class EnrolTopic {
   readonly #components: EnrolTopicComponents;
   readonly #logger: Logger;

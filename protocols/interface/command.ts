@@ -1,6 +1,7 @@
 import type { Crypto } from './crypto.ts';
 import type { ErrorCode } from './error-codes.ts';
 import type { ErrorDetails } from './errors.ts';
+import type { StateWriter } from './records.ts';
 
 /** Who acts: the node, and the agent or the human on it when there is one. */
 export interface Actor {
@@ -39,6 +40,11 @@ export type Outcome =
       readonly code: ErrorCode;
       readonly message?: string;
       readonly details?: ErrorDetails;
+      /**
+       * The one thing that a refusal leaves in the state, so that it stays refused: everything else that the command
+       * wrote is thrown away.
+       */
+      readonly keep?: (state: StateWriter) => void;
     };
 
 /** A refusal as the result of applying. */

@@ -10,6 +10,7 @@ export class StandingBook implements Standing {
   readonly #vouched: ReadonlySet<string>;
   readonly #self: string | undefined;
   readonly #listeners = new Set<(peer: string) => void>();
+  #isOut = false;
 
   /**
    * @param vouched - peers that the invite names
@@ -22,6 +23,7 @@ export class StandingBook implements Standing {
   }
 
   standing(peer: string): PeerStanding {
+    if (this.#isOut) return 'removed';
     const record = this.#state.get('member', peer);
     if (record !== undefined) return record.removedIndex === null ? 'member' : 'removed';
     return this.#isListless() && this.#vouched.has(peer) ? 'member' : 'guest';
@@ -35,6 +37,12 @@ export class StandingBook implements Standing {
   /** Tells the doors that the standing of a peer changed. */
   changed(peer: string): void {
     for (const listener of this.#listeners) listener(peer);
+  }
+
+  /** This node is no member any more: its connections are closed, and it dials nobody. */
+  close(): void {
+    this.#isOut = true;
+    for (const [peer] of this.#state.entries('member')) this.changed(peer);
   }
 
   #isListless(): boolean {

@@ -31,7 +31,9 @@ export interface AppliedRun {
   readonly timeMs: number;
 }
 
-/** The replicated state on the disk, and how far the log is applied in it: always written together. */
+/**
+ * The replicated state on the disk, and how far the log is applied in it: always written together.
+ */
 export class AppliedStore {
   readonly #components: AppliedStoreComponents;
 
@@ -60,8 +62,9 @@ export class AppliedStore {
     const writes = [...[...changes].map(writeOf), ...alongside, markOf(mark)];
     for (;;) {
       try {
-        // Opening is what mends a failed store; whoever shares it may have done so already.
-        if (store.status !== 'open') await store.open();
+        // Opening is what mends a failed store, unless somebody who shares it has done so. A closed
+        // one is its owner's.
+        if (store.status === 'failed') await store.open();
         await store.batch(writes);
         health.clear('store-failed');
         return;

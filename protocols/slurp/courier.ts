@@ -9,6 +9,7 @@ import {
 } from '../interface/index.ts';
 import type { MeshLog } from './mesh-log.ts';
 import type { Outbox, OutboxBatch } from './outbox.ts';
+import { untilAborted } from './until-aborted.ts';
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
@@ -27,8 +28,9 @@ export interface CourierComponents {
 }
 
 /**
- * Brings the outbox to the leader, one batch at a time: the next is sent when the last was decided and applied here. That
- * keeps an origin's numbers in order however often connections break, and groups what comes meanwhile.
+ * Brings the outbox to the leader, one batch at a time: the next is sent when the last was decided
+ * and applied here. That keeps an origin's numbers in order however often connections break, and
+ * groups what comes meanwhile.
  */
 export class Courier {
   readonly #components: CourierComponents;
@@ -36,16 +38,25 @@ export class Courier {
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
   #retryMs = RETRY_MS_MIN;
+  /** What is being sent or waits to be sent again. */
+  #current: OutboxBatch | undefined;
 
   constructor(components: CourierComponents) {
     this.#components = components;
-    components.outbox.onChange(() => this.nudge());
+    // What comes in behind the batch that waits for another try is no reason to try sooner.
+    components.outbox.onChange(() => {
+      if (components.outbox.first() !== this.#current) this.nudge();
+    });
   }
 
   start(): void {
     this.#running ??= this.#run();
   }
 
+  /**
+   * Does not wait for an answer that is under way: the batch is on the disk, and the next start
+   * sends it again.
+   */
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
     this.nudge();
@@ -61,30 +72,43 @@ export class Courier {
   async #run(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       const batch = this.#components.outbox.first();
-      if (batch === undefined) await this.#sleep();
-      else if (!(await this.#attempt(batch))) await this.#sleep(this.#retryMs);
+      this.#current = batch;
+      if (batch === undefined) {
+        await this.#sleep();
+      } else if (await this.#attempt(batch)) {
+        this.#retryMs = RETRY_MS_MIN;
+      } else {
+        const waitMs = this.#retryMs;
+        this.#retryMs = Math.min(RETRY_MS_MAX, waitMs * 2);
+        await this.#sleep(waitMs);
+      }
     }
   }
 
+  /** True when the batch is decided, one way or the other. Never rejects. */
   async #attempt(batch: OutboxBatch): Promise<boolean> {
-    const { outbox, logger, deliver, follow } = this.#components;
+    const { outbox, logger, follow } = this.#components;
     try {
-      await follow(await deliver(batch.bytes));
-      if (outbox.first() !== batch) {
-        this.#retryMs = RETRY_MS_MIN;
-        return true;
-      }
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (isCooeeError(error) && isFinal(error)) {
-        logger.warn({ code: error.code, seq: batch.seq }, 'a batch was refused before the log');
-        await outbox.refuse(batch, error);
-        return true;
-      }
-      logger.debug({ err: error, seq: batch.seq }, 'a batch waits for the leader');
+      const index = await this.#deliver(batch);
+      // Only the leader refuses: what goes wrong while following says nothing about the batch.
+      if (index !== undefined) await untilAborted(follow(index), this.#stopped.signal);
+    } catch (error) {
+      logger.debug({ err: toError(error), seq: batch.seq }, 'a batch waits for the leader');
     }
-    this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2);
-    return false;
+    return outbox.first() !== batch;
+  }
+
+  /** An index at which the outcome is known; undefined when the batch was refused for good. */
+  async #deliver(batch: OutboxBatch): Promise<number | undefined> {
+    const { outbox, logger, deliver } = this.#components;
+    try {
+      return await untilAborted(deliver(batch.bytes), this.#stopped.signal);
+    } catch (error) {
+      if (!isCooeeError(error) || !isFinal(error)) throw error;
+      logger.warn({ code: error.code, seq: batch.seq }, 'a batch was refused before the log');
+      await outbox.refuse(batch, error);
+      return undefined;
+    }
   }
 
   async #sleep(timeoutMs?: number): Promise<void> {
@@ -102,7 +126,11 @@ export class Courier {
   }
 }
 
-/** Whether trying again cannot help. A node that the leader does not know yet is one that it will know. */
+/**
+ * Whether trying again cannot help. A node that the leader does not know yet is one that it will
+ * know; malformed bytes (ERR_WIRE_*) are what a broken stream makes of an answer: of a batch the
+ * leader says ERR_SLURP_COMMAND.
+ */
 function isFinal(error: CooeeError): boolean {
   return !error.retryable && FINAL_CODES.has(error.code);
 }
@@ -112,7 +140,5 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
   'ERR_SLURP_COMMAND',
   'ERR_SLURP_LEVEL',
   'ERR_SLURP_SIGNATURE',
-  'ERR_WIRE_MALFORMED',
-  'ERR_WIRE_TOO_LARGE',
   'ERR_WIRE_VERSION',
 ]);

@@ -1,13 +1,16 @@
 /**
- * SLURP: the replicated log of the mesh, its leader, its followers, and the state that follows from it.
+ * SLURP: the replicated log of the mesh, its leader, its followers, and the state that follows from
+ * it.
  *
  * @packageDocumentation
  */
+
+export { Courier, type CourierComponents } from './courier.ts';
+export { Leader, type LeaderComponents } from './leader.ts';
 export type { AppliedEntry, Decision } from './machine/apply.ts';
 export * from './machine/codec.ts';
-export { Courier, type CourierComponents } from './courier.ts';
 export { type CommandBody, type CommandKind, isKnownKind } from './machine/kinds.ts';
-export { Leader, type LeaderComponents } from './leader.ts';
+export { MeshState, StateOverlay } from './machine/state.ts';
 export { MeshLog, type MeshLogComponents, type MeshLogInit } from './mesh-log.ts';
 export {
   type Decided,
@@ -25,5 +28,4 @@ export {
 } from './protocol.ts';
 export { Replica, type ReplicaComponents, type ReplicaTrust } from './replica.ts';
 export { type ReplicaServerComponents, serveReplica } from './replica-server.ts';
-export { MeshState, StateOverlay } from './machine/state.ts';
 export { Submit, type SubmitComponents } from './submit.ts';

@@ -44,13 +44,17 @@ export interface MeshLogInit {
   readonly meshId: string;
 }
 
-/** Adds writes that must be in the same batch of the store as the entry's own (the outbox forgets what was decided). */
+/**
+ * Adds writes that must be in the same batch of the store as the entry's own (the outbox forgets
+ * what was decided).
+ */
 export type ApplyHook = (entry: AppliedEntry) => readonly StoreWrite[];
 
 /**
- * The replicated log with the state that follows from it. Entries are appended durably to the segment log; once they are
- * committed they are applied in order, each run with one batch of the store that also holds the applied index, so a crash
- * at any point is mended by applying again from there.
+ * The replicated log with the state that follows from it. Entries are appended durably to the
+ * segment log; once they are committed they are applied in order, each run with one batch of the
+ * store that also holds the applied index, so a crash at any point is mended by applying again from
+ * there.
  */
 export class MeshLog {
   readonly #components: MeshLogComponents;
@@ -106,14 +110,17 @@ export class MeshLog {
     return Math.max(this.#components.log.hardState.term, this.#tailTerm);
   }
 
-  /** Why nothing more can be applied (an entry of a newer program, damage); undefined while all is well. */
+  /**
+   * Why nothing more can be applied (an entry of a newer program, damage); undefined while all is
+   * well.
+   */
   get halted(): CooeeError | undefined {
     return this.#halted;
   }
 
-  /** False after a failed write, until {@link reopenLog}: nothing can be appended or read. */
-  get isLogOpen(): boolean {
-    return this.#components.log.status === 'open';
+  /** True after a failed write, until {@link reopenLog}: nothing can be appended or read. */
+  get isLogFailed(): boolean {
+    return this.#components.log.status === 'failed';
   }
 
   /** Merkle root of the applied log. */
@@ -139,7 +146,8 @@ export class MeshLog {
   /**
    * Loads the state, applies what was committed and not applied, and finds the end of the log.
    *
-   * @throws CooeeError ERR_STORAGE_DAMAGED; ERR_SLURP_LEVEL for an entry of a newer program; ERR_STORAGE_*
+   * @throws CooeeError ERR_STORAGE_DAMAGED; ERR_SLURP_LEVEL for an entry of a newer program;
+   * ERR_STORAGE_*
    */
   async open(): Promise<void> {
     const { log } = this.#components;
@@ -194,16 +202,19 @@ export class MeshLog {
     await this.#loadTail();
   }
 
-  /** Opens the log again after a failed write and finds its end anew. @throws CooeeError when it still fails */
+  /**
+   * Opens the log again after a failed write and finds its end anew. @throws CooeeError when it
+   * still fails
+   */
   async reopenLog(): Promise<void> {
-    await this.#components.log.close();
-    await this.#components.log.open();
+    const { log } = this.#components;
+    if (log.status === 'failed') await log.open();
     await this.#loadTail();
   }
 
   /**
-   * Marks entries as committed and applies them; resolves once they are applied here. While the store fails that takes as
-   * long as it takes: `signal` ends the waiting, not the work.
+   * Marks entries as committed and applies them; resolves once they are applied here. While the
+   * store fails that takes as long as it takes: `signal` ends the waiting, not the work.
    *
    * @throws CooeeError why applying has halted; what reading the log throws; the signal's reason
    */

@@ -14,8 +14,9 @@ import {
 } from '../interface/index.ts';
 import { cidOf, encodeCanonical, equalBytes } from '../wire/index.ts';
 import type { AppliedEntry } from './machine/apply.ts';
-import { type Command, decodeBatch, encodeBatch } from './machine/codec.ts';
+import { assertCommandForm, type Command, decodeBatch, encodeBatch } from './machine/codec.ts';
 import { assertCommand, type CommandBody, type CommandKind } from './machine/kinds.ts';
+import { OutboxQuota } from './outbox-quota.ts';
 
 /** Room in a batch for everything but the commands. */
 const BATCH_OVERHEAD_BYTES = 1024;
@@ -34,7 +35,10 @@ export interface OutboxInit {
   readonly meshId: string;
   /** The number of this start. */
   readonly boot: number;
-  /** The last batch number of this start that is in use already (genesis takes the first); default 0. */
+  /**
+   * The last batch number of this start that is in use already (genesis takes the first); default
+   * 0.
+   */
   readonly lastSeq?: number;
 }
 
@@ -47,9 +51,14 @@ export type Decided =
 /** A command that was handed in. */
 export interface Submitted {
   readonly id: string;
-  /** Resolves when it is on this node's disk. Rejects when it could not be kept: it is gone then. */
+  /**
+   * Resolves when it is on this node's disk. Rejects when it could not be kept: it is gone then.
+   */
   readonly accepted: Promise<void>;
-  /** Resolves when it was decided and, if by the log, applied here. Never rejects; may take as long as it takes. */
+  /**
+   * Resolves when it was decided and, if by the log, applied here. Never rejects; may take as long
+   * as it takes.
+   */
   readonly decided: Promise<Decided>;
 }
 
@@ -71,8 +80,9 @@ export interface OutboxBatch {
 }
 
 /**
- * Commands on their way into the log. Each is on the disk before it is acknowledged, in the signed batch in which it will
- * be sent, so that a retry after any crash is the same bytes with the same number and is applied once.
+ * Commands on their way into the log. Each is on the disk before it is acknowledged, in the signed
+ * batch in which it will be sent, so that a retry after any crash is the same bytes with the same
+ * number and is applied once.
  */
 export class Outbox {
   readonly #components: OutboxComponents;
@@ -80,13 +90,12 @@ export class Outbox {
   readonly #boot: number;
   readonly #batches = new Map<string, OutboxBatch>();
   readonly #decided = new Map<string, (decided: Decided) => void>();
-  readonly #perAgent = new Map<string, number>();
+  readonly #quota = new OutboxQuota();
   readonly #changeListeners: (() => void)[] = [];
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #seq: number;
   #commandCount = 0;
-  #items = 0;
   #closed: CooeeError | undefined;
 
   constructor(components: OutboxComponents, init: OutboxInit) {
@@ -96,9 +105,9 @@ export class Outbox {
     this.#seq = init.lastSeq ?? 0;
   }
 
-  /** Commands accepted and not decided yet. */
+  /** Commands taken in and not decided yet. */
   get waitingCount(): number {
-    return this.#items;
+    return this.#quota.items;
   }
 
   /** Called when a batch was added or decided. */
@@ -107,7 +116,8 @@ export class Outbox {
   }
 
   /**
-   * Loads what an earlier start left behind. Batches that the log had decided by then are forgotten.
+   * Loads what an earlier start left behind. Batches that the log had decided by then are
+   * forgotten.
    *
    * @throws CooeeError ERR_WIRE_* when a stored batch is damaged
    */
@@ -118,8 +128,17 @@ export class Outbox {
       const { boot, seq, commands } = decodeBatch(bytes).value;
       const isDecided =
         mark !== undefined && (boot < mark.boot || (boot === mark.boot && seq <= mark.seq));
-      if (isDecided) stale.push({ namespace: 'outbox', key });
-      else this.#add({ key, boot, seq, bytes, commands });
+      // A number is never used for other bytes, nor a name for another command.
+      if (boot === this.#boot) {
+        this.#seq = Math.max(this.#seq, seq);
+        this.#commandCount += commands.length;
+      }
+      if (isDecided) {
+        stale.push({ namespace: 'outbox', key });
+        continue;
+      }
+      for (const command of commands) this.#quota.add(command);
+      this.#batches.set(key, { key, boot, seq, bytes, commands });
     }
     if (stale.length > 0) await this.#components.store.batch(stale);
   }
@@ -128,8 +147,9 @@ export class Outbox {
    * Hands a command in.
    *
    * @param options - `alone`: in a batch of its own (member.boot)
-   * @throws CooeeError ERR_SLURP_OUTBOX_FULL, ERR_SLURP_COMMAND for a body of the wrong form, and whatever this outbox was
-   *   closed with (ERR_MEMBERSHIP_REMOVED, ERR_MEMBERSHIP_CLONE)
+   * @throws CooeeError ERR_SLURP_OUTBOX_FULL, ERR_SLURP_COMMAND for a wrong form,
+   * ERR_WIRE_TOO_LARGE, and whatever this
+   *   outbox was closed with (ERR_MEMBERSHIP_REMOVED, ERR_MEMBERSHIP_CLONE)
    */
   submit<K extends CommandKind>(
     kind: K,
@@ -138,12 +158,13 @@ export class Outbox {
   ): Submitted {
     if (this.#closed !== undefined) throw this.#closed;
     const command = this.#command(kind, body as Record<string, unknown>, options.actor);
+    assertCommandForm(command);
     assertCommand(command);
     const bytes = encodeCanonical(command).length;
     if (bytes > LIMITS.batchBytesMax - BATCH_OVERHEAD_BYTES) {
       throw new CooeeError('ERR_WIRE_TOO_LARGE');
     }
-    this.#reserve(command);
+    this.#quota.reserve(command);
     const decided = new Promise<Decided>((resolve) => this.#decided.set(command.id, resolve));
     const accepted = new Promise<void>((accept, fail) => {
       this.#waiting.push({ command, bytes, isAlone: options.alone ?? false, accept, fail });
@@ -158,7 +179,10 @@ export class Outbox {
     return undefined;
   }
 
-  /** The writes by which the store forgets a batch, for the batch of the store that applies its entry. */
+  /**
+   * The writes by which the store forgets a batch, for the batch of the store that applies its
+   * entry.
+   */
   writesFor(entry: AppliedEntry): readonly StoreWrite[] {
     const batch = this.#own(entry);
     return batch === undefined ? [] : [{ namespace: 'outbox', key: batch.key }];
@@ -169,7 +193,10 @@ export class Outbox {
     const batch = this.#own(entry);
     if (batch === undefined) return;
     this.#remove(batch);
-    const outcomes = new Map(entry.decisions.map((it) => [it.command.id, it.outcome]));
+    // A second start with this number names its commands alike: their outcomes are not ours.
+    const isOurs = equalBytes(batch.bytes, entry.batchBytes);
+    const decisions = isOurs ? entry.decisions : [];
+    const outcomes = new Map(decisions.map((it) => [it.command.id, it.outcome]));
     for (const { id } of batch.commands) {
       const outcome = outcomes.get(id);
       this.#settle(
@@ -181,16 +208,26 @@ export class Outbox {
     }
   }
 
-  /** Drops a batch that will never be in the log, and tells its callers why. */
+  /**
+   * Drops a batch that will never be in the log, and tells its callers why.
+   *
+   * @throws CooeeError ERR_STORAGE_*: it is still there
+   */
   async refuse(batch: OutboxBatch, error: CooeeError): Promise<void> {
-    await this.#components.store.batch([{ namespace: 'outbox', key: batch.key }], { sync: true });
+    await this.#write([{ namespace: 'outbox', key: batch.key }]);
+    // Decided by the log meanwhile: that word stands.
+    if (this.#batches.get(batch.key) !== batch) return;
     this.#remove(batch);
     for (const { id } of batch.commands) this.#settle(id, { error });
   }
 
-  /** Takes nothing more: every later command is refused with `error`. */
+  /**
+   * Takes nothing more: every later command is refused with `error`, and so is what was not
+   * accepted yet.
+   */
   shut(error: CooeeError): void {
     this.#closed = error;
+    this.#fail(this.#waiting.splice(0), error);
   }
 
   /** Waits for the flush that is under way. */
@@ -199,7 +236,9 @@ export class Outbox {
     await this.#flushing;
   }
 
-  /** True when the entry has this node's name and number but other bytes: the identity runs twice. */
+  /**
+   * True when the entry has this node's name and number but other bytes: the identity runs twice.
+   */
   isForged(entry: AppliedEntry): boolean {
     if (entry.batch.origin !== this.#components.signer.peer) return false;
     if (entry.batch.boot !== this.#boot) return entry.batch.boot > this.#boot;
@@ -215,7 +254,11 @@ export class Outbox {
     return {
       id: cidOf(crypto.sha256, encodeCanonical(name)),
       kind,
-      actor: { ...actor, peer: signer.peer },
+      actor: {
+        ...(actor?.agent === undefined ? {} : { agent: actor.agent }),
+        ...(actor?.human === undefined ? {} : { human: actor.human }),
+        peer: signer.peer,
+      },
       timeMs: clock.nowMs(),
       body,
     };
@@ -228,17 +271,23 @@ export class Outbox {
       const taken = this.#take();
       try {
         await this.#persist(taken);
-        for (const { accept } of taken) accept();
-        for (const listener of this.#changeListeners) listener();
       } catch (error) {
-        for (const { command, fail } of taken) {
-          this.#release(command);
-          this.#decided.delete(command.id);
-          fail(error);
-        }
+        this.#components.logger.warn({ err: toError(error) }, 'a command could not be kept');
+        this.#fail(taken, error);
+        continue;
       }
+      for (const { accept } of taken) accept();
+      for (const listener of this.#changeListeners) listener();
     }
     this.#flushing = undefined;
+  }
+
+  #fail(items: readonly Waiting[], error: unknown): void {
+    for (const { command, fail } of items) {
+      this.#quota.release(command);
+      this.#decided.delete(command.id);
+      fail(error);
+    }
   }
 
   #take(): readonly Waiting[] {
@@ -255,55 +304,31 @@ export class Outbox {
   }
 
   async #persist(taken: readonly Waiting[]): Promise<void> {
-    const { store, signer, logger } = this.#components;
+    const boot = this.#boot;
     const seq = this.#seq + 1;
     const commands = taken.map(({ command }) => command);
-    const bytes = encodeBatch(signer, { mesh: this.#meshId, boot: this.#boot, seq, commands });
-    const key = keyOf(this.#boot, seq);
-    // A failed store acknowledges nothing until it was opened again.
-    if (store.status !== 'open') await store.open();
-    try {
-      await store.batch([{ namespace: 'outbox', key, value: bytes }], { sync: true });
-    } catch (error) {
-      logger.warn({ err: toError(error) }, 'a command could not be kept');
-      // The number stays used: its bytes may be on the disk all the same.
-      this.#seq = seq;
-      throw error;
-    }
+    const batch = { mesh: this.#meshId, boot, seq, commands };
+    const bytes = encodeBatch(this.#components.signer, batch);
+    const key = keyOf(boot, seq);
+    // When this fails its bytes may be on the disk all the same: nobody has seen them, and the next
+    // batch takes the same number, so that it overwrites them.
+    await this.#write([{ namespace: 'outbox', key, value: bytes }]);
     this.#seq = seq;
-    this.#add({ key, boot: this.#boot, seq, bytes, commands });
+    this.#batches.set(key, { key, boot, seq, bytes, commands });
   }
 
-  #reserve(command: Command): void {
-    const agent = command.actor.agent;
-    const ofAgent = agent === undefined ? 0 : (this.#perAgent.get(agent) ?? 0);
-    if (this.#items >= LIMITS.outboxItemsMax || ofAgent >= LIMITS.outboxItemsPerAgentMax) {
-      throw new CooeeError('ERR_SLURP_OUTBOX_FULL');
-    }
-    this.#count(command, 1);
-  }
-
-  #release(command: Command): void {
-    this.#count(command, -1);
-  }
-
-  #count(command: Command, by: 1 | -1): void {
-    this.#items += by;
-    const agent = command.actor.agent;
-    if (agent === undefined) return;
-    const left = (this.#perAgent.get(agent) ?? 0) + by;
-    if (left === 0) this.#perAgent.delete(agent);
-    else this.#perAgent.set(agent, left);
-  }
-
-  #add(batch: OutboxBatch): void {
-    this.#batches.set(batch.key, batch);
-    if (batch.boot !== this.#boot) for (const command of batch.commands) this.#count(command, 1);
+  /**
+   * On the disk when it resolves. A failed store acknowledges nothing until it was opened again.
+   */
+  async #write(writes: readonly StoreWrite[]): Promise<void> {
+    const { store } = this.#components;
+    if (store.status === 'failed') await store.open();
+    await store.batch(writes, { sync: true });
   }
 
   #remove(batch: OutboxBatch): void {
     this.#batches.delete(batch.key);
-    for (const command of batch.commands) this.#release(command);
+    for (const command of batch.commands) this.#quota.release(command);
     for (const listener of this.#changeListeners) listener();
   }
 

@@ -3,14 +3,15 @@ import {
   CooeeError,
   type Crypto,
   delay,
+  type ErrorDetails,
   type Health,
   isCooeeError,
   type KeyValueStore,
-  LIMITS,
   type Logger,
   type LogRecord,
   type Metrics,
   type Requester,
+  type StoreWrite,
   toError,
 } from '../interface/index.ts';
 import { equalBytes, toHex } from '../wire/index.ts';
@@ -24,11 +25,18 @@ import {
 } from './machine/codec.ts';
 import type { MeshLog } from './mesh-log.ts';
 import { pullRequest, pullResponse, replicaProtocol } from './protocol.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** How often a member asks for news when nobody tells it any. */
 const POLL_MS = 1_000;
 const PULL_TIMEOUT_MS = 10_000;
-const FOLLOW_DELAY_MS = 20;
+/**
+ * Pauses between the tries of {@link Replica.follow} grow from the one to the other; together they
+ * take about 10 s.
+ */
+const FOLLOW_MS_MIN = 20;
+const FOLLOW_MS_MAX = 1_000;
+const FOLLOW_ATTEMPTS_MAX = 16;
 /** Batches whose signatures are checked before the loop turns: about 2.5 ms. */
 const VERIFY_SLICE = 32;
 
@@ -51,11 +59,16 @@ export interface ReplicaComponents {
   readonly requester: Requester;
   /** Members to pull from, the best first: the leader, then any other that is connected. */
   readonly sources: () => readonly string[];
+  /**
+   * The disk said no to a sync: what it holds is unknown, so the process must end and look again.
+   */
+  readonly onFatal?: (error: CooeeError) => void;
 }
 
 /**
- * Follows the log without a vote: pulls entries from a member, checks every batch's signature and that the Merkle root fits
- * a head which a majority of the trusted voters signed, and only then commits and applies.
+ * Follows the log without a vote: pulls entries from a member, checks every batch's signature and
+ * that the Merkle root fits a head which a majority of the trusted voters signed, and only then
+ * commits and applies.
  */
 export class Replica {
   readonly #components: ReplicaComponents;
@@ -67,6 +80,13 @@ export class Replica {
   #wake: (() => void) | undefined;
   /** News that came while a pull was under way: that pull may have missed it. */
   #isNudged = false;
+  /**
+   * Callers of {@link follow}: somebody knows that there is more, so one source without news is not
+   * the last word.
+   */
+  #followers = 0;
+  #fatal: CooeeError | undefined;
+  #isForkKept = false;
 
   constructor(components: ReplicaComponents, trust: ReplicaTrust) {
     this.#components = components;
@@ -83,10 +103,18 @@ export class Replica {
     return this.#highest?.signed.head.index ?? 0;
   }
 
-  /** Loads the highest head. @throws CooeeError ERR_WIRE_* when it is damaged */
+  /** Loads the highest head. @throws CooeeError ERR_WIRE_* when it is damaged, ERR_STORAGE_* */
   async open(): Promise<void> {
-    const bytes = await this.#components.store.get('head', 'highest');
-    if (bytes !== undefined) this.#highest = { bytes, signed: decodeHead(bytes) };
+    const { meshLog, store } = this.#components;
+    const bytes = await store.get('head', 'highest');
+    if (bytes === undefined) return;
+    const signed = decodeHead(bytes);
+    this.#highest = { bytes, signed };
+    // The node ended between keeping the head and committing what it proves.
+    const { index, root } = signed.head;
+    if (index === meshLog.tailIndex && equalBytes(root, meshLog.tailRoot())) {
+      await meshLog.commitTo(index);
+    }
   }
 
   start(): void {
@@ -107,21 +135,41 @@ export class Replica {
   }
 
   /**
-   * Pulls until the index is applied here.
+   * Pulls until the index is applied here. Whoever named the index may have made it up, so there is
+   * an end to it.
    *
-   * @throws CooeeError what the last source answered, ERR_SLURP_NO_LEADER when there is no source
+   * @throws CooeeError what the last source answered, ERR_SLURP_NO_LEADER when there is no source,
+   * ERR_WIRE_TIMEOUT when no
+   *   source gets there in about 10 s; the signal's reason
    */
-  async follow(index: number): Promise<void> {
-    const { meshLog } = this.#components;
-    for (let attempt = 0; meshLog.appliedIndex < index; attempt++) {
-      // The first pull may be one that was under way before the index came to be; later ones find a source that lags
-      // behind the one that named the index: let it catch up.
-      if (attempt > 1) await delay(this.#components.clock, FOLLOW_DELAY_MS, this.#stopped.signal);
-      await this.pull();
+  async follow(index: number, signal?: AbortSignal): Promise<void> {
+    const { meshLog, clock } = this.#components;
+    const stopped = this.#stopped.signal;
+    const ended = signal === undefined ? stopped : AbortSignal.any([stopped, signal]);
+    this.#followers++;
+    try {
+      for (let attempt = 0; meshLog.appliedIndex < index; attempt++) {
+        if (attempt === FOLLOW_ATTEMPTS_MAX) {
+          throw new CooeeError('ERR_WIRE_TIMEOUT', 'no member has the log that far', {
+            details: { index, applied: meshLog.appliedIndex },
+          });
+        }
+        // The first pull may be one that was under way before the index came to be; later ones find
+        // sources that lag behind the one that named the index: let them catch up.
+        if (attempt > 1) {
+          await delay(clock, Math.min(FOLLOW_MS_MAX, FOLLOW_MS_MIN * 2 ** (attempt - 2)), ended);
+        }
+        await untilAborted(this.pull(), ended);
+      }
+    } finally {
+      this.#followers--;
     }
   }
 
-  /** Pulls from the first source that answers, up to its head. Calls that come meanwhile share the pull. */
+  /**
+   * Pulls from the first source that answers, up to its head. Calls that come meanwhile share the
+   * pull.
+   */
   async pull(): Promise<void> {
     this.#pulling ??= this.#pullFromAny().finally(() => {
       this.#pulling = undefined;
@@ -147,20 +195,41 @@ export class Replica {
   }
 
   async #pullFromAny(): Promise<void> {
-    const sources = this.#components.sources();
+    const { meshLog, metrics, sources } = this.#components;
+    await this.#mendLog();
     let last: unknown = new CooeeError('ERR_SLURP_NO_LEADER', 'no member is connected');
-    for (const source of sources) {
+    let isAnswered = false;
+    for (const source of sources()) {
       this.#stopped.signal.throwIfAborted();
+      const before = meshLog.appliedIndex;
       try {
-        while (await this.#pullOnce(source));
-        return;
+        await this.#pullFrom(source);
+        isAnswered = true;
+        if (this.#followers === 0 || meshLog.appliedIndex > before) return;
       } catch (error) {
         last = error;
         const code = isCooeeError(error) ? error.code : 'ERR_API_INTERNAL';
-        this.#components.metrics.count('cooee_slurp_pull_failures_total', { code });
+        metrics.count('cooee_slurp_pull_failures_total', { code });
+        // One's own disk or program is at fault: another source would not help.
+        if (meshLog.isLogFailed || meshLog.halted !== undefined) throw error;
       }
     }
-    throw last;
+    if (!isAnswered) throw last;
+  }
+
+  /** Pulls up to the head of one source. */
+  async #pullFrom(source: string): Promise<void> {
+    const { meshLog } = this.#components;
+    // What an earlier source began and did not prove may be what is wrong; then this one begins at
+    // what is certain.
+    const isInherited = meshLog.tailIndex > meshLog.commitIndex;
+    try {
+      while (await this.#pullOnce(source));
+    } catch (error) {
+      if (!isInherited || !isMisfit(error)) throw error;
+      await this.#write(() => meshLog.dropUncommitted());
+      while (await this.#pullOnce(source));
+    }
   }
 
   /** One request; true when there is more. */
@@ -176,87 +245,160 @@ export class Replica {
     const { head, entries } = pullResponse.decode(answer);
     const signed = decodeHead(head);
     assertHead(crypto, signed, { mesh: meshLog.meshId, voters: this.#trust.voters });
-    this.#assertNoFork(signed);
-    if (signed.head.index < meshLog.commitIndex) return false;
+    await this.#assertNoFork(signed, head);
+    // A source that lags behind this node, or behind the point from which on it trusts, has nothing
+    // for it.
+    if (signed.head.index < Math.max(meshLog.commitIndex, this.#trust.index)) return false;
     const records = await this.#check(entries, from, signed);
-    if (records.length > 0) await meshLog.append(records, meshLog.commitIndex);
+    if (records.length > 0) {
+      await this.#write(() => meshLog.append(records, meshLog.commitIndex));
+    }
     if (meshLog.tailIndex < signed.head.index) {
-      if (records.length === 0) throw new CooeeError('ERR_SLURP_HEAD', 'a head without entries');
+      if (records.length === 0) throw refuseHead('missing', 'a head without entries');
       return true;
     }
     await this.#adopt(signed, head);
     return false;
   }
 
-  /** Entries must be well-formed, in order, signed by their origins, and pass through the anchor. */
+  /**
+   * Entries must be well-formed, in order, signed by their origins for this mesh, and pass through
+   * the anchor.
+   */
   async #check(
     entries: readonly Uint8Array[],
     from: number,
     signed: SignedHead,
   ): Promise<readonly LogRecord[]> {
-    const { crypto, meshLog, clock } = this.#components;
-    if (
-      entries.length > LIMITS.replicaEntriesMax ||
-      from + entries.length - 1 > signed.head.index
-    ) {
-      throw new CooeeError('ERR_SLURP_HEAD', 'entries beyond the head that proves them');
+    const { clock } = this.#components;
+    if (from + entries.length - 1 > signed.head.index) {
+      throw refuseHead('beyond', 'entries beyond the head that proves them');
     }
     const records: LogRecord[] = [];
     for (const [i, bytes] of entries.entries()) {
-      const entry = decodeEntry(bytes);
-      if (entry.index !== from + i) {
-        throw new CooeeError('ERR_SLURP_HEAD', 'entries out of order');
-      }
-      if (!isBatchSigned(crypto, decodeBatch(entry.batch))) {
-        throw new CooeeError('ERR_SLURP_SIGNATURE', 'an entry holds a forged batch', {
-          details: { index: entry.index },
-        });
-      }
-      records.push({ index: entry.index, term: entry.term, bytes });
+      records.push(this.#checkEntry(bytes, from + i, signed.head.term));
       if (i % VERIFY_SLICE === VERIFY_SLICE - 1) await delay(clock, 0, this.#stopped.signal);
     }
-    const anchor = this.#trust;
-    if (anchor.index >= from && anchor.index < from + entries.length) {
-      const root = meshLog.rootsWith(entries.slice(0, anchor.index - from + 1)).at(-1);
-      if (root === undefined || !equalBytes(root, anchor.root)) {
-        throw new CooeeError('ERR_SLURP_ANCHOR');
-      }
-    }
+    this.#assertAnchor(entries, from);
     return records;
   }
 
-  async #adopt(signed: SignedHead, bytes: Uint8Array): Promise<void> {
-    const { meshLog, store, logger } = this.#components;
-    if (!equalBytes(meshLog.tailRoot(), signed.head.root)) {
-      logger.warn({ index: signed.head.index }, 'what was pulled does not fit the head');
-      await meshLog.dropUncommitted();
-      throw new CooeeError('ERR_SLURP_HEAD', 'the root does not fit', {
-        details: { reason: 'root' },
+  #checkEntry(bytes: Uint8Array, index: number, termMax: number): LogRecord {
+    const { crypto, meshLog } = this.#components;
+    const entry = decodeEntry(bytes);
+    if (entry.index !== index) throw refuseHead('order', 'entries out of order');
+    // The term is kept with the log even when the entry is dropped again: no made-up one may get
+    // there.
+    if (entry.term > termMax) throw refuseHead('term', 'an entry of a later term than its head');
+    const batch = decodeBatch(entry.batch);
+    // A batch of another mesh is genuine there, and a forgery here.
+    if (batch.value.mesh !== meshLog.meshId || !isBatchSigned(crypto, batch)) {
+      throw new CooeeError('ERR_SLURP_SIGNATURE', 'an entry holds a forged batch', {
+        details: { index },
       });
     }
-    if (signed.head.index > this.headIndex) {
-      await store.batch([{ namespace: 'head', key: 'highest', value: bytes }]);
-      this.#highest = { signed, bytes };
-    }
-    await meshLog.commitTo(signed.head.index);
+    return { index, term: entry.term, bytes };
   }
 
-  /** Two different heads at one index, both validly signed, prove that the voters are at fault. */
-  #assertNoFork(signed: SignedHead): void {
-    const known = this.#highest?.signed.head;
-    if (known === undefined || known.index !== signed.head.index) return;
-    if (equalBytes(known.root, signed.head.root)) return;
-    const details = {
-      index: known.index,
-      ours: toHex(known.root),
-      theirs: toHex(signed.head.root),
-    };
+  #assertAnchor(entries: readonly Uint8Array[], from: number): void {
+    const anchor = this.#trust;
+    if (anchor.index < from || anchor.index >= from + entries.length) return;
+    const upTo = entries.slice(0, anchor.index - from + 1);
+    const root = this.#components.meshLog.rootsWith(upTo).at(-1);
+    if (root === undefined || !equalBytes(root, anchor.root)) {
+      throw new CooeeError('ERR_SLURP_ANCHOR');
+    }
+  }
+
+  async #adopt(signed: SignedHead, bytes: Uint8Array): Promise<void> {
+    const { meshLog, logger } = this.#components;
+    const { index, root } = signed.head;
+    if (!equalBytes(meshLog.tailRoot(), root)) {
+      logger.warn({ index }, 'what was pulled does not fit the head');
+      await this.#write(() => meshLog.dropUncommitted());
+      throw refuseHead('root', 'the root does not fit');
+    }
+    if (index > this.headIndex) {
+      await this.#keep([{ namespace: 'head', key: 'highest', value: bytes }]);
+      this.#highest = { signed, bytes };
+    }
+    await meshLog.commitTo(index, this.#stopped.signal);
+  }
+
+  /**
+   * Two different heads at one index, both validly signed, prove that the voters are at fault: both
+   * are kept.
+   */
+  async #assertNoFork(signed: SignedHead, bytes: Uint8Array): Promise<void> {
+    const known = this.#highest;
+    if (known === undefined || known.signed.head.index !== signed.head.index) return;
+    const { index, root } = known.signed.head;
+    if (equalBytes(root, signed.head.root)) return;
+    const details = { index, ours: toHex(root), theirs: toHex(signed.head.root) };
     this.#components.health.raise({
       code: 'forked-log',
       severity: 'error',
-      text: `Two different heads were signed at index ${known.index}.`,
+      text: `Two different heads were signed at index ${index}.`,
       remedy: 'A voter ran twice or was restored from a copy: see docs/operations.md.',
     });
-    throw new CooeeError('ERR_SLURP_HEAD', 'two different heads at one index', { details });
+    if (!this.#isForkKept) {
+      await this.#keep([
+        { namespace: 'head', key: 'fork-ours', value: known.bytes },
+        { namespace: 'head', key: 'fork-theirs', value: bytes },
+      ]);
+      this.#isForkKept = true;
+    }
+    throw refuseHead('fork', 'two different heads at one index', details);
   }
+
+  async #keep(writes: readonly StoreWrite[]): Promise<void> {
+    const { store } = this.#components;
+    // A closed store is its owner's; a failed one is mended by opening it.
+    if (store.status === 'failed') await store.open();
+    await store.batch(writes);
+  }
+
+  /** Changes the log; after a failure nothing more is pulled before it was opened again. */
+  async #write(task: () => Promise<void>): Promise<void> {
+    try {
+      await task();
+    } catch (error) {
+      if (!isCooeeError(error)) throw error;
+      const { health, logger } = this.#components;
+      logger.error({ err: error, code: error.code }, 'the log cannot be written');
+      health.raise({
+        code: 'log-failed',
+        severity: 'error',
+        text: `The log cannot be written: ${error.message}`,
+        remedy: error.remedy,
+      });
+      if (error.details['fatal'] === true) {
+        this.#fatal = error;
+        this.#components.onFatal?.(error);
+      }
+      throw error;
+    }
+  }
+
+  async #mendLog(): Promise<void> {
+    const { meshLog, health } = this.#components;
+    if (this.#fatal !== undefined) throw this.#fatal;
+    if (!meshLog.isLogFailed) return;
+    await meshLog.reopenLog();
+    health.clear('log-failed');
+  }
+}
+
+function refuseHead(reason: string, message: string, details: ErrorDetails = {}): CooeeError {
+  return new CooeeError('ERR_SLURP_HEAD', message, { details: { reason, ...details } });
+}
+
+/**
+ * Whether what is held does not fit a sound head or the anchor: whoever sent it, it need not be the
+ * last source.
+ */
+function isMisfit(error: unknown): boolean {
+  if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) return true;
+  if (!isCooeeError(error, 'ERR_SLURP_HEAD')) return false;
+  return error.details['reason'] === 'root' || error.details['reason'] === 'beyond';
 }

@@ -4,7 +4,9 @@ import { HOPS_MAX, submitProtocol, submitRequest, submitResponse } from './proto
 /** How long the leader may take: it waits for its disk. */
 const SUBMIT_TIMEOUT_MS = 10_000;
 
-/** Other members that the origin asks to hand its batch on; each of them asks one more at the most. */
+/**
+ * Other members that the origin asks to hand its batch on; each of them asks one more at the most.
+ */
 const DETOURS_MAX = 3;
 
 /** What handing batches on needs. */
@@ -39,9 +41,11 @@ export class Submit {
   }
 
   /**
-   * Brings a batch of this node to the leader; resolves with an index at which its outcome is known.
+   * Brings a batch of this node to the leader; resolves with an index at which its outcome is
+   * known.
    *
-   * @throws CooeeError what the leader refused it with, ERR_SLURP_NO_LEADER when it is out of reach
+   * @throws CooeeError what the leader refused it with, ERR_SLURP_NO_LEADER when it is out of
+   * reach, ERR_WIRE_STREAM
    */
   async deliver(batch: Uint8Array): Promise<number> {
     return await this.#deliver(batch, 0, undefined);
@@ -51,25 +55,29 @@ export class Submit {
     const { propose, leader, connected, self } = this.#components;
     if (propose !== undefined) return await propose(batch);
     const target = leader();
-    if (target === undefined || target === self || hops >= HOPS_MAX) {
+    if (target === undefined || target === self || target === from || hops >= HOPS_MAX) {
       throw new CooeeError('ERR_SLURP_NO_LEADER');
     }
     const reachable = connected();
     const via = reachable.includes(target)
       ? [target]
       : reachable.filter((peer) => peer !== from).slice(0, hops === 0 ? DETOURS_MAX : 1);
-    let last: unknown = new CooeeError('ERR_SLURP_NO_LEADER', 'the leader is out of reach');
+    let last: unknown;
     for (const peer of via) {
       try {
         return await this.#send(peer, hops + 1, batch);
       } catch (error) {
+        if (peer === target) throw error;
         last = error;
-        // A refusal by the leader itself is final for this attempt; only a missing path is worth another one.
-        const isNoPath = error instanceof CooeeError && error.retryable;
-        if (!isNoPath || peer === target) throw error;
       }
     }
-    throw last;
+    // Only the leader's own word is a refusal, and only over a connection that proves it is the
+    // leader's: one relay could otherwise make its neighbours drop what they have accepted.
+    const message = 'the leader is out of reach';
+    throw new CooeeError('ERR_SLURP_NO_LEADER', message, {
+      cause: last,
+      details: last instanceof CooeeError ? { relay: last.code } : {},
+    });
   }
 
   async #send(peer: string, hops: number, batch: Uint8Array): Promise<number> {
@@ -80,6 +88,11 @@ export class Submit {
       submitRequest.encode(hops, batch),
       { timeoutMs: SUBMIT_TIMEOUT_MS },
     );
-    return submitResponse.decode(answer).index;
+    try {
+      return submitResponse.decode(answer).index;
+    } catch (cause) {
+      // It says nothing about the batch, which may well be in the log.
+      throw new CooeeError('ERR_WIRE_STREAM', 'the answer cannot be read', { cause });
+    }
   }
 }

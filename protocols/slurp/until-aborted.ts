@@ -1,6 +1,6 @@
 /**
- * Waits for a task, but no longer than until the signal is aborted. The task itself goes on; what it comes to then
- * matters to nobody, since whatever counts is on the disk.
+ * Waits for a task, but no longer than until the signal is aborted. The task itself goes on; what
+ * it comes to then matters to nobody, since whatever counts is on the disk.
  *
  * @throws what the task throws, or the signal's reason
  */

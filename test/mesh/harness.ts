@@ -51,6 +51,8 @@ export class TestHost {
   readonly port = freePort();
   readonly client: CooeeClient;
   readonly agentClient: CooeeClient;
+  /** Besides the environment of the tests, for the daemon and for commands. */
+  env: NodeJS.ProcessEnv = {};
   /** What the daemon printed, over all its starts. */
   stdout = '';
   stderr = '';
@@ -76,6 +78,11 @@ export class TestHost {
   /** Starts the daemon and waits until it is a member; `args` go behind `up`. */
   async up(...args: readonly string[]): Promise<void> {
     this.spawn(...args);
+    await this.ready();
+  }
+
+  /** Waits until the daemon is a member. */
+  async ready(): Promise<void> {
     await until(
       `${this.name} is up`,
       async () => {
@@ -97,14 +104,15 @@ export class TestHost {
       ['--log-level', ['--log-level', 'debug']],
     ];
     const added = defaults.flatMap(([flag, words]) => (args.includes(flag) ? [] : words));
-    const child = spawn(
-      process.execPath,
-      [MAIN, 'up', '--home', this.home, '--no-mdns', ...added, ...args],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, OLLAMA_HOST: 'http://127.0.0.1:9' },
-      },
-    );
+    this.run('up', '--home', this.home, '--no-mdns', ...added, ...args);
+  }
+
+  /** Starts the daemon with these words and no others. */
+  run(...words: readonly string[]): void {
+    const child = spawn(process.execPath, [MAIN, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, OLLAMA_HOST: 'http://127.0.0.1:9', ...this.env },
+    });
     child.stdout.on('data', (chunk: Buffer) => {
       this.stdout += chunk.toString();
     });
@@ -129,7 +137,7 @@ export class TestHost {
 
   /** Runs the command line on this home. */
   async cli(...args: readonly string[]): Promise<CliResult> {
-    return await runCli([...args, '--home', this.home]);
+    return await runCli([...args, '--home', this.home], { env: this.env });
   }
 
   /** As {@link cli}, must succeed, and gives what `--json` printed. */

@@ -31,7 +31,9 @@ export async function detectGpus(ports: HostPorts): Promise<readonly Gpu[]> {
 /** One line about a GPU for the `gpu_info` of an agent: name, memory, UUID. */
 export function describeGpu(gpu: Gpu): string {
   const memory = gpu.memoryMb === undefined ? [] : [`${gpu.memoryMb} MiB`];
-  return [gpu.name, ...memory, ...(gpu.uuid === undefined ? [] : [gpu.uuid])].join(', ');
+  const text = [gpu.name, ...memory, ...(gpu.uuid === undefined ? [] : [gpu.uuid])].join(', ');
+  // A long name must not keep the whole list from being enrolled; cut by characters, at most four bytes each.
+  return [...text].slice(0, LIMITS.gpuInfoBytesMax / 4).join('');
 }
 
 async function findGpus(ports: HostPorts): Promise<readonly FoundGpu[]> {

@@ -73,7 +73,11 @@ const enrolment = z
   .strictObject({
     model: tupleField,
     gpuId: gpuIndex.optional().describe('GPU index of the host; 0 when left out'),
-    gpuInfo: z.string().max(1024).optional().describe('Free text; stays with the leader'),
+    gpuInfo: z
+      .string()
+      .max(LIMITS.gpuInfoBytesMax)
+      .optional()
+      .describe('Free text; stays with the leader'),
   })
   .meta({ id: 'Enrolment' });
 

@@ -1,4 +1,5 @@
 import { Argument, type Command, Option } from 'commander';
+import { addDaemonOptions } from '../node/define.ts';
 import type { Act } from '../program.ts';
 
 const ROLES = ['admin', 'curator', 'member'];
@@ -17,13 +18,13 @@ export function defineMeshCommands(program: Command, act: Act): void {
     .action((options) =>
       act(async (context) => (await import('./invite.ts')).runInvite(context, options)),
     );
-  program
+  const join = program
     .command('join')
     .description('join a mesh; without a daemon it runs one in the foreground, like up --join')
-    .argument('[invite]', 'INVITE, - for stdin, or @FILE (else: COOEE_INVITE)')
-    .action((invite: string | undefined) =>
-      act(async (context) => (await import('./join.ts')).runJoin(context, invite)),
-    );
+    .argument('[invite]', 'INVITE, - for stdin, or @FILE (else: COOEE_INVITE)');
+  addDaemonOptions(join).action((invite: string | undefined, options) =>
+    act(async (context) => (await import('./join.ts')).runJoin(context, invite, options)),
+  );
   program
     .command('leave')
     .description('leave the mesh; it is set aside in the home')

@@ -34,20 +34,27 @@ export function defineNodeCommands(program: Command, act: Act): void {
 }
 
 function defineUp(program: Command, act: Act): void {
-  program
+  const up = program
     .command('up')
     .alias('start')
     .description('run the daemon in the foreground; on an empty home it makes a mesh of its own')
     .option('--join <invite>', 'join a mesh: INVITE, - for stdin, or @FILE (also: COOEE_INVITE)')
+    .option('--adopt', 'take over a home that was made on another machine');
+  addDaemonOptions(up).action((options) =>
+    act(async (context) => (await import('./up.ts')).runUp(context, options)),
+  );
+}
+
+/** Options of the commands that run a daemon: `up`, and `join` where none runs yet. */
+export function addDaemonOptions(command: Command): Command {
+  return command
     .option('--listen <address>', 'multiaddr to listen on; may repeat', collect)
     .option('--hostname <name>', "the hostname of this host's agents, instead of the system's")
     .option('--mac <address>', "the MAC address of this host's agents, instead of the system's")
     .option('--no-mdns', 'neither announce this node in the local network nor look for others')
-    .option('--adopt', 'take over a home that was made on another machine')
     .option('--agent-socket <path>', 'the agent socket (default: agent.sock in the home)')
     .option('--config <file>', 'the configuration file')
-    .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS))
-    .action((options) => act(async (context) => (await import('./up.ts')).runUp(context, options)));
+    .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS));
 }
 
 function defineEvents(program: Command, act: Act): void {

@@ -39,7 +39,9 @@ export class OwnAgents {
     return this.#known.get(token) ?? DEFAULT;
   }
 
-  /** Changes what is given; resolves once it outlives the process. @throws CooeeError ERR_STORAGE_* */
+  /**
+   * Changes what is given; resolves once it outlives the process. @throws CooeeError ERR_STORAGE_*
+   */
   async patch(token: string, patch: AvailabilityPatch): Promise<void> {
     const given = Object.entries(patch).filter(([, value]) => value !== undefined);
     const changed: Availability = { ...this.get(token), ...Object.fromEntries(given) };

@@ -2,7 +2,10 @@ import type { Clock, Crypto, Gossip, GossipMessage } from '../../interface/index
 import { equalBytes } from '../../wire/index.ts';
 import { type AnnouncedAgent, announcementHash, encodeAnnouncement, encodeBeat } from '../codec.ts';
 
-/** A signature that is handed to who asks is made anew after this long: it counts as a sign of life of its time. */
+/**
+ * A signature that is handed to who asks is made anew after this long: it counts as a sign of life
+ * of its time.
+ */
 const SIGNED_AGE_MAX_MS = 5_000;
 
 /** What the announcement of this node is made with. */
@@ -14,7 +17,10 @@ export interface OwnAnnouncementComponents {
   readonly sign: (body: Uint8Array) => GossipMessage;
 }
 
-/** The announcement of this node that is in force: sent on change, named by each beat, handed to who asks. */
+/**
+ * The announcement of this node that is in force: sent on change, named by each beat, handed to who
+ * asks.
+ */
 export class OwnAnnouncement {
   readonly #components: OwnAnnouncementComponents;
   #seq = 0;

@@ -15,7 +15,10 @@ export interface LastSeen {
   readonly text: string;
 }
 
-/** An agent with what is remembered of it for answering: terms, text and JSON. Made anew when it changes. */
+/**
+ * An agent with what is remembered of it for answering: terms, text and JSON. Made anew when it
+ * changes.
+ */
 export class AgentRow {
   readonly record: ViewSource['record'];
   /** Number, then slot. */

@@ -39,7 +39,10 @@ export function findAgents(rows: AgentRows, query: AgentQuery): AgentPage {
   return { agents: page.rows.map((row) => row.view()), cursor: page.cursor };
 }
 
-/** As {@link findAgents}, as JSON text out of what each agent's was before. @throws CooeeError ERR_API_QUERY */
+/**
+ * As {@link findAgents}, as JSON text out of what each agent's was before. @throws CooeeError
+ * ERR_API_QUERY
+ */
 export function pageJson(rows: AgentRows, query: AgentQuery): string {
   const page = findRows(rows, query);
   const agents = page.rows.map((row) => row.json()).join(',');

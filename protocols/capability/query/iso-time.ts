@@ -2,8 +2,9 @@ const DAY_MS = 86_400_000;
 const pad = (value: number, digits: number): string => String(value).padStart(digits, '0');
 
 /**
- * ISO 8601 in UTC with milliseconds, years 1970 to 9999. Out of arithmetic alone (days to civil date as in
- * https://howardhinnant.github.io/date_algorithms.html#civil_from_days), since protocols know no system clock.
+ * ISO 8601 in UTC with milliseconds, years 1970 to 9999. Out of arithmetic alone (days to civil
+ * date as in https://howardhinnant.github.io/date_algorithms.html#civil_from_days), since protocols
+ * know no system clock.
  */
 export function formatIsoTime(timeMs: number): string {
   const days = Math.floor(timeMs / DAY_MS);
@@ -16,7 +17,9 @@ export function formatIsoTime(timeMs: number): string {
   return `${date}T${hours}:${minutes}:${seconds}.${pad(Math.floor(rest % 1000), 3)}Z`;
 }
 
-/** Years begin in March here, so that the leap day is the last of its year; an era has 400 years. */
+/**
+ * Years begin in March here, so that the leap day is the last of its year; an era has 400 years.
+ */
 function civilDate(days: number): { year: number; month: number; day: number } {
   const shifted = days + 719_468;
   const era = Math.floor(shifted / 146_097);

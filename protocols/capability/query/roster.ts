@@ -11,7 +11,9 @@ export interface RosterComponents {
   readonly isReachable: (peer: string) => boolean;
 }
 
-/** The agents of the log joined with what their nodes announced: what questions are answered from. */
+/**
+ * The agents of the log joined with what their nodes announced: what questions are answered from.
+ */
 export class Roster {
   readonly rows = new AgentRows();
   readonly #components: RosterComponents;
@@ -44,7 +46,9 @@ export class Roster {
     return [...this.rows.ofPeer(peer)].map((row) => row.record.token);
   }
 
-  /** Notes whether a node is reachable; says so when that changed after it had been noted before. */
+  /**
+   * Notes whether a node is reachable; says so when that changed after it had been noted before.
+   */
   noteReach(peer: string): 'unreachable' | 'back' | undefined {
     const before = this.#reach.get(peer);
     const after = this.#components.isReachable(peer);

@@ -2,8 +2,8 @@ import type { AgentRecord } from '../../interface/index.ts';
 import { ANNOUNCED_STATUS, type AnnouncedAgent } from '../codec.ts';
 
 /**
- * What an agent's status is: as announced, or `unreachable` when its node is silent, `offline` when it was never
- * announced, `retired` by command only.
+ * What an agent's status is: as announced, or `unreachable` when its node is silent, `offline` when
+ * it was never announced, `retired` by command only.
  */
 export type AgentStatus = (typeof ANNOUNCED_STATUS)[number] | 'unreachable' | 'retired';
 

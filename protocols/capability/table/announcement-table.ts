@@ -49,7 +49,9 @@ export interface TableInit {
   readonly dropMs?: number | undefined;
 }
 
-/** What a message changed: the tokens that were or are in the node's list, or why nothing changed. */
+/**
+ * What a message changed: the tokens that were or are in the node's list, or why nothing changed.
+ */
 export type TableChange =
   | { readonly kind: 'replaced'; readonly entry: NodeEntry; readonly tokens: ReadonlySet<string> }
   | { readonly kind: 'renewed'; readonly entry: NodeEntry }
@@ -104,8 +106,8 @@ export class AnnouncementTable {
   }
 
   /**
-   * Takes in a part of an announcement. It counts as a sign of life of the time it was signed at, like a beat that names
-   * it; one out of another's table gets what is left of a lease since then.
+   * Takes in a part of an announcement. It counts as a sign of life of the time it was signed at,
+   * like a beat that names it; one out of another's table gets what is left of a lease since then.
    */
   announce(message: GossipMessage, value: AnnouncementPart, at: Now & { via: Via }): TableChange {
     const present = this.#entries.get(message.origin);

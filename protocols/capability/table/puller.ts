@@ -21,8 +21,9 @@ export interface TablePullerComponents {
 }
 
 /**
- * Decides whom to ask for what: a newcomer asks the first connected members for their whole tables until it has them;
- * later each node is asked for its own announcement when it connects or names one that is missing here.
+ * Decides whom to ask for what: a newcomer asks the first connected members for their whole tables
+ * until it has them; later each node is asked for its own announcement when it connects or names
+ * one that is missing here.
  */
 export class TablePuller {
   readonly #components: TablePullerComponents;

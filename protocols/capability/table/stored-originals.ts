@@ -14,7 +14,10 @@ const recordSchema = z.strictObject({
   originals: z.array(original).max(LIMITS.announcementPartsMax + 1),
 });
 
-/** The signed announcements of other nodes, so that what was known outlives a restart (as stale, until a beat). */
+/**
+ * The signed announcements of other nodes, so that what was known outlives a restart (as stale,
+ * until a beat).
+ */
 export class StoredOriginals {
   readonly #store: KeyValueStore;
   readonly #logger: Logger;

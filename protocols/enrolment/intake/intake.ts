@@ -14,8 +14,7 @@ import {
   type StateReader,
   toError,
 } from '../../interface/index.ts';
-import { toHex } from '../../wire/index.ts';
-import { RateLimiter } from '../../wire/index.ts';
+import { RateLimiter, toHex } from '../../wire/index.ts';
 import type { EnrolAnswer, EnrolRequest } from '../codec.ts';
 import { type CheckedEnrolment, checkEnrolment, isFinal } from '../rules.ts';
 
@@ -54,7 +53,10 @@ export interface IntakeInit {
 /** What became of a request: its refusal, or null when it was granted. */
 type Decision = { readonly code: ErrorCode; readonly details: ErrorDetails } | null;
 
-/** The leader's side: opens sealed requests, judges them, proposes the grants. On other nodes it does nothing. */
+/**
+ * The leader's side: opens sealed requests, judges them, proposes the grants. On other nodes it
+ * does nothing.
+ */
 export class EnrolmentIntake {
   readonly #components: IntakeComponents;
   readonly #init: Required<IntakeInit>;
@@ -94,7 +96,10 @@ export class EnrolmentIntake {
     return 'accept';
   }
 
-  /** What was told of an agent's GPU, when this node opened its enrolment. @param hash - of the tuple, hex */
+  /**
+   * What was told of an agent's GPU, when this node opened its enrolment. @param hash - of the
+   * tuple, hex
+   */
   async gpuInfo(hash: string): Promise<string | undefined> {
     const bytes = await this.#components.store.get('gpuinfo', hash);
     return bytes && new TextDecoder().decode(bytes);
@@ -114,7 +119,11 @@ export class EnrolmentIntake {
       const outcome = await propose('agent.grant', { claim: checked.claim });
       if (outcome.ok) await this.#granted(request.id, checked);
       // A refusal in the log reaches the publisher by the log.
-      else this.#remember(origin, request.id, outcome.code, outcome.details ?? {});
+      else
+        this.#remember(origin, request.id, {
+          code: outcome.code,
+          details: outcome.details ?? {},
+        });
     } catch (error) {
       this.#failed(origin, request.id, error);
     }
@@ -146,14 +155,15 @@ export class EnrolmentIntake {
 
   #refuse(origin: string, id: Uint8Array, error: CooeeError): void {
     // What may go better the next time is not held against the request.
-    if (isFinal(error.code)) this.#remember(origin, id, error.code, error.details);
+    if (isFinal(error.code))
+      this.#remember(origin, id, { code: error.code, details: error.details });
     else this.#note(origin, error.code, error.details);
     this.#answer(origin, id, { code: error.code, details: error.details });
   }
 
-  #remember(origin: string, id: Uint8Array, code: ErrorCode, details: ErrorDetails): void {
-    this.#keep(toHex(id), { code, details });
-    this.#note(origin, code, details);
+  #remember(origin: string, id: Uint8Array, refusal: NonNullable<Decision>): void {
+    this.#keep(toHex(id), refusal);
+    this.#note(origin, refusal.code, refusal.details);
   }
 
   #keep(id: string, decision: Decision): void {

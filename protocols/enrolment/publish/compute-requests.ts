@@ -23,7 +23,8 @@ const utf8 = new TextEncoder();
 /**
  * Brings a list into canonical form, in its order.
  *
- * @throws CooeeError ERR_AGENT_ID_TUPLE; ERR_ENROLMENT_TOO_LARGE (more than 256 agents, long gpuInfo);
+ * @throws CooeeError ERR_AGENT_ID_TUPLE; ERR_ENROLMENT_TOO_LARGE (more than 256 agents, long
+ * gpuInfo);
  *   ERR_ENROLMENT_MALFORMED (empty list); ERR_ENROLMENT_MIXED_HOSTS
  */
 export function prepareAgents(sha256: Hash, agents: readonly AgentToEnrol[]): PreparedAgent[] {
@@ -82,7 +83,8 @@ function split(
   head: ClaimHead,
   agents: readonly PreparedAgent[],
 ): PendingRequest[] {
-  // Sized with a number of the most digits, so that no number is taken for a list that proves too long.
+  // Sized with a number of the most digits, so that no number is taken for a list that proves too
+  // long.
   const probe = signRequest(by, { ...head, seq: Number.MAX_SAFE_INTEGER }, agents);
   if (agents.length > 1 && !fits(probe)) {
     const half = agents.length >>> 1;

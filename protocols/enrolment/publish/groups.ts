@@ -71,7 +71,10 @@ export class EnrolmentGroups {
     if (group.waiting === 0) wake(group);
   }
 
-  /** One of the list's requests was refused for good: so is the list, as far as its caller is concerned. */
+  /**
+   * One of the list's requests was refused for good: so is the list, as far as its caller is
+   * concerned.
+   */
   refused(id: string, refusal: CooeeError): void {
     const group = this.#groups.get(id);
     if (group === undefined) return;

@@ -32,7 +32,10 @@ const recordSchema = z.strictObject({
   gpuInfo: z.array(z.string()).min(1).max(LIMITS.agentsPerHostMax),
 });
 
-/** The requests of this node that are not decided yet, on the disk before anybody is told that they are accepted. */
+/**
+ * The requests of this node that are not decided yet, on the disk before anybody is told that they
+ * are accepted.
+ */
 export class PendingStore {
   readonly #store: KeyValueStore;
   readonly #logger: Logger;

@@ -29,13 +29,16 @@ export interface PublisherComponents extends Omit<SenderComponents, 'onSettled' 
 
 /** Options of {@link EnrolmentPublisher.enrol}. */
 export interface EnrolOptions {
-  /** Whether retired agents are enrolled again: yes when a person asks, no when a start finds them. @default true */
+  /**
+   * Whether retired agents are enrolled again: yes when a person asks, no when a start finds them.
+   * @default true
+   */
   readonly revive?: boolean;
 }
 
 /**
- * A node's side of enrolment: keeps each request on the disk and sends it, sealed to the present leader, until the log
- * has decided it.
+ * A node's side of enrolment: keeps each request on the disk and sends it, sealed to the present
+ * leader, until the log has decided it.
  */
 export class EnrolmentPublisher implements Startable {
   readonly #components: PublisherComponents;
@@ -86,10 +89,11 @@ export class EnrolmentPublisher implements Startable {
   }
 
   /**
-   * Enrols agents of this host. What resolves as `accepted` is on the disk and will be decided, also after a crash;
-   * agents that are granted already are `committed` at once, without a request.
+   * Enrols agents of this host. What resolves as `accepted` is on the disk and will be decided,
+   * also after a crash; agents that are granted already are `committed` at once, without a request.
    *
-   * @throws CooeeError ERR_AGENT_ID_TUPLE, ERR_ENROLMENT_TOO_LARGE, ERR_ENROLMENT_MALFORMED, ERR_ENROLMENT_MIXED_HOSTS,
+   * @throws CooeeError ERR_AGENT_ID_TUPLE, ERR_ENROLMENT_TOO_LARGE, ERR_ENROLMENT_MALFORMED,
+   * ERR_ENROLMENT_MIXED_HOSTS,
    *   ERR_SLURP_OUTBOX_FULL, ERR_API_STARTING, ERR_STORAGE_*
    */
   async enrol(agents: readonly AgentToEnrol[], options: EnrolOptions = {}): Promise<EnrolmentView> {

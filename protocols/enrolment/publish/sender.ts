@@ -46,7 +46,10 @@ export interface SenderComponents {
   readonly meshId: string;
   /** The intake of this node, for when it is the leader itself. */
   readonly deliver: (origin: string, request: EnrolRequest) => void;
-  /** Called once for each request: with the refusal, or with null when all of its agents have their tokens. */
+  /**
+   * Called once for each request: with the refusal, or with null when all of its agents have their
+   * tokens.
+   */
   readonly onSettled: (request: PendingRequest, refusal: Refusal | null, index?: number) => void;
   /** The leader answered that it cannot take the request for now. */
   readonly onDelayed: (request: PendingRequest, code: ErrorCode) => void;
@@ -58,7 +61,9 @@ export interface SenderInit {
   readonly retryMinMs?: number;
   /** @default 30 s */
   readonly retryMaxMs?: number;
-  /** A claim older than this is signed anew before it is sent: leaders take ±5 min. @default 60 s */
+  /**
+   * A claim older than this is signed anew before it is sent: leaders take ±5 min. @default 60 s
+   */
   readonly claimAgeMaxMs?: number;
 }
 
@@ -72,8 +77,8 @@ export interface Refusal {
 const IDS_KEPT = 8;
 
 /**
- * Sends requests to the present leader until the log has decided them: one at a time, in the order of their numbers,
- * since the log takes only rising ones.
+ * Sends requests to the present leader until the log has decided them: one at a time, in the order
+ * of their numbers, since the log takes only rising ones.
  */
 export class RequestSender {
   readonly #components: SenderComponents;
@@ -163,7 +168,8 @@ export class RequestSender {
     this.#queue = this.#queue.filter(({ id }) => id !== request.id);
     this.#sentIds = [];
     this.#gauge();
-    // A second copy of a granted claim is refused as a replay: what counts is that the tokens are there.
+    // A second copy of a granted claim is refused as a replay: what counts is that the tokens are
+    // there.
     const isDone = refusal === null || this.#isGranted(request);
     this.#components.onSettled(request, isDone ? null : refusal, index);
     this.poke();

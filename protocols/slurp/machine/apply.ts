@@ -28,8 +28,9 @@ export interface ApplyInit {
 }
 
 /**
- * Applies an entry onto the overlay. Pure: the same entries give the same state on every node. An entry that cannot be
- * applied leaves the overlay as it was, however many of its commands came before the one that stops it.
+ * Applies an entry onto the overlay. Pure: the same entries give the same state on every node. An
+ * entry that cannot be applied leaves the overlay as it was, however many of its commands came
+ * before the one that stops it.
  *
  * @throws CooeeError ERR_SLURP_LEVEL for a command that this program does not know
  */
@@ -60,7 +61,7 @@ export function applyEntry(
     if (outcome.ok) {
       whole.absorb(scratch);
       for (const event of outcome.events ?? []) events.push({ ...event, index });
-    }
+    } else outcome.keep?.(whole);
     decisions.push({ command, outcome });
   }
   const last = whole.get('origin', batch.origin);
@@ -73,9 +74,10 @@ export function applyEntry(
 }
 
 /**
- * Whether a batch was applied before. An origin numbers its batches `(boot, seq)` and sends the next only when the last
- * is decided, so everything at or below the mark is a retry. The one exception is the registration of a second start with
- * the same number, which must come through: it is the proof that the identity runs twice.
+ * Whether a batch was applied before. An origin numbers its batches `(boot, seq)` and sends the
+ * next only when the last is decided, so everything at or below the mark is a retry. The one
+ * exception is the registration of a second start with the same number, which must come through: it
+ * is the proof that the identity runs twice.
  */
 export function isRepeated(state: StateReader, batch: Batch): boolean {
   const last = state.get('origin', batch.origin);

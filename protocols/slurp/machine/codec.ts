@@ -60,8 +60,8 @@ export function encodeBatch(signer: Signer, batch: Omit<Batch, 'v' | 'origin'>):
 }
 
 /**
- * Checks a command's own fields before it is put into a batch: one that is wrong would have the whole batch refused, the
- * commands of others included.
+ * Checks a command's own fields before it is put into a batch: one that is wrong would have the
+ * whole batch refused, the commands of others included.
  *
  * @throws CooeeError ERR_SLURP_COMMAND
  */
@@ -171,7 +171,8 @@ export function decodeHead(bytes: Uint8Array): SignedHead {
 /**
  * Checks that a majority of `voters` signed the head, each once.
  *
- * @throws CooeeError ERR_SLURP_HEAD with details reason `mesh`, `foreign`, `repeated`, `too-few` or `signature`
+ * @throws CooeeError ERR_SLURP_HEAD with details reason `mesh`, `foreign`, `repeated`, `too-few` or
+ * `signature`
  */
 export function assertHead(
   crypto: Crypto,

@@ -46,8 +46,8 @@ function reduceLeader(
 }
 
 /**
- * Every kind of command: a closed union. One that is not here stops the log ("upgrade me"); a kind is never removed while
- * a log may hold it.
+ * Every kind of command: a closed union. One that is not here stops the log ("upgrade me"); a kind
+ * is never removed while a log may hold it.
  */
 const KINDS = {
   'agent.grant': kind(enrolment.grantBody, enrolment.reduceGrant),
@@ -95,7 +95,8 @@ export function assertCommand(command: Command): void {
 }
 
 /**
- * Applies one command. A wrong body is an outcome too here: the entry is in the log and every node must agree on it.
+ * Applies one command. A wrong body is an outcome too here: the entry is in the log and every node
+ * must agree on it.
  *
  * @throws CooeeError ERR_SLURP_LEVEL for an unknown kind: applying stops, it never skips
  */

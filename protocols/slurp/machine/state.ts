@@ -9,7 +9,10 @@ export interface StateChange {
 
 type Table = Map<string, StateTables[StateTable]>;
 
-/** The replicated state in memory. Changed by {@link MeshState.merge} alone, after the changes are in the store. */
+/**
+ * The replicated state in memory. Changed by {@link MeshState.merge} alone, after the changes are
+ * in the store.
+ */
 export class MeshState implements StateReader {
   readonly #tables = new Map<StateTable, Table>();
 
@@ -47,8 +50,8 @@ export class MeshState implements StateReader {
 const DELETED = Symbol('deleted');
 
 /**
- * Changes on top of a state that is left as it is: those of one command, which a refusal throws away, or those of a run of
- * entries, which go into one batch of the store.
+ * Changes on top of a state that is left as it is: those of one command, which a refusal throws
+ * away, or those of a run of entries, which go into one batch of the store.
  */
 export class StateOverlay implements StateWriter {
   readonly #base: StateReader;
@@ -66,7 +69,8 @@ export class StateOverlay implements StateWriter {
   }
 
   *entries<T extends StateTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
-    // As it is now: the caller may write while it walks, and meets each key once, with the value it had before.
+    // As it is now: the caller may write while it walks, and meets each key once, with the value it
+    // had before.
     const found = new Map<string, StateTables[T]>(this.#base.entries(table));
     for (const [key, value] of this.#changes.get(table) ?? []) {
       if (value === DELETED) found.delete(key);

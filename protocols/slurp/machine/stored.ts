@@ -50,7 +50,10 @@ export const stateKey = {
   },
 };
 
-/** Values of the namespace `state`: written by the reducers of this node only, so their form is theirs. */
+/**
+ * Values of the namespace `state`: written by the reducers of this node only, so their form is
+ * theirs.
+ */
 export const stateValue = {
   encode: (value: StateTables[StateTable]): Uint8Array => encodeCanonical(value),
   /** @throws CooeeError ERR_WIRE_MALFORMED, ERR_WIRE_TOO_LARGE */

@@ -4,8 +4,8 @@ import { tokenBook } from '../../../protocols/enrolment/compute-number.ts';
 import type { GrantValue } from '../../../protocols/enrolment/index.ts';
 import { admin, alice, bob, claimed, crypto, makeClaim, tuple, World } from './fixtures.ts';
 
-// Method: lists of models on hosts and slots are enrolled one claim after the other, and every token is compared with
-// what a dumb twin gives that looks at all tokens each time.
+// Method: lists of models on hosts and slots are enrolled one claim after the other, and every
+// token is compared with what a dumb twin gives that looks at all tokens each time.
 
 const book = tokenBook(crypto.sha256);
 

@@ -21,7 +21,8 @@ import {
   World,
 } from './fixtures.ts';
 
-// Goal: every way in which an opened request can be wrong has its own refusal, and a right one passes.
+// Goal: every way in which an opened request can be wrong has its own refusal, and a right one
+// passes.
 
 const seal = (claim: Uint8Array, gpuInfo = ['RTX']): Uint8Array =>
   encodeCanonical({ v: 1, claim, gpuInfo });

@@ -9,9 +9,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../daemon/clock.ts';
 import { createSealer } from '../../../../daemon/sealer/index.ts';
 import { countStanzas } from '../../../../protocols/enrolment/age-header.ts';
-import { LIMITS, silentLogger } from '../../../../protocols/interface/index.ts';
+import { type Clock, LIMITS, silentLogger } from '../../../../protocols/interface/index.ts';
 
-// Goal: what is sealed here opens here and nowhere else, one recipient always, and neither floods nor garbage stop it.
+// Goal: what is sealed here opens here and nowhere else, one recipient always, and neither floods
+// nor garbage stop it.
 
 type Pool = ReturnType<typeof createSealer>;
 const pools: Pool[] = [];
@@ -111,10 +112,21 @@ describe('the pool', () => {
   it('ends idle threads and starts anew', async () => {
     const identity = await generateX25519Identity();
     const recipient = await identityToRecipient(identity);
-    const pool = await startPool([identity], { idleMs: 1 });
+    const idle: (() => void)[] = [];
+    // Only the idle timer has this delay: the test decides when it fires.
+    const clock: Clock = {
+      ...systemClock,
+      schedule(delayMs, task) {
+        if (delayMs !== 4_321) return systemClock.schedule(delayMs, task);
+        idle.push(task);
+        return { cancel: () => undefined };
+      },
+    };
+    const pool = await startPool([identity], { idleMs: 4_321, clock });
     for (let round = 0; round < 3; round += 1) {
       expect(await pool.open(await pool.seal(recipient, text))).toEqual(text);
-      await new Promise((resolve) => systemClock.schedule(20, () => resolve(undefined)));
+      await expect.poll(() => idle.length).toBeGreaterThan(0);
+      idle.splice(0).at(-1)?.();
     }
   });
 

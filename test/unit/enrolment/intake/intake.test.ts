@@ -17,7 +17,8 @@ import {
   World,
 } from '../fixtures.ts';
 
-// Goal: the leader opens no more than a budget allows, grants what is right, and counts and answers every refusal.
+// Goal: the leader opens no more than a budget allows, grants what is right, and counts and answers
+// every refusal.
 
 async function startIntake(propose?: (claim: Uint8Array) => Outcome) {
   const world = new World();

@@ -48,6 +48,24 @@ describe('join', () => {
     expect(up).toMatchObject([{ home: '/h', join: INVITE, adopt: false }]);
   });
 
+  it('takes the options of up for the daemon that it runs', async () => {
+    const args = ['join', INVITE, '--hostname', 'beta', '--mac', 'AA:BB:CC:DD:EE:02', '--no-mdns'];
+    const { up } = await run(args);
+    const own = { hostname: 'beta', mac: 'AA:BB:CC:DD:EE:02', mdns: false };
+    expect(up).toMatchObject([{ join: INVITE, ...own }]);
+  });
+
+  it('says that those are of no use to a daemon that runs already', async () => {
+    const answers = {
+      getStatus: () => status(),
+      joinMesh: () => ({ mesh: 'bafyother', peer: PEER_A }),
+    };
+    const { exit, stderr } = await run(['join', INVITE, '--hostname', 'beta'], { answers });
+    expect(exit).toBe(0);
+    expect(stderr).toContain('the daemon of this home runs already');
+    expect((await run(['join', INVITE], { answers })).stderr).not.toContain('runs already');
+  });
+
   it.each([
     ['ERR_MEMBERSHIP_INVITE_USED', 4],
     ['ERR_BOOTSTRAP_OTHER_MESH', 4],
