@@ -5,7 +5,7 @@ import { multiaddrText } from '../../protocols/wire/index.ts';
 const CONFIG_BYTES_MAX = 64 * 1024;
 
 /** Every setting: docs/config.md tells meaning, unit, default and where the number came from. */
-const configSchema = z.strictObject({
+export const configSchema = z.strictObject({
   /** Multiaddrs to listen on. */
   listen: z.array(multiaddrText).min(1).max(8).optional(),
   /** Whether members are looked for on the local network. */

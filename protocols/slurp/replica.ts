@@ -3,7 +3,6 @@ import {
   CooeeError,
   type Crypto,
   delay,
-  type ErrorDetails,
   type Health,
   isCooeeError,
   type KeyValueStore,
@@ -15,14 +14,8 @@ import {
   toError,
 } from '../interface/index.ts';
 import { equalBytes, toHex } from '../wire/index.ts';
-import {
-  assertHead,
-  decodeBatch,
-  decodeEntry,
-  decodeHead,
-  isBatchSigned,
-  type SignedHead,
-} from './machine/codec.ts';
+import { checkEntry, isMisfit, refuseHead } from './machine/check-entry.ts';
+import { assertHead, decodeHead, type SignedHead } from './machine/codec.ts';
 import type { MeshLog } from './mesh-log.ts';
 import { pullRequest, pullResponse, replicaProtocol } from './protocol.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -270,34 +263,18 @@ export class Replica {
     from: number,
     signed: SignedHead,
   ): Promise<readonly LogRecord[]> {
-    const { clock } = this.#components;
+    const { clock, crypto, meshLog } = this.#components;
     if (from + entries.length - 1 > signed.head.index) {
       throw refuseHead('beyond', 'entries beyond the head that proves them');
     }
+    const place = { crypto, meshId: meshLog.meshId, termMax: signed.head.term };
     const records: LogRecord[] = [];
     for (const [i, bytes] of entries.entries()) {
-      records.push(this.#checkEntry(bytes, from + i, signed.head.term));
+      records.push(checkEntry(bytes, { ...place, index: from + i }));
       if (i % VERIFY_SLICE === VERIFY_SLICE - 1) await delay(clock, 0, this.#stopped.signal);
     }
     this.#assertAnchor(entries, from);
     return records;
-  }
-
-  #checkEntry(bytes: Uint8Array, index: number, termMax: number): LogRecord {
-    const { crypto, meshLog } = this.#components;
-    const entry = decodeEntry(bytes);
-    if (entry.index !== index) throw refuseHead('order', 'entries out of order');
-    // The term is kept with the log even when the entry is dropped again: no made-up one may get
-    // there.
-    if (entry.term > termMax) throw refuseHead('term', 'an entry of a later term than its head');
-    const batch = decodeBatch(entry.batch);
-    // A batch of another mesh is genuine there, and a forgery here.
-    if (batch.value.mesh !== meshLog.meshId || !isBatchSigned(crypto, batch)) {
-      throw new CooeeError('ERR_SLURP_SIGNATURE', 'an entry holds a forged batch', {
-        details: { index },
-      });
-    }
-    return { index, term: entry.term, bytes };
   }
 
   #assertAnchor(entries: readonly Uint8Array[], from: number): void {
@@ -387,18 +364,4 @@ export class Replica {
     await meshLog.reopenLog();
     health.clear('log-failed');
   }
-}
-
-function refuseHead(reason: string, message: string, details: ErrorDetails = {}): CooeeError {
-  return new CooeeError('ERR_SLURP_HEAD', message, { details: { reason, ...details } });
-}
-
-/**
- * Whether what is held does not fit a sound head or the anchor: whoever sent it, it need not be the
- * last source.
- */
-function isMisfit(error: unknown): boolean {
-  if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) return true;
-  if (!isCooeeError(error, 'ERR_SLURP_HEAD')) return false;
-  return error.details['reason'] === 'root' || error.details['reason'] === 'beyond';
 }

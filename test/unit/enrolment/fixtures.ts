@@ -111,7 +111,7 @@ export class World {
     return this.#apply(origin, (state, context) => reduceRebind(state, { token, peer }, context));
   }
 
-  /** A refused command leaves nothing, as protocols/slurp has it. */
+  /** A refused command leaves what it says it keeps and nothing else, as protocols/slurp has it. */
   #apply(origin: string, reduce: (state: StateWriter, context: ApplyContext) => Outcome): Outcome {
     this.#index += 1;
     const overlay = new StateOverlay(this.state);
@@ -126,6 +126,7 @@ export class World {
       crypto,
     });
     if (outcome.ok) this.state.merge(overlay.changes());
+    else if (outcome.keep !== undefined) this.write(outcome.keep);
     return outcome;
   }
 }

@@ -120,9 +120,23 @@ describe('reduceGrant', () => {
       code: 'ERR_ENROLMENT_HOST_BOUND',
       details: { owner: alice.peer },
     });
+    // The number of the refused claim is used up; nothing else was written.
+    expect(world.state.get('enrolment', bob.peer)).toEqual({ boot: 1, seq: 1 });
+    world.write((state) => state.delete('enrolment', bob.peer));
     expect(dump(world.state)).toEqual(before);
     const elsewhere = makeClaim(bob, [claimed(tuple('b', '0', 'beta-node'))], { seq: 2 });
     expect(world.grant(elsewhere).ok).toBe(true);
+  });
+
+  it('keeps a refused claim refused, whatever changes later', () => {
+    const world = new World();
+    const granted = world.grant(makeClaim(alice, [claimed(tuple('a'))]));
+    const refused = makeClaim(bob, [claimed(tuple('b'))], { boot: 1, seq: 5 });
+    expect(world.grant(refused)).toMatchObject({ code: 'ERR_ENROLMENT_HOST_BOUND' });
+    expect(world.rebind(tokens(granted)[0]!, bob.peer, admin.peer)).toMatchObject({ ok: true });
+    expect(world.grant(refused)).toMatchObject({ code: 'ERR_ENROLMENT_REPLAY' });
+    const anew = makeClaim(bob, [claimed(tuple('b'))], { boot: 1, seq: 6 });
+    expect(world.grant(anew)).toMatchObject({ ok: true });
   });
 
   it('believes no leader: forged, foreign, stranger, removed, malformed', () => {
