@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // Four projects, so that `npm run check` can run the fast ones alone:
-// tidy (the repo checks itself), unit (pure and fast), mesh (real processes), hostile (strangers and garbage).
+// tidy (the repo checks itself), unit (pure and fast), mesh (real processes), hostile (strangers
+// and garbage).
 export default defineConfig({
   test: {
     projects: [

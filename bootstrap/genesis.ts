@@ -25,7 +25,10 @@ export const GENESIS_TERM = 1;
 /** The number of the batch that makes a mesh; the outbox goes on behind it. */
 export const GENESIS_SEQ = 1;
 
-/** Makes a mesh out of nothing: the id names the genesis, so a log that begins otherwise is another mesh's. */
+/**
+ * Makes a mesh out of nothing: the id names the genesis, so a log that begins otherwise is another
+ * mesh's.
+ */
 export function makeGenesis(init: GenesisInit): Genesis {
   const { signer, crypto, boot, timeMs, body } = init;
   const meshId = meshIdOf(crypto.sha256, { body, peer: signer.peer });

@@ -72,11 +72,12 @@ export function invitersOf(invite: Pick<Invite, 'addresses'>): readonly Inviter[
 }
 
 /**
- * Redeems an invite at whichever of its members answers; tries again while none does. The same peer with the same invite
- * may ask as often as it likes: it is let in once.
+ * Redeems an invite at whichever of its members answers; tries again while none does. The same peer
+ * with the same invite may ask as often as it likes: it is let in once.
  *
  * @returns the log index of the admission
- * @throws CooeeError the refusal of the mesh; ERR_BOOTSTRAP_INVITER_UNREACHABLE when patience ran out;
+ * @throws CooeeError the refusal of the mesh; ERR_BOOTSTRAP_INVITER_UNREACHABLE when patience ran
+ * out;
  *   ERR_MEMBERSHIP_INVITE_EXPIRED when the invite did
  */
 export async function redeemInvite(

@@ -62,7 +62,10 @@ export interface DaemonInit {
 /** Where the daemon is with its mesh. */
 export type DaemonPhase = 'starting' | 'joining' | 'member' | 'changing' | 'stopped';
 
-/** One daemon on one home: brings up the node of the home's mesh, and changes the mesh when it is told to. */
+/**
+ * One daemon on one home: brings up the node of the home's mesh, and changes the mesh when it is
+ * told to.
+ */
 export class Daemon {
   readonly components: DaemonComponents;
   readonly init: DaemonInit;
@@ -85,7 +88,9 @@ export class Daemon {
     return this.#phase;
   }
 
-  /** The node, also while it joins. @throws CooeeError ERR_API_STARTING when there is none right now */
+  /**
+   * The node, also while it joins. @throws CooeeError ERR_API_STARTING when there is none right now
+   */
   get node(): NodeLife {
     if (this.#node === undefined) throw new CooeeError('ERR_API_STARTING');
     return this.#node;
@@ -107,10 +112,12 @@ export class Daemon {
   /**
    * Brings up the home's mesh: the one it has, the one it is invited to, or a new one.
    *
-   * @param inviteText - of `--join`; ignored when this node is a member already, so that it may stand in a unit file
-   * @throws CooeeError the refusal of an invite, after which the home is as empty as before
+   * @param inviteText - of `--join`; ignored when this node is a member already, so that it may
+   * stand in a unit file
+   * @param joinOrFail - gives up after 30 s without an answer, instead of trying until the invite expires
+   * @throws CooeeError the refusal of an invite, or that no inviter answers, after which the home is as empty as before
    */
-  async start(inviteText?: string): Promise<void> {
+  async start(inviteText?: string, joinOrFail = false): Promise<void> {
     await this.components.sealer.start();
     const file = await this.#folder.load();
     if (file?.state === 'member') {
@@ -119,7 +126,7 @@ export class Daemon {
     } else {
       const invite = inviteText ?? file?.invite;
       if (invite == null) await this.#found();
-      else await this.#enter(invite);
+      else await this.#enter(invite, joinOrFail ? JOIN_PATIENCE_MS : undefined);
     }
     this.#enrolWanted();
   }
@@ -127,7 +134,8 @@ export class Daemon {
   /**
    * Joins another mesh. The present one is set aside only when the other has let this node in.
    *
-   * @throws CooeeError ERR_BOOTSTRAP_OTHER_MESH, ERR_BOOTSTRAP_INVITER_UNREACHABLE after 30 s, the refusal of the mesh
+   * @throws CooeeError ERR_BOOTSTRAP_OTHER_MESH, ERR_BOOTSTRAP_INVITER_UNREACHABLE after 30 s, the
+   * refusal of the mesh
    */
   async join(inviteText: string): Promise<void> {
     const invite = this.#parse(inviteText);
@@ -139,6 +147,8 @@ export class Daemon {
     if (this.#phase !== 'member') throw new CooeeError('ERR_API_STARTING');
     if (!this.#isAlone()) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
     const index = await this.#redeem(invite, JOIN_PATIENCE_MS);
+    // Somebody else may have joined or left meanwhile.
+    if (this.#node !== node) throw new CooeeError('ERR_API_STARTING');
     await this.#change(async () => {
       await this.#tearDown();
       await this.#setAside(node.init.meshId);
@@ -151,8 +161,8 @@ export class Daemon {
   }
 
   /**
-   * Leaves the mesh: says goodbye, sets it aside in the home, and begins a mesh of one. The host's agents are enrolled
-   * there.
+   * Leaves the mesh: says goodbye, sets it aside in the home, and begins a mesh of one. The host's
+   * agents are enrolled there.
    *
    * @throws CooeeError ERR_MEMBERSHIP_LAST_ADMIN, ERR_MEMBERSHIP_LAST_VOTER, ERR_SLURP_NO_LEADER
    */
@@ -187,7 +197,8 @@ export class Daemon {
     try {
       mesh = this.#parse(inviteText).mesh;
     } catch (error) {
-      // A home that is a member needs no invite: a mangled one in a unit file must not keep it down.
+      // A home that is a member needs no invite: a mangled one in a unit file must not keep it
+      // down.
       this.components.logger.warn({ err: toError(error) }, 'the invite is mangled; not needed');
     }
     if (mesh !== undefined && mesh !== file.mesh) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
@@ -220,8 +231,8 @@ export class Daemon {
     this.#phase = 'member';
   }
 
-  /** Joins a mesh with a home that has none; tries until the invite expires. */
-  async #enter(text: string): Promise<void> {
+  /** Joins a mesh with a home that has none; tries until patience ends or the invite expires. */
+  async #enter(text: string, patienceMs?: number): Promise<void> {
     const invite = this.#parse(text);
     this.#phase = 'joining';
     await this.#folder.remove();
@@ -229,7 +240,7 @@ export class Daemon {
     await this.#folder.save(file);
     await this.#bringUp(file);
     try {
-      const index = await this.#redeem(invite);
+      const index = await this.#redeem(invite, patienceMs);
       await this.#folder.save({ ...file, state: 'member', admittedIndex: index, invite: null });
       await this.node.admitted(index);
     } catch (error) {

@@ -89,7 +89,10 @@ export class Host {
     await this.#file.removeAgent(model, gpuId);
   }
 
-  /** The agents that are to be enrolled at a start: those that were asked for, and those that are found. */
+  /**
+   * The agents that are to be enrolled at a start: those that were asked for, and those that are
+   * found.
+   */
   async wanted(): Promise<readonly WantedAgent[]> {
     const { agents } = await this.#file.load();
     if (this.#init.config.enrol === 'manual') return agents;

@@ -30,7 +30,10 @@ export async function createLogger(init: LoggingInit): Promise<Logger> {
   return wrap(pino(options, stream));
 }
 
-/** An error as a log line has it: no huge objects (libp2p throws Events that print as megabytes), causes by name. */
+/**
+ * An error as a log line has it: no huge objects (libp2p throws Events that print as megabytes),
+ * causes by name.
+ */
 function serializeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error };
   const { name, message, cause } = error;

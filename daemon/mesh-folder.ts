@@ -53,7 +53,10 @@ export class MeshFolder {
     return join(this.path, 'store');
   }
 
-  /** What is remembered, or undefined when this home has no mesh. @throws CooeeError ERR_STORAGE_DAMAGED */
+  /**
+   * What is remembered, or undefined when this home has no mesh. @throws CooeeError
+   * ERR_STORAGE_DAMAGED
+   */
   async load(): Promise<MeshFile | undefined> {
     const text = await readTextBounded(this.#file, MESH_FILE_BYTES_MAX);
     if (text === undefined) return undefined;

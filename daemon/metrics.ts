@@ -1,6 +1,8 @@
 import type { MetricLabels, Metrics } from '../protocols/interface/index.ts';
 
-/** Series that are kept: labels have bounded sets of values, so more than this is a bug, not load. */
+/**
+ * Series that are kept: labels have bounded sets of values, so more than this is a bug, not load.
+ */
 const SERIES_MAX = 10_000;
 
 interface Series {

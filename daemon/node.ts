@@ -113,8 +113,8 @@ export interface NodeParts {
 }
 
 /**
- * Builds one node of one mesh, every part of it, and nothing is started yet: {@link NodeLife} does that, in order. The
- * stores are open; their owner closes them after the node has stopped.
+ * Builds one node of one mesh, every part of it, and nothing is started yet: {@link NodeLife} does
+ * that, in order. The stores are open; their owner closes them after the node has stopped.
  *
  * @throws CooeeError ERR_STORAGE_DAMAGED, ERR_BOOTSTRAP_LISTEN
  */

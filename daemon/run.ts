@@ -58,7 +58,7 @@ export async function runDaemon(options: UpOptions): Promise<number> {
     opened.unshift(() => home.close());
     opened.unshift(() => daemon.stop());
     for (const server of servers) await server.start();
-    await Promise.race([daemon.start(options.join), stop.pulled]);
+    await Promise.race([daemon.start(options.join, options.joinOrFail), stop.pulled]);
     if (!stop.isPulled) {
       await saveListen(home, daemon);
       await greet(options, { daemon, services, home });
@@ -217,8 +217,8 @@ async function greet(
 }
 
 /**
- * The operator's recovery key of a new mesh is shown once on a terminal. Where there is none, stdout may be a log that
- * others read, so it goes to a file of the owner's instead.
+ * The operator's recovery key of a new mesh is shown once on a terminal. Where there is none,
+ * stdout may be a log that others read, so it goes to a file of the owner's instead.
  */
 async function handOutRecoveryKey(daemon: Daemon, home: Home, options: UpOptions): Promise<void> {
   const seed = daemon.takeRecoverySeed();

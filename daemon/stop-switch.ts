@@ -3,7 +3,10 @@ import { type CooeeError, type Logger, toError } from '../protocols/interface/in
 /** A stop that takes longer than this is cut short: what matters is on the disk already. */
 const STOP_LIMIT_MS = 5_000;
 
-/** Ends the daemon: on a signal, when it is asked to, or on a fault after which nothing may be acknowledged. */
+/**
+ * Ends the daemon: on a signal, when it is asked to, or on a fault after which nothing may be
+ * acknowledged.
+ */
 export class StopSwitch {
   readonly pulled: Promise<void>;
   readonly #logger: Logger;
@@ -41,7 +44,10 @@ export class StopSwitch {
     this.#pull();
   }
 
-  /** Stops after a fault of the program or the disk; exit code 1. Never prints the thrown thing itself. */
+  /**
+   * Stops after a fault of the program or the disk; exit code 1. Never prints the thrown thing
+   * itself.
+   */
   fail(error: Error | CooeeError): void {
     this.#logger.error({ err: error, stack: error.stack?.slice(0, 2_000) }, 'a fault: stopping');
     this.#exitCode = 1;

@@ -27,7 +27,8 @@ export class MeshStreams implements Requester, Responder {
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
   ): Promise<Uint8Array> {
     const { network } = this.#components;
-    // Dialling is the supervisor's: a request that had to wait for it would hide that the peer is away.
+    // Dialling is the supervisor's: a request that had to wait for it would hide that the peer is
+    // away.
     if (!network.isConnected(peer)) {
       throw new CooeeError('ERR_WIRE_STREAM', 'the member is not connected', { details: { peer } });
     }
@@ -79,5 +80,8 @@ export class MeshStreams implements Requester, Responder {
   }
 }
 
-/** A member's courier sends one batch at a time, its replica one pull; this leaves room for both at full speed. */
+/**
+ * A member's courier sends one batch at a time, its replica one pull; this leaves room for both at
+ * full speed.
+ */
 const MEMBER_RATE = { ratePerSecond: 1_000, burst: 2_000 } as const;

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 /** The mesh levels that this program supports, from and to. */
 export const LEVELS = [1, 1] as const;
 
-/** The program's version, out of package.json: beside the sources in a checkout, above `dist` when built. */
+/**
+ * The program's version, out of package.json: beside the sources in a checkout, above `dist` when
+ * built.
+ */
 export function programVersion(): string {
   for (const path of ['../package.json', '../../package.json']) {
     try {

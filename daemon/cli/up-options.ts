@@ -28,6 +28,10 @@ export interface UpOptions {
    * not decoded.
    */
   readonly join?: string;
+  /**
+   * Give up when no inviter answers for half a minute, instead of trying until the invite expires.
+   */
+  readonly joinOrFail?: boolean;
   /** Take over a home that was made on another machine. */
   readonly adopt: boolean;
   /** Write JSON instead of text for people. */

@@ -14,7 +14,10 @@ export const configSchema = z.strictObject({
   agentGroup: z.string().min(1).max(64).optional(),
   /** Kind of this node's age identity. */
   seal: z.enum(['hybrid', 'x25519']).default('hybrid'),
-  /** `auto`: models that are found on this host are enrolled by themselves; `manual`: only what is asked for. */
+  /**
+   * `auto`: models that are found on this host are enrolled by themselves; `manual`: only what is
+   * asked for.
+   */
   enrol: z.enum(['auto', 'manual']).default('auto'),
   /** Address of Ollama; false = do not ask. */
   ollama: z.union([z.url().max(256), z.literal(false)]).optional(),

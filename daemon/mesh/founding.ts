@@ -28,7 +28,9 @@ export interface FoundedMesh {
   readonly recoverySeed: Uint8Array;
 }
 
-/** Makes a mesh of one: writes the first entry into the log. The caller keeps the file, last of all. */
+/**
+ * Makes a mesh of one: writes the first entry into the log. The caller keeps the file, last of all.
+ */
 export async function foundMesh(
   components: FoundingComponents,
   init: { readonly name: string; readonly boot: number },

@@ -26,8 +26,8 @@ export interface IdentityGuardComponents {
 }
 
 /**
- * Stops acknowledging when this node must not speak for itself any more: it was removed, or its identity runs twice. It
- * says so by name, and goes on serving what it knows.
+ * Stops acknowledging when this node must not speak for itself any more: it was removed, or its
+ * identity runs twice. It says so by name, and goes on serving what it knows.
  */
 export class IdentityGuard {
   readonly #components: IdentityGuardComponents;
@@ -54,7 +54,10 @@ export class IdentityGuard {
     this.#shut('ERR_MEMBERSHIP_CLONE', 'clone', text);
   }
 
-  /** A member refused this node's introduction. Only a voter's word counts for a removal: it has the log. */
+  /**
+   * A member refused this node's introduction. Only a voter's word counts for a removal: it has the
+   * log.
+   */
   refusedBy(peer: string, error: CooeeError): void {
     this.#components.logger.warn({ peer, code: error.code }, 'a member refused this node');
     if (error.code === 'ERR_MEMBERSHIP_CLONE') this.cloned();
@@ -62,7 +65,15 @@ export class IdentityGuard {
     if (error.code === 'ERR_MEMBERSHIP_REMOVED' && isVoter) this.removed();
   }
 
-  /** Another member's identity runs twice: its connections are closed, so that both come back and are told. */
+  /** Another member started anew, or is gone: what was said of its last start is over. */
+  acquit(peer: string): void {
+    this.#components.health.clear(`clone-of-${peer}`);
+  }
+
+  /**
+   * Another member's identity runs twice: its connections are closed, so that both come back and
+   * are told.
+   */
   accuse(peer: string): void {
     const { network, health, logger } = this.#components;
     health.raise({
@@ -90,7 +101,10 @@ export class IdentityGuard {
     });
   }
 
-  /** Of a removed node everything that waits is refused; a clone's items stay: its other half may have sent them. */
+  /**
+   * Of a removed node everything that waits is refused; a clone's items stay: its other half may
+   * have sent them.
+   */
   async #settle(error: CooeeError): Promise<void> {
     const { outbox, courier, leader, replica } = this.#components;
     await courier.stop();

@@ -25,8 +25,8 @@ export interface IntroductionComponents {
 }
 
 /**
- * Presents this node to each member that it dials: one that lags behind this node's admission learns of it, one that saw
- * another start with this node's number says so.
+ * Presents this node to each member that it dials: one that lags behind this node's admission
+ * learns of it, one that saw another start with this node's number says so.
  */
 export class Introduction {
   readonly #components: IntroductionComponents;

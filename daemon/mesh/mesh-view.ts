@@ -11,7 +11,10 @@ export interface MeshViewComponents {
   readonly vouched: readonly { readonly peer: string; readonly address: string }[];
 }
 
-/** The member list and the connections put together. Its methods are bound, so that parts can take them as they are. */
+/**
+ * The member list and the connections put together. Its methods are bound, so that parts can take
+ * them as they are.
+ */
 export class MeshView {
   readonly #components: MeshViewComponents;
 
@@ -33,7 +36,9 @@ export class MeshView {
     return meshOf(this.#components.state)?.voters ?? [];
   }
 
-  /** Other members that are connected; before there is a member list, those that the invite named. */
+  /**
+   * Other members that are connected; before there is a member list, those that the invite named.
+   */
   readonly connected = (): readonly string[] => {
     const { network, state, self, vouched } = this.#components;
     const peers = new Set(network.node.getConnections().map((it) => it.remotePeer.toString()));

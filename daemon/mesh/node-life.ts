@@ -10,7 +10,12 @@ import {
   toError,
 } from '../../protocols/interface/index.ts';
 import { JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
-import { type AppliedEntry, decodeHead, serveReplica } from '../../protocols/slurp/index.ts';
+import {
+  type AppliedEntry,
+  assertHead,
+  decodeHead,
+  serveReplica,
+} from '../../protocols/slurp/index.ts';
 import type { RequestServer } from '../../protocols/wire/stream.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
 import { LEVELS } from '../version.ts';
@@ -53,7 +58,8 @@ export class NodeLife {
   }
 
   /**
-   * Starts the network and everything on it. A member registers its start; a joiner does that in {@link admitted}.
+   * Starts the network and everything on it. A member registers its start; a joiner does that in
+   * {@link admitted}.
    *
    * @throws CooeeError ERR_BOOTSTRAP_LISTEN, ERR_STORAGE_*
    */
@@ -178,13 +184,16 @@ export class NodeLife {
   }
 
   #onEvent(event: AppliedEntry['events'][number]): void {
-    const { standing, guard, redial, capability } = this.parts;
+    const { standing, guard, redial, capability, presence, view } = this.parts;
     this.#components.onEvent(event);
     capability.onStateEvent(event);
     const peer = event.data['peer'];
     if (!event.type.startsWith('member:') || typeof peer !== 'string') return;
     standing.changed(peer);
+    if (event.type !== 'member:clone') guard.acquit(peer);
     if (event.type === 'member:join' || event.type === 'member:boot') redial.poke();
+    // It came as a guest, over a connection that is a member's from now on.
+    if (event.type === 'member:join' && view.isConnected(peer)) presence.connected(peer);
     if (event.type === 'member:remove' || event.type === 'member:leave') this.#forget(peer);
     if (event.type === 'member:clone' && peer === this.self) guard.cloned();
   }
@@ -195,19 +204,27 @@ export class NodeLife {
     this.parts.presence.forget(peer);
   }
 
+  /** Only a head that the voters signed is worth a pull here, and worth handing on. */
   #onHead(message: GossipMessage): GossipVerdict {
-    const { replica, meshLog } = this.parts;
-    let index: number;
+    const { replica, meshLog, view } = this.parts;
     try {
-      index = decodeHead(message.body).head.index;
+      const signed = decodeHead(message.body);
+      const voters = view.voters().length === 0 ? this.init.anchor.voters : view.voters();
+      assertHead(this.#components.crypto, signed, { mesh: meshLog.meshId, voters });
+      if (signed.head.index > meshLog.appliedIndex) replica?.nudge();
+      return 'accept';
     } catch (error) {
-      return isCooeeError(error, 'ERR_WIRE_VERSION') ? 'ignore' : 'reject';
+      if (isCooeeError(error, 'ERR_WIRE_VERSION')) return 'ignore';
+      if (!isCooeeError(error, 'ERR_SLURP_HEAD')) return 'reject';
+      // A node that has not heard who votes now takes a good head for a stranger's.
+      return error.details['reason'] === 'signature' ? 'reject' : 'ignore';
     }
-    if (index > meshLog.appliedIndex) replica?.nudge();
-    return 'accept';
   }
 
-  /** mDNS hears of a member at an address: dialled at once, and whoever answers must prove to be that member. */
+  /**
+   * mDNS hears of a member at an address: dialled at once, and whoever answers must prove to be
+   * that member.
+   */
   #onDiscovered(peer: string, addresses: readonly string[]): void {
     const { state, view, network } = this.parts;
     if (memberOf(state, peer) === undefined || view.isConnected(peer)) return;
@@ -218,7 +235,10 @@ export class NodeLife {
       });
   }
 
-  /** Registers this start in the log; the leader announces its term as well, and is up when both are committed. */
+  /**
+   * Registers this start in the log; the leader announces its term as well, and is up when both are
+   * committed.
+   */
   async #register(): Promise<void> {
     if (this.#isRegistered) return;
     this.#isRegistered = true;

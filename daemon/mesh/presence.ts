@@ -1,6 +1,9 @@
 import type { Clock, StateReader, Timer } from '../../protocols/interface/index.ts';
 
-/** How long a member may be unconnected before it counts as unreachable: a connection that broke is redialled at once. */
+/**
+ * How long a member may be unconnected before it counts as unreachable: a connection that broke is
+ * redialled at once.
+ */
 const GRACE_MS = 3_000;
 
 /** What a member is to this node right now. */

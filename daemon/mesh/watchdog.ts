@@ -26,7 +26,10 @@ export interface WatchdogComponents {
   readonly view: Pick<MeshView, 'isConnected' | 'leader'>;
 }
 
-/** Raises and clears the conditions that no single part can see, and reopens the store after a failed write. */
+/**
+ * Raises and clears the conditions that no single part can see, and reopens the store after a
+ * failed write.
+ */
 export class Watchdog {
   readonly #components: WatchdogComponents;
   #timer: Timer | undefined;

@@ -29,10 +29,11 @@ export class Writer {
   }
 
   /**
-   * Hands a command in; resolves once it is accepted, or with `timeoutMs` once it is committed and applied here, at the
-   * latest when the time is up.
+   * Hands a command in; resolves once it is accepted, or with `timeoutMs` once it is committed and
+   * applied here, at the latest when the time is up.
    *
-   * @throws CooeeError the refusal, before the log or by it; ERR_SLURP_OUTBOX_FULL, ERR_STORAGE_* when it was not kept
+   * @throws CooeeError the refusal, before the log or by it; ERR_SLURP_OUTBOX_FULL, ERR_STORAGE_*
+   * when it was not kept
    */
   async write<K extends CommandKind>(
     kind: K,
@@ -47,7 +48,10 @@ export class Writer {
     return { id: submitted.id, ...settled(decided) };
   }
 
-  /** As {@link write}, but not committed in time is an error. @throws CooeeError ERR_API_TIMEOUT, and as there */
+  /**
+   * As {@link write}, but not committed in time is an error. @throws CooeeError ERR_API_TIMEOUT,
+   * and as there
+   */
   async commit<K extends CommandKind>(
     kind: K,
     body: CommandBody<K>,

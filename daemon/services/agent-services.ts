@@ -82,21 +82,21 @@ export class AgentServices {
   }
 
   async retire(tokenText: string, wait: WriteWait): Promise<WriteView> {
-    const token = canonicalToken(this.#crypto.sha256, tokenText);
-    const { writer } = this.#daemon.memberNode.parts;
+    const { writer, state } = this.#daemon.memberNode.parts;
+    const token = canonicalToken(state, this.#crypto.sha256, tokenText);
     return writeView(await writer.write('agent.retire', { token }, timeoutOf(wait)));
   }
 
   async announce(tokenText: string, change: BodyOf<'announceAgent'>): Promise<AgentView> {
-    const token = canonicalToken(this.#crypto.sha256, tokenText);
-    const { capability } = this.#daemon.memberNode.parts;
+    const { capability, state } = this.#daemon.memberNode.parts;
+    const token = canonicalToken(state, this.#crypto.sha256, tokenText);
     const view = await capability.announce(token, change);
     return { ...view, capabilities: [...view.capabilities] };
   }
 
   async rebind(tokenText: string, peer: string, wait: WriteWait): Promise<WriteView> {
-    const token = canonicalToken(this.#crypto.sha256, tokenText);
-    const { writer } = this.#daemon.memberNode.parts;
+    const { writer, state } = this.#daemon.memberNode.parts;
+    const token = canonicalToken(state, this.#crypto.sha256, tokenText);
     return writeView(await writer.write('agent.rebind', { token, peer }, timeoutOf(wait)));
   }
 

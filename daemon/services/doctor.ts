@@ -7,7 +7,9 @@ type Check = DoctorView['checks'][number];
 /** Below this the next segment of the log may not fit. */
 const FREE_BYTES_MIN = 64 * 1024 * 1024;
 
-/** Walks what this node needs, one line a check: home, mesh, members, leader, outbox, conditions. */
+/**
+ * Walks what this node needs, one line a check: home, mesh, members, leader, outbox, conditions.
+ */
 export async function examine(daemon: Daemon): Promise<DoctorView> {
   const checks = [
     await checkHome(daemon),

@@ -1,8 +1,9 @@
-import { createTokenCodec, parseTinyHash } from '../../protocols/agent-id/index.ts';
+import { createTokenCodec, didYouMean, parseTinyHash } from '../../protocols/agent-id/index.ts';
 import {
   type AgentRecord,
   CooeeError,
   type Hash,
+  isCooeeError,
   type StateReader,
 } from '../../protocols/interface/index.ts';
 import { enrolRecordOf, parseAddress } from '../../protocols/ucxl/index.ts';
@@ -10,7 +11,9 @@ import { enrolRecordOf, parseAddress } from '../../protocols/ucxl/index.ts';
 const HASH = /^[0-9a-fA-F]{64}$/;
 const NUMBER = /^(?:#|number:)(\d{1,8})$/;
 
-/** What a reference names: one agent, or all agents of a number or of a tiny hash that two share. */
+/**
+ * What a reference names: one agent, or all agents of a number or of a tiny hash that two share.
+ */
 export type Resolved =
   | { readonly kind: 'agent'; readonly record: AgentRecord }
   | { readonly kind: 'agents'; readonly records: readonly AgentRecord[] };
@@ -27,20 +30,48 @@ export function resolveAgent(state: StateReader, sha256: Hash, ref: string): Res
   if (/^ucxl:\/\//i.test(ref)) return ofAddress(state, sha256, ref);
   // Ten symbols are a tiny hash; tokens have five or eight.
   if (ref.replaceAll('-', '').length === 10) return ofTiny(state, parseTinyHash(ref));
-  return ofToken(state, canonicalToken(sha256, ref));
+  return ofTypedToken(state, sha256, ref);
 }
 
-/** The one canonical spelling of a token. @throws CooeeError ERR_AGENT_ID_* */
-export function canonicalToken(sha256: Hash, text: string): string {
+/**
+ * The one canonical spelling of a token.
+ *
+ * @throws CooeeError ERR_AGENT_ID_*, with the granted tokens that may have been meant
+ */
+export function canonicalToken(state: StateReader, sha256: Hash, text: string): string {
   const codec = createTokenCodec(sha256);
-  return codec.encodeToken(codec.decodeToken(text));
+  try {
+    return codec.encodeToken(codec.decodeToken(text));
+  } catch (error) {
+    throw isCooeeError(error) ? withOffer(state, text, error) : error;
+  }
+}
+
+function ofTypedToken(state: StateReader, sha256: Hash, text: string): Resolved {
+  const token = canonicalToken(state, sha256, text);
+  try {
+    return ofToken(state, token);
+  } catch (error) {
+    throw isCooeeError(error) ? withOffer(state, token, error) : error;
+  }
+}
+
+function withOffer(state: StateReader, text: string, error: CooeeError): CooeeError {
+  const near = didYouMean(text, (token) => state.get('agent', token) !== undefined);
+  if (near.length === 0) return error;
+  const { code, message, details } = error;
+  return new CooeeError(code, message, {
+    cause: error,
+    details: { ...details, didYouMean: near.join(' ') },
+    remedy: `Did you mean ${near.join(' or ')}?`,
+  });
 }
 
 function ofAddress(state: StateReader, sha256: Hash, ref: string): Resolved {
   const address = parseAddress(ref);
   if (address.kind === 'agentid') {
     return address.form === 'token'
-      ? ofToken(state, canonicalToken(sha256, address.id))
+      ? ofTypedToken(state, sha256, address.id)
       : ofTiny(state, parseTinyHash(address.id));
   }
   const record = enrolRecordOf(address);

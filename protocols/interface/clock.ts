@@ -8,13 +8,17 @@ export interface Timer {
 export interface Clock {
   /** Wall-clock time in ms since the Unix epoch; may jump. For what people and other nodes see. */
   nowMs(): number;
-  /** Monotonic time in ms from an arbitrary origin; never goes back. For durations and deadlines. */
+  /**
+   * Monotonic time in ms from an arbitrary origin; never goes back. For durations and deadlines.
+   */
   monotonicMs(): number;
   /** Runs `task` once after `delayMs`. A timer never keeps the process alive. */
   schedule(delayMs: number, task: () => void): Timer;
 }
 
-/** Waits `delayMs` on the given clock; rejects with the signal's reason when it is aborted first. */
+/**
+ * Waits `delayMs` on the given clock; rejects with the signal's reason when it is aborted first.
+ */
 export async function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   await new Promise<void>((resolve, reject) => {

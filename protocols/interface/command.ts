@@ -25,7 +25,10 @@ export interface ApplyContext {
   readonly crypto: Crypto;
 }
 
-/** A fact that applying made true; goes to watchers and to this node's services, never back into the log. */
+/**
+ * A fact that applying made true; goes to watchers and to this node's services, never back into the
+ * log.
+ */
 export interface StateEvent {
   /** `noun:verb`. */
   readonly type: string;
@@ -41,8 +44,8 @@ export type Outcome =
       readonly message?: string;
       readonly details?: ErrorDetails;
       /**
-       * The one thing that a refusal leaves in the state, so that it stays refused: everything else that the command
-       * wrote is thrown away.
+       * The one thing that a refusal leaves in the state, so that it stays refused: everything else
+       * that the command wrote is thrown away.
        */
       readonly keep?: (state: StateWriter) => void;
     };

@@ -2,12 +2,16 @@
 export type Hash = (data: Uint8Array) => Uint8Array;
 
 /**
- * Checks an Ed25519 signature (RFC 8032) of a peer. `peer` is a libp2p peer id in text form (`12D3Koo…`), which
- * carries its public key. Returns false, never throws, for anything that is not a valid signature by that peer.
+ * Checks an Ed25519 signature (RFC 8032) of a peer. `peer` is a libp2p peer id in text form
+ * (`12D3Koo…`), which carries its public key. Returns false, never throws, for anything that is not
+ * a valid signature by that peer.
  */
 export type Verify = (peer: string, data: Uint8Array, signature: Uint8Array) => boolean;
 
-/** Checks an Ed25519 signature by a raw 32-byte public key. Returns false, never throws, when it is not valid. */
+/**
+ * Checks an Ed25519 signature by a raw 32-byte public key. Returns false, never throws, when it is
+ * not valid.
+ */
 export type VerifyRaw = (publicKey: Uint8Array, data: Uint8Array, signature: Uint8Array) => boolean;
 
 /** Signs as this node. */
@@ -24,7 +28,10 @@ export interface SeedKey {
   sign(data: Uint8Array): Uint8Array;
 }
 
-/** The pure cryptography that reducers and codecs may use: given in, so that tests can count or fake it. */
+/**
+ * The pure cryptography that reducers and codecs may use: given in, so that tests can count or fake
+ * it.
+ */
 export interface Crypto {
   readonly sha256: Hash;
   readonly verify: Verify;

@@ -2,7 +2,10 @@
 export interface ErrorRow {
   /** HTTP status on the sockets. */
   readonly http: number;
-  /** Exit code of the command line: 1 failed, 2 usage, 3 not there, 4 refused, 5 no daemon, 6 temporary. */
+  /**
+   * Exit code of the command line: 1 failed, 2 usage, 3 not there, 4 refused, 5 no daemon, 6
+   * temporary.
+   */
   readonly exit: 1 | 2 | 3 | 4 | 5 | 6;
   /** Whether the unchanged request may succeed later. */
   readonly retryable: boolean;
@@ -21,8 +24,9 @@ const row = (
 ): ErrorRow => ({ http, exit, retryable, meaning, remedy });
 
 /**
- * Every error code: `ERR_<FOLDER>_<CONDITION>`, grouped by folder and sorted. A code is never reused for another
- * meaning. docs/errors.md is generated from this table (`npm run docs`) and a test keeps the two equal.
+ * Every error code: `ERR_<FOLDER>_<CONDITION>`, grouped by folder and sorted. A code is never
+ * reused for another meaning. docs/errors.md is generated from this table (`npm run docs`) and a
+ * test keeps the two equal.
  */
 export const ERROR_CODES = {
   // agent-id
@@ -300,13 +304,6 @@ export const ERROR_CODES = {
     'The role of this member does not allow that.',
     'Ask an admin; cooee members shows the roles.',
   ),
-  ERR_MEMBERSHIP_GUESTS_FULL: row(
-    429,
-    6,
-    'Too many guests are at the door.',
-    'Try again in a few seconds.',
-    true,
-  ),
   ERR_MEMBERSHIP_INVITE_EXPIRED: row(
     410,
     4,
@@ -405,7 +402,6 @@ export const ERROR_CODES = {
     'What was accepted is kept and handed on when there is one; try again.',
     true,
   ),
-  ERR_SLURP_NOT_LEADER: row(421, 6, 'This node is not the leader.', 'Send it to the leader.', true),
   ERR_SLURP_OUTBOX_FULL: row(
     429,
     6,

@@ -14,8 +14,9 @@ export interface CooeeErrorInit {
 }
 
 /**
- * The one error class of COOEE: a stable `code` out of {@link ERROR_CODES} decides the HTTP status, the exit
- * code, whether trying again helps, and what to do next. Callers branch on `code`, never on `message`.
+ * The one error class of COOEE: a stable `code` out of {@link ERROR_CODES} decides the HTTP status,
+ * the exit code, whether trying again helps, and what to do next. Callers branch on `code`, never
+ * on `message`.
  */
 export class CooeeError extends Error {
   override readonly name = 'CooeeError';
@@ -67,7 +68,9 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(ERROR_CODES, text);
 }
 
-/** Turns anything thrown into an Error that can be logged; libp2p rejects with Events now and then. */
+/**
+ * Turns anything thrown into an Error that can be logged; libp2p rejects with Events now and then.
+ */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
   return new Error(typeof thrown === 'string' ? thrown : `non-error thrown: ${typeof thrown}`);

@@ -1,5 +1,6 @@
 /**
- * Ports and shared types: what every folder may import. Nothing here touches a clock, a disk, a network or chance.
+ * Ports and shared types: what every folder may import. Nothing here touches a clock, a disk, a
+ * network or chance.
  *
  * @packageDocumentation
  */

@@ -2,7 +2,9 @@
 export interface Startable {
   /** After it resolves the part does its work. A failed start leaves nothing running. */
   start(): Promise<void>;
-  /** Idempotent; after it resolves the part holds no timer, stream, file or listener. Never throws. */
+  /**
+   * Idempotent; after it resolves the part holds no timer, stream, file or listener. Never throws.
+   */
   stop(): Promise<void>;
 }
 

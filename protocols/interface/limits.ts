@@ -1,8 +1,9 @@
 const KIB = 1024;
 
 /**
- * Every limit of COOEE in one place. docs/limits.md is generated from this table (`npm run docs`) and a test keeps the
- * two equal. Units stand last in the name. What exceeds a limit gets a typed error and leaves nothing half-done.
+ * Every limit of COOEE in one place. docs/limits.md is generated from this table (`npm run docs`)
+ * and a test keeps the two equal. Units stand last in the name. What exceeds a limit gets a typed
+ * error and leaves nothing half-done.
  */
 export const LIMITS = {
   /** Agents that one host may enrol: 16 models on 16 GPU slots. */

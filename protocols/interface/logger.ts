@@ -2,9 +2,9 @@
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * Structured log. Levels by meaning: error = a person must act; warn = something was refused or is degraded;
- * info = rare and of interest to an operator (start, join, leader); debug = everything else. Text from other nodes
- * never at info or above.
+ * Structured log. Levels by meaning: error = a person must act; warn = something was refused or is
+ * degraded; info = rare and of interest to an operator (start, join, leader); debug = everything
+ * else. Text from other nodes never at info or above.
  */
 export interface Logger {
   error(fields: LogFields, message: string): void;

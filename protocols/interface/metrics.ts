@@ -1,4 +1,6 @@
-/** Labels of one time series. Bounded sets of values only: never a peer id, never text from outside. */
+/**
+ * Labels of one time series. Bounded sets of values only: never a peer id, never text from outside.
+ */
 export type MetricLabels = Readonly<Record<string, string>>;
 
 /** Counters and gauges; names are `cooee_<folder>_<what>_<unit>`, counters end in `_total`. */

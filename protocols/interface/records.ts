@@ -43,7 +43,10 @@ export interface MemberRecord {
   readonly removedIndex: number | null;
   /** The start that the member registered last. */
   readonly boot: number;
-  /** What tells two live starts with the same number apart: hex. Empty before the first registration. */
+  /**
+   * What tells two live starts with the same number apart: hex. Empty before the first
+   * registration.
+   */
   readonly bootNonce: string;
   /** Set when two starts claimed one boot number: both stop; a later start clears it. */
   readonly isCloned: boolean;
@@ -77,7 +80,10 @@ export interface AgentTuple {
   readonly gpuId: string;
 }
 
-/** A granted agent; table `agent`, key = token. Stays after retirement: the token is never given to another. */
+/**
+ * A granted agent; table `agent`, key = token. Stays after retirement: the token is never given to
+ * another.
+ */
 export interface AgentRecord extends AgentTuple {
   readonly token: string;
   readonly number: number;

@@ -1,5 +1,6 @@
 /**
- * Seals and opens enrolments with age (https://age-encryption.org/v1). Implementations work off the event loop.
+ * Seals and opens enrolments with age (https://age-encryption.org/v1). Implementations work off the
+ * event loop.
  */
 export interface Sealer {
   /** Encrypts to exactly one recipient (`age1…` or `age1pq1…`). Binary age file. */

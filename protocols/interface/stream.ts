@@ -1,9 +1,13 @@
-/** Request and response with another member, over one stream per peer and protocol that is kept open. */
+/**
+ * Request and response with another member, over one stream per peer and protocol that is kept
+ * open.
+ */
 export interface Requester {
   /**
    * Sends a request and waits for its answer.
    *
-   * @throws CooeeError the typed refusal of the other side, or ERR_API_TIMEOUT when it does not answer in time
+   * @throws CooeeError the typed refusal of the other side, or ERR_API_TIMEOUT when it does not
+   * answer in time
    */
   request(
     peer: string,

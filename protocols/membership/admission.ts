@@ -37,7 +37,10 @@ export interface AdmissionComponents {
   readonly admit: (
     body: z.input<typeof addBody>,
   ) => Promise<{ readonly index: number; readonly outcome: Outcome }>;
-  /** Follows the log up to an index; must end when the signal is aborted: a guest may name any index. */
+  /**
+   * Follows the log up to an index; must end when the signal is aborted: a guest may name any
+   * index.
+   */
   readonly follow: (index: number, signal: AbortSignal) => Promise<void>;
   /** A member showed a start with the number of one that is known, and another nonce. */
   readonly onClone: (peer: string) => void;
@@ -47,8 +50,9 @@ type Redeem = Extract<JoinRequest, { kind: 'redeem' }>;
 type Present = Extract<JoinRequest, { kind: 'present' }>;
 
 /**
- * The member's side of the join protocol: relays an invite proof to the log, and lets a member in that this node has not
- * heard of yet. What it answers a guest is the only thing that a guest learns.
+ * The member's side of the join protocol: relays an invite proof to the log, and lets a member in
+ * that this node has not heard of yet. What it answers a guest is the only thing that a guest
+ * learns.
  */
 export class Admission {
   readonly #components: AdmissionComponents;
@@ -60,7 +64,9 @@ export class Admission {
     this.#components = components;
   }
 
-  /** Answers a request of the join protocol. @throws CooeeError the refusal that the guest is told */
+  /**
+   * Answers a request of the join protocol. @throws CooeeError the refusal that the guest is told
+   */
   async handle(peer: string, bytes: Uint8Array): Promise<Uint8Array> {
     const { metrics, logger } = this.#components;
     try {
@@ -91,7 +97,8 @@ export class Admission {
     // What is certain to be refused never reaches the log, so a guest cannot fill it.
     const context = { ...this.#components, timeMs: clock.nowMs() };
     assertNone(proofProblem(body, context));
-    // Anybody can make up an invite that nobody knows: this node catches up before it says so, the log is not asked.
+    // Anybody can make up an invite that nobody knows: this node catches up before it says so, the
+    // log is not asked.
     if (state.get('invite', key) === undefined) await this.#follow(logIndex);
     assertNone(inviteProblem(state, body, context.timeMs) ?? levelProblem(state, levels));
     const { index, outcome } = await this.#inTime(this.#admit(body), ADMISSION_TIMEOUT_MS);
@@ -99,7 +106,10 @@ export class Admission {
     return outcome.ok ? indexOf(outcome.value, index) : index;
   }
 
-  /** That this member itself may write nothing (it was removed, or runs twice) is no refusal of the guest. */
+  /**
+   * That this member itself may write nothing (it was removed, or runs twice) is no refusal of the
+   * guest.
+   */
   async #admit(body: z.input<typeof addBody>) {
     try {
       return await this.#components.admit(body);
@@ -130,12 +140,16 @@ export class Admission {
     return record.addedIndex;
   }
 
-  /** The second start with a number proves that the identity runs twice; from then on each that asks is told so. */
+  /**
+   * The second start with a number proves that the identity runs twice; from then on each that asks
+   * is told so.
+   */
   #assertOneStart(record: MemberRecord, { boot, bootNonce }: Present): void {
     const { peer } = record;
     if (this.#cloned.get(peer) === boot) throw new CooeeError('ERR_MEMBERSHIP_CLONE');
     const seen = this.#starts.get(peer);
-    // The log remembers the last start over restarts of this node; before the first registration it has none.
+    // The log remembers the last start over restarts of this node; before the first registration it
+    // has none.
     const known = seen === undefined || seen.boot < record.boot ? record : seen;
     if (boot < known.boot) throw new CooeeError('ERR_MEMBERSHIP_CLONE', 'a later start is known');
     const isOther = known.bootNonce !== '' && known.bootNonce !== bootNonce;

@@ -1,5 +1,6 @@
 /**
- * Who is in the mesh: members and their roles, invites, admission. The member list in the log is the authority.
+ * Who is in the mesh: members and their roles, invites, admission. The member list in the log is
+ * the authority.
  *
  * @packageDocumentation
  */

@@ -17,7 +17,10 @@ const PREFIX = 'cooee1';
 const CHECKSUM_BYTES = 4;
 const LINE = /^[Cc][Oo]{2}[Ee]{2}1[A-Za-z2-7]+$/;
 
-/** A point of the log that the holder of an invite may trust: all it believes of the mesh hangs on it. */
+/**
+ * A point of the log that the holder of an invite may trust: all it believes of the mesh hangs on
+ * it.
+ */
 export const anchorSchema = z.strictObject({
   /** Size of the log. */
   index: count,
@@ -45,8 +48,9 @@ const inviteSchema = z.strictObject({
 export type Invite = Omit<z.output<typeof inviteSchema>, 'v'>;
 
 /**
- * Formats an invite as one line: `cooee1` and lower-case base32 of its canonical bytes and a 4-byte SHA-256 checksum.
- * Addresses that do not fit into the line's 1 KiB are left out, the last ones first.
+ * Formats an invite as one line: `cooee1` and lower-case base32 of its canonical bytes and a 4-byte
+ * SHA-256 checksum. Addresses that do not fit into the line's 1 KiB are left out, the last ones
+ * first.
  */
 export function formatInvite(sha256: Hash, invite: Invite): string {
   const countMax = Math.min(invite.addresses.length, LIMITS.memberAddressesMax);
@@ -68,7 +72,8 @@ export function formatInvite(sha256: Hash, invite: Invite): string {
  */
 export function parseInvite(sha256: Hash, text: string): Invite {
   const trimmed = text.trim();
-  // Checked before folding: toLowerCase turns some letters outside of ASCII into letters of the alphabet.
+  // Checked before folding: toLowerCase turns some letters outside of ASCII into letters of the
+  // alphabet.
   if (trimmed.length > LIMITS.inviteBytesMax || !LINE.test(trimmed)) throw malformed();
   const line = trimmed.toLowerCase();
   let bytes: Uint8Array;

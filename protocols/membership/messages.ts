@@ -14,7 +14,10 @@ import {
   timeMs,
 } from '../wire/index.ts';
 
-/** The protocol that a guest may speak, besides identify. Without the mesh's id: the answer may be "another mesh". */
+/**
+ * The protocol that a guest may speak, besides identify. Without the mesh's id: the answer may be
+ * "another mesh".
+ */
 export const JOIN_PROTOCOL = '/cooee/join/1';
 
 /** A message of the join protocol: an invite proof, a name and some addresses. */
@@ -24,8 +27,8 @@ export const JOIN_BYTES_MAX = 8 * 1024;
 export const PROOF_BYTES_MAX = 512;
 
 /**
- * What the joiner signs with the invite's key. It names the joiner's own peer id, which Noise proves on the connection,
- * so whoever relays it cannot use it.
+ * What the joiner signs with the invite's key. It names the joiner's own peer id, which Noise
+ * proves on the connection, so whoever relays it cannot use it.
  */
 export const proofSchema = z.strictObject({
   v: z.literal(1),
@@ -62,7 +65,10 @@ const redeemSchema = z.strictObject({
   levels: levelsSchema,
   invite: bytesOf(32),
   proof: bytesUpTo(PROOF_BYTES_MAX),
-  /** Size of the log that the invite speaks of: a member that lags behind it pulls before it refuses. */
+  /**
+   * Size of the log that the invite speaks of: a member that lags behind it pulls before it
+   * refuses.
+   */
   logIndex: count,
 });
 

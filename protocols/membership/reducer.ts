@@ -50,8 +50,8 @@ export function meshOf(state: StateReader): MeshRecord | undefined {
 }
 
 /**
- * The mesh's id is the CID of its genesis and of the peer that made it: whoever knows the id can tell whether a log
- * begins as it should.
+ * The mesh's id is the CID of its genesis and of the peer that made it: whoever knows the id can
+ * tell whether a log begins as it should.
  */
 export function meshIdOf(
   sha256: ApplyContext['crypto']['sha256'],
@@ -117,7 +117,8 @@ export function reduceAdd(
   if (invite === undefined) return refuse('ERR_MEMBERSHIP_INVITE_UNKNOWN');
   state.put('invite', key, { ...invite, usesLeft: invite.usesLeft - 1 });
   const member = newMember(context, { ...body, role: invite.role, invite: key });
-  // Who comes back keeps its last start with the nonce, or its next registration would look like a clone's.
+  // Who comes back keeps its last start with the nonce, or its next registration would look like a
+  // clone's.
   const start = { boot: known?.boot ?? 0, bootNonce: known?.bootNonce ?? '' };
   state.put('member', body.peer, { ...member, ...start });
   return {
@@ -146,7 +147,10 @@ export function reduceRemove(
   return { ok: true, events: [{ type, data: eventOf(member) }] };
 }
 
-/** `member.role`: an admin gives a role. Who is lowered from admin may not invite any more: its invites go. */
+/**
+ * `member.role`: an admin gives a role. Who is lowered from admin may not invite any more: its
+ * invites go.
+ */
 export function reduceRole(
   state: StateWriter,
   body: z.output<typeof roleBody>,
@@ -166,8 +170,8 @@ export function reduceRole(
 }
 
 /**
- * `member.boot`: a start is registered. Two starts that claim one number with different nonces are clones: the mark makes
- * both stop, whichever of them hears of it.
+ * `member.boot`: a start is registered. Two starts that claim one number with different nonces are
+ * clones: the mark makes both stop, whichever of them hears of it.
  */
 export function reduceBoot(
   state: StateWriter,
@@ -225,7 +229,10 @@ export function reduceRevoke(
   return { ok: true };
 }
 
-/** `mesh.settings`: an admin changes what holds for all. The level rises only when every member supports it. */
+/**
+ * `mesh.settings`: an admin changes what holds for all. The level rises only when every member
+ * supports it.
+ */
 export function reduceSettings(
   state: StateWriter,
   body: z.output<typeof settingsBody>,

@@ -9,10 +9,16 @@ import {
 import { decodeSigned, equalBytes, signingInput, toHex } from '../wire/index.ts';
 import { type addBody, PROOF_BYTES_MAX, proofSchema } from './messages.ts';
 
-/** What the proof rule needs to know of where it is checked: at the door, and again when it is applied. */
+/**
+ * What the proof rule needs to know of where it is checked: at the door, and again when it is
+ * applied.
+ */
 export type ProofContext = Pick<ApplyContext, 'crypto' | 'meshId' | 'timeMs'>;
 
-/** A refusal when the proof does not show that this very peer holds the invite; undefined when it does. */
+/**
+ * A refusal when the proof does not show that this very peer holds the invite; undefined when it
+ * does.
+ */
 export function proofProblem(
   body: Pick<z.output<typeof addBody>, 'peer' | 'invite' | 'proof'>,
   context: ProofContext,
@@ -39,8 +45,9 @@ export function proofProblem(
 }
 
 /**
- * A refusal when the invite does not admit that peer at that time; undefined when it does, or when the peer is a member
- * already. What is refused here stays refused: uses are only spent, revocations never taken back.
+ * A refusal when the invite does not admit that peer at that time; undefined when it does, or when
+ * the peer is a member already. What is refused here stays refused: uses are only spent,
+ * revocations never taken back.
  */
 export function inviteProblem(
   state: StateReader,

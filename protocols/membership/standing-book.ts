@@ -2,8 +2,9 @@ import type { StateReader } from '../interface/index.ts';
 import type { PeerStanding, Standing } from './door/index.ts';
 
 /**
- * The standing of peers out of the replicated member list. A joiner has no list yet: until it finds itself in it, it takes
- * those for members whom its invite names, or it would turn them away half-way through the log.
+ * The standing of peers out of the replicated member list. A joiner has no list yet: until it finds
+ * itself in it, it takes those for members whom its invite names, or it would turn them away
+ * half-way through the log.
  */
 export class StandingBook implements Standing {
   readonly #state: StateReader;

@@ -155,6 +155,8 @@ export class Leader {
   }
 
   async #pump(): Promise<void> {
+    // One turn, so that batches of one moment share an fsync, the first of them included.
+    await Promise.resolve();
     while (this.#queue.length > 0) {
       const proposals = this.#take();
       try {

@@ -5,13 +5,17 @@ import { CooeeError, type CooeeErrorInit } from '../interface/index.ts';
 /** Nesting that a message may have; ours need six. A deeper one is an attempt on the stack. */
 const DEPTH_MAX = 16;
 
-/** What a refusal quotes of a peer's bytes at most: field names and keys are the peer's own words. */
+/**
+ * What a refusal quotes of a peer's bytes at most: field names and keys are the peer's own words.
+ */
 const QUOTE_LENGTH_MAX = 200;
 
 /**
- * Encodes to DAG-CBOR (https://ipld.io/specs/codecs/dag-cbor/spec/), the only encoding that is signed or hashed.
+ * Encodes to DAG-CBOR (https://ipld.io/specs/codecs/dag-cbor/spec/), the only encoding that is
+ * signed or hashed.
  *
- * @throws CooeeError ERR_WIRE_MALFORMED when the value holds what {@link decodeCanonical} would not give back: a float, a
+ * @throws CooeeError ERR_WIRE_MALFORMED when the value holds what {@link decodeCanonical} would not
+ * give back: a float, a
  *   bigint, undefined, an object of a class, a broken text
  */
 export function encodeCanonical(value: unknown): Uint8Array {
@@ -24,8 +28,9 @@ export function encodeCanonical(value: unknown): Uint8Array {
 }
 
 /**
- * Decodes canonical bytes. The decoder accepts some encodings that it would not make itself (key order, float 1.0), so
- * the value is encoded again and compared: one value has one encoding, or hashes and signatures could be bent.
+ * Decodes canonical bytes. The decoder accepts some encodings that it would not make itself (key
+ * order, float 1.0), so the value is encoded again and compared: one value has one encoding, or
+ * hashes and signatures could be bent.
  *
  * @param bytesMax - what is longer is refused before it is looked at
  * @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED
@@ -53,8 +58,8 @@ export function decodeCanonical(bytes: Uint8Array, bytesMax: number): unknown {
 }
 
 /**
- * Decodes canonical bytes and checks them against a schema. A version field that is an integer but unknown is told
- * apart, so that a newer member is asked to wait rather than scored as an attacker.
+ * Decodes canonical bytes and checks them against a schema. A version field that is an integer but
+ * unknown is told apart, so that a newer member is asked to wait rather than scored as an attacker.
  *
  * @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED, ERR_WIRE_VERSION
  */
@@ -88,7 +93,10 @@ function versionOf(value: unknown): number | undefined {
   return Number.isSafeInteger(value.v) ? (value.v as number) : undefined;
 }
 
-/** Null, booleans, texts, safe integers, bytes, lists and plain objects; a CID (tag 42) is an object of a class. */
+/**
+ * Null, booleans, texts, safe integers, bytes, lists and plain objects; a CID (tag 42) is an object
+ * of a class.
+ */
 function assertPlain(value: unknown, depth: number): void {
   if (depth > DEPTH_MAX) throw malformed('nested too deeply');
   if (typeof value === 'string') assertText(value);
@@ -109,7 +117,10 @@ function assertPlain(value: unknown, depth: number): void {
   }
 }
 
-/** A text that UTF-8 cannot carry, or whose first character a decoder swallows, would come out as another one. */
+/**
+ * A text that UTF-8 cannot carry, or whose first character a decoder swallows, would come out as
+ * another one.
+ */
 function assertText(text: string): void {
   if (!text.isWellFormed() || text.startsWith('\ufeff')) throw malformed('a broken text');
 }

@@ -37,7 +37,10 @@ const SAVE_MS = 30_000;
 /** A neighbour forwards for a mesh of about 250 nodes at rest and a burst of all of them. */
 const NEIGHBOUR_RATE = { ratePerSecond: 200, burst: 1_000 } as const;
 
-/** What one member may publish on one topic, doubled, and the backlog that comes at once when a link is back. */
+/**
+ * What one member may publish on one topic, doubled, and the backlog that comes at once when a link
+ * is back.
+ */
 const ORIGIN_RATE = {
   ratePerSecond: 2 * LIMITS.gossipMessagesPerSecondMax,
   burst: 64,
@@ -93,8 +96,9 @@ interface Outgoing {
 }
 
 /**
- * Signed, bounded, replay-proof gossip. gossipsub itself forgets what it saw after minutes, so a message carries its mesh,
- * origin, time and number inside the signed bytes, and the highest number of each origin is kept on the disk.
+ * Signed, bounded, replay-proof gossip. gossipsub itself forgets what it saw after minutes, so a
+ * message carries its mesh, origin, time and number inside the signed bytes, and the highest number
+ * of each origin is kept on the disk.
  */
 export class GossipService implements Gossip, Startable {
   readonly #components: GossipComponents;
@@ -158,7 +162,10 @@ export class GossipService implements Gossip, Startable {
     this.#drain(topic);
   }
 
-  /** Signs a message as {@link publish} would, without sending it: for a table that newcomers ask for. */
+  /**
+   * Signs a message as {@link publish} would, without sending it: for a table that newcomers ask
+   * for.
+   */
   sign(topic: TopicName, body: Uint8Array): GossipMessage {
     const envelope = this.#envelope(topic, body);
     const original = encodeSigned(this.#components.signer, 'gossip', envelope);
@@ -179,8 +186,8 @@ export class GossipService implements Gossip, Startable {
   }
 
   /**
-   * Cheap checks first: budget, form, mesh, membership, time, number; the signature last. Only the budget of the origin
-   * comes behind it, so that nobody can use up another's.
+   * Cheap checks first: budget, form, mesh, membership, time, number; the signature last. Only the
+   * budget of the origin comes behind it, so that nobody can use up another's.
    */
   #validate(topic: TopicName, from: string, data: Uint8Array): GossipVerdict {
     const nowMs = this.#components.clock.monotonicMs();

@@ -1,6 +1,6 @@
 /**
- * The only place that turns bytes from strangers into values: canonical encoding, signed bytes, Merkle tree, replay
- * windows, framing and rates.
+ * The only place that turns bytes from strangers into values: canonical encoding, signed bytes,
+ * Merkle tree, replay windows, framing and rates.
  *
  * @packageDocumentation
  */

@@ -2,14 +2,18 @@ import { CooeeError, type Hash } from '../interface/index.ts';
 import { equalBytes } from './canonical.ts';
 
 /**
- * The Merkle tree of RFC 6962, section 2.1, over the entries of the log: leaf hash = SHA-256(0x00 ‖ entry), node hash =
- * SHA-256(0x01 ‖ left ‖ right). Appending needs only the roots of the complete subtrees (the frontier).
+ * The Merkle tree of RFC 6962, section 2.1, over the entries of the log: leaf hash = SHA-256(0x00 ‖
+ * entry), node hash = SHA-256(0x01 ‖ left ‖ right). Appending needs only the roots of the complete
+ * subtrees (the frontier).
  */
 const LEAF = 0;
 const NODE = 1;
 const HASH_BYTES = 32;
 
-/** The roots of the complete subtrees of a log of `size` entries, largest first: one per set bit of `size`. */
+/**
+ * The roots of the complete subtrees of a log of `size` entries, largest first: one per set bit of
+ * `size`.
+ */
 export interface MerkleFrontier {
   readonly size: number;
   readonly peaks: readonly Uint8Array[];

@@ -1,6 +1,7 @@
 /**
- * Replay protection per origin: numbers `(boot, seq)` are accepted once. Gossip may reorder, so the last `size` numbers
- * of the present boot are remembered one by one (as in RFC 4303, section 3.4.3); older ones are refused outright.
+ * Replay protection per origin: numbers `(boot, seq)` are accepted once. Gossip may reorder, so the
+ * last `size` numbers of the present boot are remembered one by one (as in RFC 4303, section
+ * 3.4.3); older ones are refused outright.
  */
 export interface ReplayMark {
   readonly boot: number;
@@ -27,7 +28,9 @@ export class ReplayWindow {
     return { boot: this.#boot, seq: this.#high };
   }
 
-  /** Whether the number is new. Changes nothing: call {@link accept} once the message proved valid. */
+  /**
+   * Whether the number is new. Changes nothing: call {@link accept} once the message proved valid.
+   */
   isNew(boot: number, seq: number): boolean {
     if (boot !== this.#boot) return boot > this.#boot;
     if (seq > this.#high) return true;

@@ -20,15 +20,19 @@ export const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const timeMs = z.number().int().min(0).max(253_402_300_799_999);
 
 /**
- * An Ed25519 peer id in text form: base58btc of the identity multihash of its key, always 52 characters and always with
- * this beginning (https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md).
+ * An Ed25519 peer id in text form: base58btc of the identity multihash of its key, always 52
+ * characters and always with this beginning
+ * (https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md).
  */
 export const peerIdText = z.string().regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/);
 
 /** A CID version 1, dag-cbor, SHA2-256, in base32 (ids of meshes, calls, submissions, commands). */
 export const cidText = z.string().regex(/^bafyrei[a-z2-7]{52}$/);
 
-/** A multiaddr in text form; only its length and alphabet are checked here, dialling checks the rest. */
+/**
+ * A multiaddr in text form; only its length and alphabet are checked here, dialling checks the
+ * rest.
+ */
 export const multiaddrText = z
   .string()
   .min(2)
@@ -39,9 +43,9 @@ export const multiaddrText = z
 export const addressList = z.array(multiaddrText).max(LIMITS.memberAddressesMax);
 
 /**
- * Control, formatting, line-breaking, private and surrogate code points (Cc, Cf, Zl, Zp, Co, Cs of Unicode 16). Spelled
- * out, since `\p{…}` changes with the Unicode version of the runtime: reducers check names, and two nodes on different
- * versions of Node.js must not come to different answers.
+ * Control, formatting, line-breaking, private and surrogate code points (Cc, Cf, Zl, Zp, Co, Cs of
+ * Unicode 16). Spelled out, since `\p{…}` changes with the Unicode version of the runtime: reducers
+ * check names, and two nodes on different versions of Node.js must not come to different answers.
  */
 const INVISIBLE = [
   '\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e',
@@ -53,7 +57,10 @@ const NAME = new RegExp(`^[^${INVISIBLE}]+$`, 'u');
 
 const encoder = new TextEncoder();
 
-/** What may stand in a member's or mesh's name: printable, no control or invisible formatting characters. */
+/**
+ * What may stand in a member's or mesh's name: printable, no control or invisible formatting
+ * characters.
+ */
 export const nameText = z
   .string()
   .min(1)

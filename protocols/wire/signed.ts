@@ -8,12 +8,16 @@ const SIGNED_OVERHEAD_BYTES = 128;
 
 const encoder = new TextEncoder();
 
-/** The kinds of signed bytes. Each has its own domain, so that a signature for one never passes for another. */
+/**
+ * The kinds of signed bytes. Each has its own domain, so that a signature for one never passes for
+ * another.
+ */
 export type SignedKind = 'batch' | 'claim' | 'gossip' | 'head' | 'invite-proof';
 
 /**
- * What is signed or hashed: the domain prefix `cooee/<kind>/<version>`, then the body as received. A body begins with a
- * CBOR map header, which is no digit, so no two (prefix, body) pairs run into each other.
+ * What is signed or hashed: the domain prefix `cooee/<kind>/<version>`, then the body as received.
+ * A body begins with a CBOR map header, which is no digit, so no two (prefix, body) pairs run into
+ * each other.
  */
 export function signingInput(kind: SignedKind, body: Uint8Array): Uint8Array {
   const prefix = encoder.encode(`cooee/${kind}/1`);
@@ -41,8 +45,8 @@ export interface Signed<T> {
 }
 
 /**
- * Takes signed bytes apart and checks the body's shape. The signature is checked by {@link isSignedBy} once the caller
- * knows whose it must be (and has spent nothing on strangers).
+ * Takes signed bytes apart and checks the body's shape. The signature is checked by
+ * {@link isSignedBy} once the caller knows whose it must be (and has spent nothing on strangers).
  *
  * @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED, ERR_WIRE_VERSION
  */

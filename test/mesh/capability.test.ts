@@ -11,9 +11,10 @@ import { type TestHost, TestMesh, until } from './harness.ts';
 const WITHIN_MS = 1_000;
 const NAMES = ['n1', 'n2', 'n3', 'n4', 'n5'] as const;
 
-type Filters = NonNullable<Parameters<TestHost['client']['call']>[1]> extends never
-  ? never
-  : Record<string, string | number>;
+type Filters =
+  NonNullable<Parameters<TestHost['client']['call']>[1]> extends never
+    ? never
+    : Record<string, string | number>;
 
 async function find(host: TestHost, query: Filters = {}): Promise<AgentView[]> {
   return (await host.client.call('listAgents', { query })).agents;
@@ -111,7 +112,8 @@ describe('five nodes', () => {
       { peer },
     ];
     for (const it of hosts) {
-      for (const query of queries) expect(await tokens(it, query), JSON.stringify(query)).toEqual([token]);
+      for (const query of queries)
+        expect(await tokens(it, query), JSON.stringify(query)).toEqual([token]);
       expect(await agentOn(it, token)).toMatchObject({ load: 250, maxTasks: 4, tasks: 0, peer });
       for (const nothing of [{ capability: 'code' }, { status: 'draining' }, { q: 'german n1' }]) {
         expect(await tokens(it, nothing)).toEqual([]);
@@ -161,14 +163,17 @@ describe('five nodes', () => {
     const { error } = JSON.parse(refused.stderr);
     expect(error).toMatchObject({ code: 'ERR_CAPABILITY_NOT_OWNER' });
     expect(await agentOn(at(1), tokenOf(at(2)))).toMatchObject({ status: 'busy' });
-    const unknown = await at(1).cli('announce', '7ZZY5', '--status', 'idle');
+    const unknown = await at(1).cli('announce', '4ZNR6', '--status', 'idle');
     expect(unknown.code).toBe(3);
   });
 
   it('tell of an announcement on the event streams of all', async () => {
     const streams = await Promise.all(hosts.map((host) => listen(host, 'agent:announce')));
     const token = tokenOf(at(0));
-    await at(0).client.call('announceAgent', { params: { token }, body: { capabilities: ['sing'] } });
+    await at(0).client.call('announceAgent', {
+      params: { token },
+      body: { capabilities: ['sing'] },
+    });
     for (const [position, { events }] of streams.entries()) {
       const event = await until(
         `the event on ${at(position).name}`,

@@ -1,10 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isCooeeError } from '../../protocols/interface/index.ts';
-import { TestHost, TestMesh, until } from './harness.ts';
+import { type TestHost, TestMesh, until } from './harness.ts';
 
 // Goal: an agent gets its token once and keeps it: over restarts of either side, over a leader that
 // is away, over a publisher that is killed; and every node can name it in every way.
@@ -115,7 +115,9 @@ describe('tokens', () => {
       .map((symbol) => symbol + token.slice(1))
       .filter((text) => text !== token);
     // At least one change of the first symbol is caught by the checksum.
-    const answers = await Promise.all(swapped.slice(0, 4).map((it) => leader.cli('id', 'decode', it)));
+    const answers = await Promise.all(
+      swapped.slice(0, 4).map((it) => leader.cli('id', 'decode', it)),
+    );
     const refused = answers.filter(({ code }) => code !== 0);
     expect(refused.length).toBeGreaterThan(0);
     for (const { code, stderr } of refused) {
@@ -242,9 +244,9 @@ describe('an enrolment', () => {
   });
 
   it('that could never be granted is refused at once and leaves nothing', async () => {
-    await expect(
-      member.client.call('enrolAgents', { body: { model: 'a|b' } }),
-    ).rejects.toSatisfy((error) => isCooeeError(error, 'ERR_AGENT_ID_TUPLE'));
+    await expect(member.client.call('enrolAgents', { body: { model: 'a|b' } })).rejects.toSatisfy(
+      (error) => isCooeeError(error, 'ERR_AGENT_ID_TUPLE'),
+    );
     const models = Array.from({ length: 255 }, (_, n) => ({ model: `m${n}` }));
     await expect(member.client.call('enrolAgents', { body: { models } })).rejects.toSatisfy(
       (error) => isCooeeError(error, 'ERR_ENROLMENT_TOO_LARGE'),

@@ -14,7 +14,10 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Tries `check` until it gives something other than undefined or false; the last error is shown when time is up. */
+/**
+ * Tries `check` until it gives something other than undefined or false; the last error is shown
+ * when time is up.
+ */
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined | false> | T | undefined | false,

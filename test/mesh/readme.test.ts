@@ -1,9 +1,9 @@
 /**
- * The README can be typed as it stands. Goal: a newcomer who copies its examples gets what it shows.
- * Method: the shell blocks marked `run`, `daemon` or `fails` are run in order by a shell in this
- * folder with a home folder of its own, and the `text` block behind each is held against what was
- * printed. All traffic stays on loopback: that is said in the nodes' configuration, so that not a
- * letter of the examples is changed.
+ * The README can be typed as it stands. Goal: a newcomer who copies its examples gets what it
+ * shows. Method: the shell blocks marked `run`, `daemon` or `fails` are run in order by a shell in
+ * this folder with a home folder of its own, and the `text` block behind each is held against what
+ * was printed. All traffic stays on loopback: that is said in the nodes' configuration, so that not
+ * a letter of the examples is changed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -49,7 +49,9 @@ const tidy = (text: string): string[] =>
     )
     .filter((line) => line !== '');
 
-/** The first line of `shown` that does not stand, in order, in `printed`; `…` stands for anything. */
+/**
+ * The first line of `shown` that does not stand, in order, in `printed`; `…` stands for anything.
+ */
 function missingLine(shown: string, printed: string): string | undefined {
   const lines = tidy(printed);
   let at = 0;

@@ -32,7 +32,8 @@ export async function detectGpus(ports: HostPorts): Promise<readonly Gpu[]> {
 export function describeGpu(gpu: Gpu): string {
   const memory = gpu.memoryMb === undefined ? [] : [`${gpu.memoryMb} MiB`];
   const text = [gpu.name, ...memory, ...(gpu.uuid === undefined ? [] : [gpu.uuid])].join(', ');
-  // A long name must not keep the whole list from being enrolled; cut by characters, at most four bytes each.
+  // A long name must not keep the whole list from being enrolled; cut by characters, at most four
+  // bytes each.
   return [...text].slice(0, LIMITS.gpuInfoBytesMax / 4).join('');
 }
 

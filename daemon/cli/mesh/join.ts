@@ -22,7 +22,9 @@ export async function runJoin(
   }
   checkInviteShape(invite);
   const client = await context.client();
-  if (!(await isRunning(client))) return runUp(context, { ...flags, join: invite });
+  if (!(await isRunning(client))) {
+    return runUp(context, { ...flags, join: invite, joinOrFail: true });
+  }
   const unused = Object.keys(flags).filter((name) => name !== 'mdns' || flags.mdns === false);
   if (unused.length > 0) {
     context.remark(

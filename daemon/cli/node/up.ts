@@ -6,6 +6,8 @@ import type { LogLevel, UpOptions } from '../up-options.ts';
 /** Options of `cooee up` as they were typed. */
 export interface UpFlags {
   readonly join?: string;
+  /** Not an option: `cooee join` gives up when no inviter answers. */
+  readonly joinOrFail?: boolean;
   readonly listen?: readonly string[];
   readonly hostname?: string;
   readonly mac?: string;
@@ -46,6 +48,7 @@ export function toUpOptions(
     ...(flags.mac === undefined ? {} : { mac: flags.mac }),
     ...(flags.mdns === false ? { mdns: false } : {}),
     ...(invite === undefined ? {} : { join: invite }),
+    ...(flags.joinOrFail === true ? { joinOrFail: true } : {}),
     ...(flags.logLevel === undefined ? {} : { logLevel: flags.logLevel }),
     ...(flags.config === undefined ? {} : { config: path(flags.config) }),
   };

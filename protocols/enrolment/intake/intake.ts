@@ -83,16 +83,18 @@ export class EnrolmentIntake {
       return 'ignore';
     }
     metrics.count('cooee_enrolment_requests_total');
-    const id = toHex(request.id);
-    const decision = this.#decided.get(id);
-    if (decision) this.#answer(origin, request.id, decision);
-    if (decision !== undefined || this.#atWork.has(id)) return 'accept';
-    if (this.#atWork.size >= this.#init.openMax) {
+    const key = keyOf(origin, request.id);
+    const decision = this.#decided.get(key);
+    if (decision !== undefined) {
+      this.#repeated(origin, request.id, decision);
+    } else if (this.#atWork.has(key)) {
+      // The answer to the first copy is the answer to this one.
+    } else if (this.#atWork.size >= this.#init.openMax) {
       this.#refuse(origin, request.id, new CooeeError('ERR_API_BUSY'));
-      return 'accept';
+    } else {
+      this.#atWork.add(key);
+      void this.#decide(origin, request).finally(() => this.#atWork.delete(key));
     }
-    this.#atWork.add(id);
-    void this.#decide(origin, request).finally(() => this.#atWork.delete(id));
     return 'accept';
   }
 
@@ -129,8 +131,15 @@ export class EnrolmentIntake {
     }
   }
 
+  /** A copy of a request that was decided: not opened again. */
+  #repeated(origin: string, id: Uint8Array, decision: Decision): void {
+    const replay = { code: 'ERR_ENROLMENT_REPLAY', details: {} } as const;
+    if (decision === null) this.#note(origin, replay.code, replay.details);
+    this.#answer(origin, id, decision ?? replay);
+  }
+
   async #granted(id: Uint8Array, checked: CheckedEnrolment): Promise<void> {
-    this.#keep(toHex(id), null);
+    this.#keep(keyOf(checked.value.peer, id), null);
     this.#components.metrics.count('cooee_enrolment_grants_total');
     const utf8 = new TextEncoder();
     const writes = checked.value.agents.flatMap(({ hash }, position) => {
@@ -144,7 +153,7 @@ export class EnrolmentIntake {
 
   #failed(origin: string, id: Uint8Array, error: unknown): void {
     // Once granted, only the note on the GPU can have failed: the grant stands.
-    const isGranted = this.#decided.get(toHex(id)) === null;
+    const isGranted = this.#decided.get(keyOf(origin, id)) === null;
     if (!isGranted && isCooeeError(error) && isOfRequest(error)) {
       this.#refuse(origin, id, error);
       return;
@@ -162,12 +171,12 @@ export class EnrolmentIntake {
   }
 
   #remember(origin: string, id: Uint8Array, refusal: NonNullable<Decision>): void {
-    this.#keep(toHex(id), refusal);
+    this.#keep(keyOf(origin, id), refusal);
     this.#note(origin, refusal.code, refusal.details);
   }
 
-  #keep(id: string, decision: Decision): void {
-    this.#decided.set(id, decision);
+  #keep(key: string, decision: Decision): void {
+    this.#decided.set(key, decision);
     if (this.#decided.size <= this.#init.decidedMax) return;
     const oldest = this.#decided.keys().next();
     if (oldest.done !== true) this.#decided.delete(oldest.value);
@@ -184,6 +193,14 @@ export class EnrolmentIntake {
   #answer(to: string, id: Uint8Array, decision: NonNullable<Decision>): void {
     this.#components.answer({ to, id, ...decision });
   }
+}
+
+/**
+ * Ids travel in the clear: what another node sends under one must not decide the request of its
+ * owner.
+ */
+function keyOf(origin: string, id: Uint8Array): string {
+  return `${origin} ${toHex(id)}`;
 }
 
 function isOfRequest(error: CooeeError): boolean {

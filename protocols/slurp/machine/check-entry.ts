@@ -20,14 +20,15 @@ export interface EntryPlace {
  * Checks what can be told of one entry alone: form, place, and that its origin signed the batch for
  * this mesh. That the entry is the one of this log is shown by the head's root only.
  *
- * @throws CooeeError ERR_WIRE_*, ERR_SLURP_COMMAND, ERR_SLURP_HEAD (details.reason `order`, `term`),
- * ERR_SLURP_SIGNATURE
+ * @throws CooeeError ERR_WIRE_*, ERR_SLURP_COMMAND, ERR_SLURP_HEAD (details.reason `order`,
+ * `term`), ERR_SLURP_SIGNATURE
  */
 export function checkEntry(bytes: Uint8Array, place: EntryPlace): LogRecord {
   const { index, termMax, meshId, crypto } = place;
   const entry = decodeEntry(bytes);
   if (entry.index !== index) throw refuseHead('order', 'entries out of order');
-  // A log keeps its highest term even when the entry is dropped again: no made-up one may get there.
+  // A log keeps its highest term even when the entry is dropped again: no made-up one may get
+  // there.
   if (entry.term > termMax) throw refuseHead('term', 'an entry of a later term than its head');
   const batch = decodeBatch(entry.batch);
   // A batch of another mesh is genuine there, and a forgery here.
@@ -49,8 +50,8 @@ export function refuseHead(
 }
 
 /**
- * Whether what is held does not fit a sound head or the anchor: whoever sent that, it need not be the
- * last source.
+ * Whether what is held does not fit a sound head or the anchor: whoever sent that, it need not be
+ * the last source.
  */
 export function isMisfit(error: unknown): boolean {
   if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) return true;

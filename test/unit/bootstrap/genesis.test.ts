@@ -3,13 +3,13 @@ import { GENESIS_SEQ, GENESIS_TERM, makeGenesis } from '../../../bootstrap/index
 import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
 import { memberOf, meshOf } from '../../../protocols/membership/index.ts';
 import {
-  applyEntry,
   decodeBatch,
   decodeEntry,
   isBatchSigned,
   MeshState,
   StateOverlay,
 } from '../../../protocols/slurp/index.ts';
+import { applyEntry } from '../../../protocols/slurp/machine/apply.ts';
 
 const key = seedKey(new Uint8Array(32).fill(1));
 const signer = { peer: peerOfKey(key.publicKey), sign: key.sign };

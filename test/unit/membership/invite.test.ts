@@ -63,7 +63,8 @@ describe('an invite', () => {
       for (const sign of alphabet) {
         if (sign === LINE[at]) continue;
         const text = LINE.slice(0, at) + sign + LINE.slice(at + 1);
-        // A blank at either end is the white space that is forgiven, of a line that lacks a character.
+        // A blank at either end is the white space that is forgiven, of a line that lacks a
+        // character.
         expect(() => parseInvite(sha256, text)).toThrow(REFUSED);
       }
     }

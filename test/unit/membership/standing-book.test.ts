@@ -39,6 +39,16 @@ describe('StandingBook', () => {
     expect(book.standing(STRANGER)).toBe('guest');
   });
 
+  it('knows nobody any more once this node is out, and tells the doors of every member', () => {
+    const book = new StandingBook(new TestMesh().state, [STRANGER], peerOf(40));
+    const heard: string[] = [];
+    book.onChange((peer) => heard.push(`${peer} ${book.standing(peer)}`));
+    book.close();
+    expect(heard).toContain(`${ADMIN} removed`);
+    expect(heard).toHaveLength(3);
+    expect(book.standing(STRANGER)).toBe('removed');
+  });
+
   it('tells its listeners of changes until they leave', () => {
     const book = new StandingBook(new MeshState());
     const heard: string[] = [];

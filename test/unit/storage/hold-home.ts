@@ -1,4 +1,5 @@
-// A daemon as far as the lock goes: opens the home that it is given, says so, and waits to be killed.
+// A daemon as far as the lock goes: opens the home that it is given, says so, and waits to be
+// killed.
 import { silentLogger } from '../../../protocols/interface/index.ts';
 import { openHome } from '../../../storage/home.ts';
 

@@ -17,7 +17,10 @@ import {
 const { sha256 } = nodeCrypto;
 const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
 
-/** The sample entries and roots of the reference implementation of RFC 6962 (certificate-transparency). */
+/**
+ * The sample entries and roots of the reference implementation of RFC 6962
+ * (certificate-transparency).
+ */
 const SAMPLES = [
   ['', '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d'],
   ['00', 'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125'],

@@ -31,7 +31,7 @@ describe('schemas of the wire', () => {
     ['the last millisecond of 9999', timeMs, 253_402_300_799_999],
     ['a plain name', nameText, 'alpha-node 1'],
     ['a name with signs of many languages', nameText, 'Zoë 東京 ทดสอบ 😀'],
-    ['a name of 255 bytes', nameText, 'é'.repeat(127) + 'a'],
+    ['a name of 255 bytes', nameText, `${'é'.repeat(127)}a`],
     ['a letter that only later versions of Unicode know', nameText, '\u{1c89}'],
   ])('allow %s', (_what, schema, value) => {
     expect(allows(schema, value)).toBe(true);
@@ -80,7 +80,8 @@ describe('schemas of the wire', () => {
   });
 
   it('take no letters and no marks away from names', () => {
-    // Every letter, mark, number and sign that this runtime knows is a name, so no language is shut out by a slip.
+    // Every letter, mark, number and sign that this runtime knows is a name, so no language is shut
+    // out by a slip.
     const visible = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]$/u;
     const hidden = /^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]$/u;
     const wrong: string[] = [];

@@ -98,19 +98,35 @@ describe('EnrolmentIntake', () => {
   });
 
   it('opens a request once: while at work, granted, and refused', async () => {
-    const { send, sealer, answers, intake, clock } = await startIntake();
+    const { send, sealer, answers, intake, clock, refusals } = await startIntake();
     const claim = makeClaim(alice, agents);
     const sealed = await sealer.seal('age1', encodePlaintext({ claim, gpuInfo: [''] }));
     const request = { address: '', id: crypto.sha256(claim), sealed };
     for (let n = 0; n < 3; n += 1) intake.receive(alice.peer, request);
     await clock.advance(0);
+    expect(answers).toEqual([]);
     intake.receive(alice.peer, request);
     expect(sealer.opened).toBe(1);
+    // A copy of what was granted is a replay: its owner finds the grant in the log, and goes by
+    // that.
+    expect(answers.map(({ code }) => code)).toEqual(['ERR_ENROLMENT_REPLAY']);
+    expect(refusals('ERR_ENROLMENT_REPLAY')).toBe(1);
     const forged = makeClaim({ peer: alice.peer, sign: bob.sign }, agents, { seq: 2 });
     await send(forged);
     await send(forged);
     expect(sealer.opened).toBe(2);
-    expect(answers.map(({ code }) => code)).toEqual(Array(2).fill('ERR_SLURP_SIGNATURE'));
+    expect(answers.slice(1).map(({ code }) => code)).toEqual(Array(2).fill('ERR_SLURP_SIGNATURE'));
+  });
+
+  it('does not hold against a request what another node sent under its id', async () => {
+    const { send, sealer, answers, world } = await startIntake();
+    const claim = makeClaim(alice, agents);
+    const copy = await sealer.seal('age1', encodePlaintext({ claim, gpuInfo: [''] }));
+    await send(claim, { origin: bob.peer, sealed: copy });
+    expect(answers).toMatchObject([{ to: bob.peer, code: 'ERR_ENROLMENT_ORIGIN' }]);
+    await send(claim);
+    expect(answers).toHaveLength(1);
+    expect(world.state.size('agent')).toBe(1);
   });
 
   it('tries again what failed for the moment', async () => {

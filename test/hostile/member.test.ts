@@ -1,0 +1,459 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../daemon/clock.ts';
+import { nodeCrypto } from '../../daemon/crypto.ts';
+import { LIMITS, type Signer, silentLogger } from '../../protocols/interface/index.ts';
+import { encodeBatch, encodeHead } from '../../protocols/slurp/index.ts';
+import {
+  pullResponse,
+  replicaProtocol,
+  submitProtocol,
+  submitRequest,
+  submitResponse,
+} from '../../protocols/slurp/protocol.ts';
+import {
+  cidOf,
+  encodeCanonical,
+  encodeFrame,
+  encodeSigned,
+  FRAME_KIND,
+  serveRequests,
+  topicName,
+} from '../../protocols/wire/index.ts';
+import { type TestHost, TestMesh, until } from '../mesh/harness.ts';
+import { bytesOn, Rogue } from './rogue.ts';
+
+// Goal: a member that means no good gets typed refusals or silence, is counted, and the others go
+// on. Method: real daemons, and an admitted peer that is plain libp2p and says what it likes.
+
+const DROPPED = 'cooee_wire_gossip_dropped_total';
+
+let mesh: TestMesh;
+let alpha: TestHost;
+let beta: TestHost;
+let alphaPeer: string;
+let meshId: string;
+let rogues: Rogue[] = [];
+
+beforeAll(async () => {
+  mesh = new TestMesh();
+  [alpha, beta] = (await mesh.start('alpha', 'beta')) as [TestHost, TestHost];
+  const status = await alpha.client.call('getStatus', {});
+  alphaPeer = status.node.peer;
+  meshId = status.mesh.id;
+});
+afterEach(async () => {
+  await Promise.all(rogues.map((rogue) => rogue.stop()));
+  rogues = [];
+});
+afterAll(async () => {
+  await mesh.close();
+});
+
+/** A peer that both daemons take for a member. */
+const member = async (): Promise<Rogue & { readonly signer: Signer }> => {
+  const made = await Rogue.create({ mesh: meshId });
+  rogues.push(made);
+  await made.becomeMember(alpha);
+  for (const host of [alpha, beta]) {
+    const to = await host.peer();
+    await until(`${host.name} serves it`, async () => {
+      if (!made.isConnected(to)) await made.connect(host);
+      const stream = made.requests(to, replicaProtocol(meshId));
+      await stream.request(encodeCanonical({ v: 1, from: 1 })).finally(() => stream.stop());
+      return true;
+    });
+  }
+  return made as Rogue & { readonly signer: Signer };
+};
+
+const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
+  await work.then(
+    () => 'no refusal',
+    (error: { code?: unknown }) => error.code,
+  );
+
+const indices = async (host: TestHost) => {
+  const { commitIndex, appliedIndex } = (await host.client.call('getStatus', {})).slurp;
+  return { commitIndex, appliedIndex };
+};
+
+/**
+ * The mesh does its work: what beta writes goes through the log of alpha and is decided at both.
+ */
+const expectAtWork = async (): Promise<number> => {
+  const startMs = performance.now();
+  const peer = await beta.peer();
+  const write = beta.client.call('setMemberRole', {
+    params: { peer },
+    query: { wait: 'committed', timeoutMs: 5_000 },
+    body: { role: 'admin' },
+  });
+  expect(await codeOf(write)).toBe('ERR_MEMBERSHIP_FORBIDDEN');
+  const tookMs = performance.now() - startMs;
+  for (const host of [alpha, beta]) {
+    expect((await host.client.call('getStatus', {})).health.conditions).toEqual([]);
+  }
+  return tookMs;
+};
+
+interface BatchParts {
+  readonly boot: number;
+  readonly seq: number;
+  readonly mesh?: string;
+  readonly kind?: string;
+  readonly body?: Record<string, unknown>;
+  readonly actor?: string;
+}
+
+const batchOf = (signer: Signer, { boot, seq, ...rest }: BatchParts): Uint8Array => {
+  const { mesh: of = meshId, kind = 'member.role', actor = signer.peer } = rest;
+  const body = rest.body ?? { peer: signer.peer, role: 'admin' };
+  const id = cidOf(nodeCrypto.sha256, encodeCanonical({ boot, seq, kind, body }));
+  const timeMs = Date.now();
+  const commands = [{ id, kind, actor: { peer: actor }, timeMs, body }];
+  return encodeBatch(signer, { mesh: of, boot, seq, commands });
+};
+
+/** Signs in its own name what claims to be of another. */
+const inTheNameOf = (peer: string, signer: Signer): Signer => ({ peer, sign: signer.sign });
+
+describe('a member on the submit protocol', () => {
+  it('is refused with a type for each kind of nonsense, at the leader and at a relay', async () => {
+    const rogue = await member();
+    const { signer } = rogue;
+    const cases: readonly (readonly [string, Uint8Array])[] = [
+      ['ERR_WIRE_MALFORMED', randomBytes(300)],
+      ['ERR_SLURP_COMMAND', submitRequest.encode(0, randomBytes(300))],
+      ['ERR_WIRE_MALFORMED', encodeCanonical({ v: 1, hops: 99, batch: new Uint8Array() })],
+      ['ERR_WIRE_MALFORMED', encodeCanonical({ v: 1, hops: -1, batch: new Uint8Array() })],
+      ['ERR_WIRE_TOO_LARGE', submitRequest.encode(0, new Uint8Array(LIMITS.batchBytesMax + 100))],
+      // A batch of another, signed with our own key.
+      [
+        'ERR_SLURP_SIGNATURE',
+        submitRequest.encode(0, batchOf(inTheNameOf(alphaPeer, signer), { boot: 9, seq: 1 })),
+      ],
+      // Our batch, but the command speaks for another.
+      [
+        'ERR_SLURP_COMMAND',
+        submitRequest.encode(0, batchOf(signer, { boot: 1, seq: 1, actor: alphaPeer })),
+      ],
+      [
+        'ERR_SLURP_COMMAND',
+        submitRequest.encode(
+          0,
+          batchOf(signer, { boot: 1, seq: 1, mesh: `bafyrei${'a'.repeat(52)}` }),
+        ),
+      ],
+      [
+        'ERR_SLURP_LEVEL',
+        submitRequest.encode(0, batchOf(signer, { boot: 1, seq: 1, kind: 'mesh.explode' })),
+      ],
+      [
+        'ERR_SLURP_COMMAND',
+        submitRequest.encode(
+          0,
+          batchOf(signer, { boot: 1, seq: 1, body: { peer: 7, role: 'emperor' } }),
+        ),
+      ],
+    ];
+    const before = await indices(alpha);
+    for (const host of [alpha, beta]) {
+      const stream = rogue.requests(await host.peer(), submitProtocol(meshId));
+      for (const [code, payload] of cases) {
+        expect([host.name, await codeOf(stream.request(payload))]).toEqual([host.name, code]);
+      }
+    }
+    expect(await indices(alpha)).toEqual(before);
+    await expectAtWork();
+  });
+
+  it('cannot make itself admin, and a batch that is sent again is applied once', async () => {
+    const rogue = await member();
+    const { signer } = rogue;
+    const stream = rogue.requests(alphaPeer, submitProtocol(meshId));
+    const submit = async (batch: Uint8Array): Promise<number> =>
+      submitResponse.decode(await stream.request(submitRequest.encode(0, batch))).index;
+    // The log takes it, since who may do what is decided by applying; the reducer refuses.
+    await submit(batchOf(signer, { boot: 1, seq: 1 }));
+    const roleOf = async (): Promise<unknown> =>
+      (await alpha.client.call('listMembers', {})).members.find(({ peer }) => peer === rogue.peer)
+        ?.role;
+    expect(await roleOf()).toBe('member');
+    const own = batchOf(signer, {
+      boot: 1,
+      seq: 2,
+      kind: 'member.remove',
+      body: { peer: alphaPeer },
+    });
+    await submit(own);
+    const after = await indices(alpha);
+    for (let i = 0; i < 5; i++) expect(await submit(own)).toBe(after.commitIndex);
+    expect(await submit(batchOf(signer, { boot: 1, seq: 1 }))).toBe(after.commitIndex);
+    expect(await indices(alpha)).toEqual(after);
+    expect((await alpha.client.call('listMembers', {})).members.map(({ peer }) => peer)).toContain(
+      alphaPeer,
+    );
+    await expectAtWork();
+  });
+
+  it('has its stream ended by a frame over the limit, and a flood answered by ERR_WIRE_RATE', async () => {
+    const rogue = await member();
+    for (const host of [alpha, beta]) {
+      const to = await host.peer();
+      const stream = await rogue.open(to, submitProtocol(meshId));
+      const received = bytesOn(stream!);
+      const header = new Uint8Array(9);
+      new DataView(header.buffer).setUint32(0, LIMITS.streamMessageBytesMax + 6);
+      header[4] = FRAME_KIND.request;
+      stream!.send(header);
+      expect(await received).toBe(0);
+    }
+    const requests = rogue.requests(alphaPeer, submitProtocol(meshId));
+    const codes = new Map<unknown, number>();
+    const endMs = performance.now() + 3_000;
+    let slowestMs = 0;
+    const flood = async (): Promise<void> => {
+      while (performance.now() < endMs) {
+        const code = await codeOf(requests.request(submitRequest.encode(0, randomBytes(64))));
+        codes.set(code, (codes.get(code) ?? 0) + 1);
+      }
+    };
+    const others = async (): Promise<void> => {
+      while (performance.now() < endMs) slowestMs = Math.max(slowestMs, await expectAtWork());
+    };
+    await Promise.all([...Array.from({ length: 24 }, flood), others()]);
+    expect([...codes.keys()].sort()).toEqual(['ERR_SLURP_COMMAND', 'ERR_WIRE_RATE']);
+    expect(slowestMs).toBeLessThan(2_000);
+  });
+});
+
+describe('a member on the replica protocol', () => {
+  it('gets typed refusals for absurd requests, and no more entries than there are', async () => {
+    const rogue = await member();
+    for (const host of [alpha, beta]) {
+      const stream = rogue.requests(await host.peer(), replicaProtocol(meshId));
+      const absurd = [
+        { v: 1, from: 0 },
+        { v: 1, from: -1 },
+        { v: 1, from: '1' },
+        { v: 1, from: 1, count: 1e9 },
+        { v: 1 },
+        [],
+        null,
+      ];
+      for (const request of absurd) {
+        const bytes = encodeCanonical(request);
+        expect([request, await codeOf(stream.request(bytes))]).toEqual([
+          request,
+          'ERR_WIRE_MALFORMED',
+        ]);
+      }
+      expect(await codeOf(stream.request(encodeCanonical({ v: 9, from: 1 })))).toBe(
+        'ERR_WIRE_VERSION',
+      );
+      // A float that is 1, not the same bytes as 1; and 2^64 - 1, which no safe integer is.
+      const fields = Uint8Array.of(0xa2, 0x61, 0x76, 1, 0x64, 0x66, 0x72, 0x6f, 0x6d);
+      for (const number of [
+        [0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0],
+        [0x1b, 255, 255, 255, 255, 255, 255, 255, 255],
+      ]) {
+        const bytes = new Uint8Array([...fields, ...number]);
+        expect(await codeOf(stream.request(bytes))).toBe('ERR_WIRE_MALFORMED');
+      }
+      const beyond = encodeCanonical({ v: 1, from: Number.MAX_SAFE_INTEGER });
+      expect(pullResponse.decode(await stream.request(beyond)).entries).toEqual([]);
+    }
+    await expectAtWork();
+  });
+});
+
+describe('a member on gossip', () => {
+  const publish = async (
+    rogue: Rogue,
+    topic: Parameters<typeof topicName>[1],
+    data: Uint8Array,
+  ) => {
+    await rogue.node.services.pubsub.publish(topicName(meshId, topic), data);
+  };
+
+  let seq = 0;
+  const envelope = (
+    rogue: Rogue & { readonly signer: Signer },
+    topic: string,
+    change: Record<string, unknown> = {},
+  ): Uint8Array =>
+    encodeSigned(rogue.signer, 'gossip', {
+      v: 1,
+      mesh: meshId,
+      topic,
+      origin: rogue.peer,
+      boot: 1,
+      seq: ++seq,
+      timeMs: Date.now(),
+      body: randomBytes(16),
+      ...change,
+    });
+
+  /** Waits until gossipsub has both daemons for listeners. */
+  const heardBy = async (rogue: Rogue): Promise<void> => {
+    const topic = topicName(meshId, 'slurp');
+    await until(
+      'both daemons listen to it',
+      () => rogue.node.services.pubsub.getSubscribers(topic).length >= 2,
+    );
+  };
+
+  it('cannot show a head that the voters did not sign', async () => {
+    const rogue = await member();
+    await heardBy(rogue);
+    const { commitIndex } = await indices(alpha);
+    const before = await Promise.all([alpha, beta].map((host) => host.counter(DROPPED, 'slurp')));
+    const forged = (signer: Signer, index: number): Uint8Array =>
+      encodeHead(signer, {
+        mesh: meshId,
+        epoch: 0,
+        term: 1_000,
+        index,
+        root: randomBytes(32),
+        voters: [signer.peer],
+        timeMs: Date.now(),
+      });
+    const heads = [
+      forged(rogue.signer, commitIndex + 1_000),
+      forged(rogue.signer, commitIndex),
+      forged(inTheNameOf(alphaPeer, rogue.signer), commitIndex + 1_000),
+      forged(inTheNameOf(alphaPeer, rogue.signer), Number.MAX_SAFE_INTEGER),
+    ];
+    for (const body of heads) await publish(rogue, 'slurp', envelope(rogue, 'slurp', { body }));
+    for (const [i, host] of [alpha, beta].entries()) {
+      await until(
+        `${host.name} has counted them`,
+        async () => (await host.counter(DROPPED, 'slurp')) >= before[i]! + heads.length,
+      );
+    }
+    await expectAtWork();
+    expect((await indices(beta)).appliedIndex).toBeLessThan(commitIndex + 1_000);
+  });
+
+  it('is dropped and counted for garbage, for the name of another and for a replay', async () => {
+    const rogue = await member();
+    await heardBy(rogue);
+    const reason = async (name: string): Promise<number> =>
+      await alpha.counter(DROPPED, `reason="${name}"`);
+    const original = envelope(rogue, 'help');
+    await publish(rogue, 'help', original);
+    const cases: readonly (readonly [string, Uint8Array])[] = [
+      ['replay', original],
+      ['time', envelope(rogue, 'help', { timeMs: Date.now() - LIMITS.timeWindowMs - 5_000 })],
+      ['topic', envelope(rogue, 'enrol')],
+      ['mesh', envelope(rogue, 'help', { mesh: `bafyrei${'a'.repeat(52)}` })],
+      ['version', envelope(rogue, 'help', { v: 2 })],
+      ['own', envelope(rogue, 'help', { origin: alphaPeer })],
+      // In the name of beta: as new as anything can be.
+      ['signature', envelope(rogue, 'help', { origin: await beta.peer(), boot: 1_000_000 })],
+      ['malformed', randomBytes(200)],
+    ];
+    for (const [name, data] of cases) {
+      const before = await reason(name);
+      await publish(rogue, 'help', data);
+      await until(`counted as ${name}`, async () => (await reason(name)) > before);
+    }
+    await expectAtWork();
+  });
+
+  it('cannot drown the others: a flood is dropped, and a write of another takes no longer', async () => {
+    const rogue = await member();
+    await heardBy(rogue);
+    const before = await alpha.counter(DROPPED);
+    const endMs = performance.now() + 4_000;
+    let sent = 0;
+    const flood = async (): Promise<void> => {
+      while (performance.now() < endMs) {
+        const burst = Array.from({ length: 25 }, () =>
+          publish(rogue, 'capability', envelope(rogue, 'capability')),
+        );
+        await Promise.allSettled(burst);
+        sent += burst.length;
+        await new Promise((wake) => setImmediate(wake));
+      }
+    };
+    const slow: number[] = [];
+    const others = async (): Promise<void> => {
+      while (performance.now() < endMs) slow.push(await expectAtWork());
+    };
+    await Promise.all([flood(), others()]);
+    expect(sent).toBeGreaterThan(500);
+    expect((await alpha.counter(DROPPED)) - before).toBeGreaterThan(50);
+    expect(slow.length).toBeGreaterThan(3);
+    expect(Math.max(...slow)).toBeLessThan(2_000);
+  });
+});
+
+describe('a member that others pull from', () => {
+  it('cannot give a log that the voters did not sign', async () => {
+    const rogue = await member();
+    const { signer } = rogue;
+    const { commitIndex } = await indices(beta);
+    const asked: number[] = [];
+    const head = encodeHead(signer, {
+      mesh: meshId,
+      epoch: 0,
+      term: 1_000,
+      index: commitIndex + 1,
+      root: randomBytes(32),
+      voters: [signer.peer],
+      timeMs: Date.now(),
+    });
+    const entry = encodeCanonical({
+      v: 1,
+      index: commitIndex + 1,
+      term: 1_000,
+      timeMs: Date.now(),
+      batch: batchOf(signer, { boot: 1, seq: 1 }),
+    });
+    await serveRequests(
+      { registrar: rogue.node, clock: systemClock, logger: silentLogger },
+      replicaProtocol(meshId),
+      {
+        handler: async () => {
+          asked.push(Date.now());
+          return pullResponse.encode(head, [entry]);
+        },
+      },
+    );
+    // Without its leader beta asks whoever is there.
+    await alpha.end('SIGKILL');
+    const failures = async (): Promise<number> =>
+      await beta.counter('cooee_slurp_pull_failures_total', 'ERR_SLURP_HEAD');
+    await until('beta has asked it and refused', async () => {
+      if (!rogue.isConnected(await beta.peer())) await rogue.connect(beta);
+      return asked.length > 0 && (await failures()) > 0;
+    });
+    expect((await indices(beta)).commitIndex).toBe(commitIndex);
+    await alpha.up();
+    await until('beta follows its leader again', async () => {
+      const [ours, theirs] = [await indices(alpha), await indices(beta)];
+      return theirs.appliedIndex === ours.appliedIndex && theirs.appliedIndex > commitIndex;
+    });
+  });
+});
+
+/** Kept last: what no reader of frames may do is remember them. */
+describe('frames', () => {
+  it('that never end take no memory: a thousand half frames leave the daemon as it was', async () => {
+    const rogue = await member();
+    const half = encodeFrame({
+      kind: FRAME_KIND.request,
+      id: 1,
+      payload: new Uint8Array(64 * 1024),
+    }).subarray(0, 1024);
+    for (let i = 0; i < 200; i++) {
+      const stream = await rogue.open(alphaPeer, submitProtocol(meshId));
+      if (stream === undefined) break;
+      if (stream.status === 'open') stream.send(half);
+      stream.abort(new Error('enough'));
+    }
+    await until('alpha still works', async () => (await expectAtWork()) > 0);
+  });
+});

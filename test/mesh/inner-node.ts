@@ -1,0 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PubSub } from '@libp2p/gossipsub';
+import { systemClock } from '../../daemon/clock.ts';
+import { nodeCrypto, nodeSigner } from '../../daemon/crypto.ts';
+import { HealthBook } from '../../daemon/health.ts';
+import type { NodeLife } from '../../daemon/mesh/node-life.ts';
+import { openMeshStores } from '../../daemon/mesh/stores.ts';
+import { MeshFolder } from '../../daemon/mesh-folder.ts';
+import { MetricsBook } from '../../daemon/metrics.ts';
+import { buildNode } from '../../daemon/node.ts';
+import { systemRandom } from '../../daemon/random.ts';
+import { createSealer } from '../../daemon/sealer/index.ts';
+import type { LogFields, Logger, Sealer, Signer } from '../../protocols/interface/index.ts';
+import { topicName } from '../../protocols/wire/index.ts';
+import { openHome } from '../../storage/home.ts';
+import { loadOrCreateAgeIdentity, loadOrCreateNodeKey } from '../../storage/keys.ts';
+import type { TestHost } from './harness.ts';

@@ -1,0 +1,281 @@
+import { makeGenesis } from '../../../bootstrap/genesis.ts';
+import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
+import { HealthBook } from '../../../daemon/health.ts';
+import type {
+  Crypto,
+  KeyValueStore,
+  LogRecord,
+  LogStore,
+  Metrics,
+  SeedKey,
+  Signer,
+} from '../../../protocols/interface/index.ts';
+import { encodeProof } from '../../../protocols/membership/index.ts';
+import {
+  type Command,
+  encodeBatch,
+  encodeEntry,
+  encodeHead,
+  MeshLog,
+} from '../../../protocols/slurp/index.ts';
+import {
+  appendLeaf,
+  cidOf,
+  EMPTY_FRONTIER,
+  encodeCanonical,
+  leafHash,
+  merkleRoot,
+} from '../../../protocols/wire/index.ts';
+import type { Faults } from '../../../storage/faults.ts';
+import { MemoryLog } from '../../../storage/memory-log.ts';
+import { MemoryStore } from '../../../storage/memory-store.ts';
+import { recordLogger } from '../storage/record-logger.ts';
+import { ManualClock, settle } from '../wire/manual-clock.ts';
+
+export { ManualClock, settle };
+
+export const crypto: Crypto = nodeCrypto;
+export const START_MS = 1_700_000_000_000;
+
+export const keyOf = (number: number): SeedKey => seedKey(new Uint8Array(32).fill(number));
+
+/** A node with a key of its own; equal numbers are the same node. */
+export function signerOf(number: number): Signer {
+  const { publicKey, sign } = keyOf(number);
+  return { peer: peerOfKey(publicKey), sign };
+}
+
+export const founder = signerOf(1);
+export const second = signerOf(2);
+export const third = signerOf(3);
+export const stranger = signerOf(9);
+
+const genesis = makeGenesis({
+  signer: founder,
+  crypto,
+  boot: 1,
+  timeMs: START_MS,
+  body: {
+    name: 'test mesh',
+    memberName: 'one',
+    addresses: [],
+    recovery: new Uint8Array(32),
+    nonce: new Uint8Array(16),
+    levels: [1, 1],
+  },
+});
+
+export const MESH = genesis.meshId;
+export const GENESIS: LogRecord = { index: 1, term: 1, bytes: genesis.entry };
+
+export type Change = Pick<Command, 'kind' | 'body'>;
+
+/** Signs a batch of commands as its origin would; the number names it. */
+export function batchOf(
+  origin: Signer,
+  number: { readonly boot?: number; readonly seq: number; readonly mesh?: string },
+  changes: readonly Change[],
+): Uint8Array {
+  const { boot = 1, seq, mesh = MESH } = number;
+  const commands = changes.map((change, i) => ({
+    ...change,
+    id: cidOf(crypto.sha256, encodeCanonical([origin.peer, boot, seq, i])),
+    actor: { peer: origin.peer },
+    timeMs: START_MS,
+  }));
+  return encodeBatch(origin, { mesh, boot, seq, commands });
+}
+
+export const rename = (name: string): Change => ({ kind: 'mesh.settings', body: { name } });
+export const issue = (invite: number, uses = 1): Change => ({
+  kind: 'invite.issue',
+  body: {
+    key: keyOf(invite).publicKey,
+    role: 'member',
+    uses,
+    expiresMs: START_MS + 10_000_000,
+  },
+});
+export const add = (joiner: Signer, invite: number): Change => ({
+  kind: 'member.add',
+  body: {
+    peer: joiner.peer,
+    name: 'host',
+    addresses: [],
+    levels: [1, 1],
+    invite: keyOf(invite).publicKey,
+    proof: encodeProof(keyOf(invite), {
+      mesh: MESH,
+      peer: joiner.peer,
+      expiresMs: START_MS + 10_000_000,
+    }),
+  },
+});
+export const boot = (number: number, digit = 'a'): Change => ({
+  kind: 'member.boot',
+  body: {
+    boot: number,
+    bootNonce: digit.repeat(32),
+    name: 'host',
+    addresses: [],
+    levels: [1, 1],
+  },
+});
+
+/** Log records for batches, behind those that are there. */
+export function recordsOf(
+  batches: readonly Uint8Array[],
+  from = 2,
+  place: { readonly term?: number; readonly timeMs?: number } = {},
+): LogRecord[] {
+  const { term = 2, timeMs = START_MS } = place;
+  return batches.map((batch, i) => {
+    const index = from + i;
+    return { index, term, bytes: encodeEntry({ index, term, timeMs: timeMs + index, batch }) };
+  });
+}
+
+export function rootOf(records: readonly LogRecord[]): Uint8Array {
+  let frontier = EMPTY_FRONTIER;
+  for (const { bytes } of records) {
+    frontier = appendLeaf(crypto.sha256, frontier, leafHash(crypto.sha256, bytes));
+  }
+  return merkleRoot(crypto.sha256, frontier);
+}
+
+/** A head of that log, signed by the founder unless told otherwise. */
+export function headOf(records: readonly LogRecord[], signer = founder): Uint8Array {
+  return encodeHead(signer, {
+    mesh: MESH,
+    epoch: 0,
+    term: 9,
+    index: records.length,
+    root: rootOf(records),
+    voters: [founder.peer],
+    timeMs: START_MS,
+  });
+}
+
+/** Faults that can be switched on by name. */
+export class Switches implements Faults {
+  readonly #failing = new Map<string, Error>();
+  readonly hits: string[] = [];
+
+  fail(point: string, error: Error): void {
+    this.#failing.set(point, error);
+  }
+
+  mend(): void {
+    this.#failing.clear();
+  }
+
+  hit(point: string): void {
+    this.hits.push(point);
+    const error = this.#failing.get(point);
+    if (error !== undefined) throw error;
+  }
+}
+
+/** A store that knows where its batches end, to lose power between two of them. */
+class BatchStore extends MemoryStore {
+  #unsynced: number[] = [];
+
+  override async batch(...[writes, options]: Parameters<MemoryStore['batch']>): Promise<void> {
+    this.#unsynced.push(writes.length);
+    await super.batch(writes, options);
+    if (options?.sync === true) this.#unsynced = [];
+  }
+
+  crashAfter(batches: number): void {
+    this.crash(this.#unsynced.slice(0, batches).reduce((sum, writes) => sum + writes, 0));
+    this.#unsynced = [];
+  }
+}
+
+/** One machine: its disk, and the log of the mesh on it. */
+export class Machine {
+  readonly clock = new ManualClock();
+  readonly logger = recordLogger();
+  readonly health = new HealthBook(recordLogger());
+  readonly faults = new Switches();
+  readonly log: LogStore & MemoryLog = new MemoryLog({ faults: this.faults });
+  readonly store: KeyValueStore & BatchStore = new BatchStore({ faults: this.faults });
+  readonly counted: string[] = [];
+  readonly metrics: Metrics = {
+    count: (name, labels) => void this.counted.push(`${name} ${labels?.['code'] ?? ''}`),
+    gauge: () => undefined,
+    read: () => 0,
+  };
+  meshLog = this.#newMeshLog();
+
+  /** Opens the stores; with a log that begins with genesis unless told otherwise. */
+  static async open(options: { readonly empty?: boolean } = {}): Promise<Machine> {
+    const machine = new Machine();
+    await machine.log.open();
+    await machine.store.open();
+    if (options.empty !== true) {
+      await machine.log.append([GENESIS], { term: 1, vote: founder.peer, commit: 1 });
+    }
+    await machine.meshLog.open();
+    return machine;
+  }
+
+  /** Ends the program without a word, and starts it again on what its disk kept. */
+  async restart(kept: { log?: 'lost' | 'torn' | 'kept'; storeBatches?: number } = {}) {
+    this.log.crash(kept.log ?? 'lost');
+    this.store.crashAfter(kept.storeBatches ?? 0);
+    await this.log.open();
+    await this.store.open();
+    this.meshLog = this.#newMeshLog();
+    await this.meshLog.open();
+  }
+
+  /** Appends and commits, as a leader of one voter would. */
+  async take(batches: readonly Uint8Array[]): Promise<void> {
+    const records = recordsOf(batches, this.meshLog.tailIndex + 1);
+    await this.meshLog.append(records, this.meshLog.tailIndex + records.length);
+    await this.meshLog.commitTo(this.meshLog.tailIndex);
+  }
+
+  /** All records of the log. */
+  async records(): Promise<readonly LogRecord[]> {
+    return await this.log.read(1, 100_000, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Runs a task to its end, letting time pass for it. */
+  async run<T>(task: Promise<T>, limitMs = 60_000): Promise<T> {
+    let isDone = false;
+    const watched = task.finally(() => {
+      isDone = true;
+    });
+    watched.catch(() => undefined);
+    for (let ms = 0; !isDone && ms < limitMs; ms += 20) await this.clock.advance(20);
+    if (!isDone) throw new Error(`not done after ${limitMs} ms`);
+    return await watched;
+  }
+
+  #newMeshLog(): MeshLog {
+    const { log, store, clock, health, logger } = this;
+    return new MeshLog({ log, store, crypto, clock, health, logger }, { meshId: MESH });
+  }
+}
+
+const TABLES = ['mesh', 'member', 'invite', 'origin', 'agent', 'number', 'hash'] as const;
+
+/** Everything in a state, in an order of its own: equal for equal states. */
+export function dump(state: MeshLog['state']): unknown {
+  return TABLES.map((table) => [
+    table,
+    [...state.entries(table)].sort(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
+}
+
+/** The code that a promise is rejected with; `ok` when it is not. */
+export async function codeOf(task: Promise<unknown>): Promise<string> {
+  try {
+    await task;
+    return 'ok';
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}
