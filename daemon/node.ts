@@ -148,7 +148,7 @@ async function buildLog(components: NodeComponents, init: NodeInit): Promise<Log
   );
   await meshLog.open();
   const vouched = init.vouched.map(({ peer }) => peer);
-  return { meshLog, state: meshLog.state, standing: new StandingBook(meshLog.state, vouched) };
+  return { meshLog, state: meshLog.state, standing: new StandingBook(meshLog.state, vouched, components.signer.peer) };
 }
 
 /** libp2p behind the door for members, request streams and gossip on it. */

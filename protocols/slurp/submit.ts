@@ -1,4 +1,5 @@
 import { CooeeError, type Requester, type Responder } from '../interface/index.ts';
+import { decodeBatch } from './machine/codec.ts';
 import { HOPS_MAX, submitProtocol, submitRequest, submitResponse } from './protocol.ts';
 
 /** How long the leader may take: it waits for its disk. */
@@ -61,7 +62,7 @@ export class Submit {
     const reachable = connected();
     const via = reachable.includes(target)
       ? [target]
-      : reachable.filter((peer) => peer !== from).slice(0, hops === 0 ? DETOURS_MAX : 1);
+      : this.#detours(reachable, { batch, hops, from });
     let last: unknown;
     for (const peer of via) {
       try {
@@ -78,6 +79,17 @@ export class Submit {
       cause: last,
       details: last instanceof CooeeError ? { relay: last.code } : {},
     });
+  }
+
+  /** A member that relays asks one other, and neither whom it has the batch from nor who made it. */
+  #detours(
+    reachable: readonly string[],
+    way: { readonly batch: Uint8Array; readonly hops: number; readonly from: string | undefined },
+  ): readonly string[] {
+    if (way.hops === 0) return reachable.slice(0, DETOURS_MAX);
+    // What is no batch is not handed on.
+    const { origin } = decodeBatch(way.batch).value;
+    return reachable.filter((peer) => peer !== way.from && peer !== origin).slice(0, 1);
   }
 
   async #send(peer: string, hops: number, batch: Uint8Array): Promise<number> {

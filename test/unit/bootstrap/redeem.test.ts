@@ -106,7 +106,7 @@ describe('redeemInvite', () => {
 
   it('tries again with growing pauses of at most five seconds', async () => {
     const bench = new Bench();
-    bench.answers = [refuse('ERR_MEMBERSHIP_GUESTS_FULL')];
+    bench.answers = [refuse('ERR_API_BUSY')];
     const result = bench.run();
     await bench.clock.advance(20_000);
     expect(bench.dialled.map(({ atMs }) => atMs)).toEqual([

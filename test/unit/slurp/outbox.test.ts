@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CooeeError, LIMITS } from '../../../protocols/interface/index.ts';
-import { type AppliedEntry, decodeBatch, Leader, Outbox } from '../../../protocols/slurp/index.ts';
+import {
+  type AppliedEntry,
+  decodeBatch,
+  encodeBatch,
+  Leader,
+  Outbox,
+} from '../../../protocols/slurp/index.ts';
 import { systemError } from '../../../storage/faults.ts';
 import {
   batchOf,
@@ -200,14 +206,12 @@ describe('what the log decides', () => {
     const { machine, outbox } = await start();
     const { accepted, decided } = outbox.submit('mesh.settings', name('mine'));
     await accepted;
-    // The other start named its command alike: by peer, boot and count.
+    // The other start names its commands alike: by peer, boot and count.
     const [mine] = commandsOf(outbox.first()?.bytes);
-    const entries: AppliedEntry[] = [];
-    machine.meshLog.onApplied((entry) => entries.push(entry));
-    const clone = batchOf(founder, { boot: 1, seq: 2 }, [rename('theirs')]);
-    const named = { ...commandsOf(clone)[0], id: mine?.id };
-    expect(named.id).toBe(mine?.id);
-    await machine.take([clone]);
+    if (mine === undefined) throw new Error('nothing waits');
+    const commands = [{ ...mine, body: { name: 'theirs' } }];
+    await machine.take([encodeBatch(founder, { mesh: MESH, boot: 1, seq: 2, commands })]);
+    expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'theirs' });
     const error = expect.objectContaining({ code: 'ERR_MEMBERSHIP_CLONE' });
     expect(await decided).toEqual({ error });
     expect(outbox.first()).toBeUndefined();

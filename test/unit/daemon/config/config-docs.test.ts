@@ -25,7 +25,7 @@ const page = readFileSync(new URL('../../../../docs/config.md', import.meta.url)
 const fields = Object.entries(
   z.toJSONSchema(configSchema, { io: 'input' }).properties as Record<string, Field>,
 );
-const rows = [...page.matchAll(/^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) ?\|$/gm)]
+const rows = [...page.matchAll(/^\| `(\w+)` *\| (.*?) *\| (.*?) *\| (.*?) *\|$/gm)]
   .map(([, name = '', values = '', standard = '']) => ({ name, values, standard }))
   .filter(({ name }) => !/^[A-Z_]+$/.test(name));
 

@@ -38,7 +38,7 @@ describe('docs/operations.md', () => {
   });
 
   it('lists every condition that is raised', () => {
-    const listed = namesIn(chapter('Conditions'), /^\| `([a-z-]+)(?:<peer>)?` \|/gm);
+    const listed = namesIn(chapter('Conditions'), /^\| `([a-z-]+)(?:<peer>)?` +\|/gm);
     // As the code writes them: `code: 'no-leader'`, `'upgrade-needed' : 'log-damaged'`,
     // clone-of-${peer}.
     const known = namesIn(source, /['"`]([a-z]+(?:-[a-z]+)*-?)(?:\$\{peer\})?['"`]/g);
