@@ -275,6 +275,7 @@ export class Daemon {
           meshId: file.mesh,
           anchor: { ...file.anchor, root: Uint8Array.from(Buffer.from(file.anchor.root, 'hex')) },
           vouched: file.vouched,
+          admittedIndex: file.state === 'joining' ? Infinity : file.admittedIndex,
           boot,
           lastSeq,
           name: this.init.name,

@@ -73,6 +73,11 @@ export interface NodeInit {
   /** Members that the invite named: where to begin until the member list is there. */
   readonly vouched: readonly { readonly peer: string; readonly address: string }[];
   readonly boot: { readonly boot: number; readonly bootNonce: string };
+  /**
+   * Log index of this node's admission, Infinity while that is not known: what the log says before of a node that comes
+   * back is history. Default 0.
+   */
+  readonly admittedIndex?: number;
   /** Batch numbers that this start has used already. */
   readonly lastSeq: number;
   readonly name: string;
@@ -148,7 +153,11 @@ async function buildLog(components: NodeComponents, init: NodeInit): Promise<Log
   );
   await meshLog.open();
   const vouched = init.vouched.map(({ peer }) => peer);
-  return { meshLog, state: meshLog.state, standing: new StandingBook(meshLog.state, vouched, components.signer.peer) };
+  return {
+    meshLog,
+    state: meshLog.state,
+    standing: new StandingBook(meshLog.state, vouched, components.signer.peer),
+  };
 }
 
 /** libp2p behind the door for members, request streams and gossip on it. */

@@ -35,11 +35,13 @@ export class NodeLife {
   #guests: RequestServer | undefined;
   #idleHead: Timer | undefined;
   #isRegistered = false;
+  #admittedIndex: number;
 
   constructor(components: NodeComponents, init: NodeInit, parts: NodeParts) {
     this.#components = components;
     this.init = init;
     this.parts = parts;
+    this.#admittedIndex = init.admittedIndex ?? 0;
   }
 
   /** This node's peer id. */
@@ -78,7 +80,7 @@ export class NodeLife {
     this.parts.watchdog.start();
     this.#armIdleHead();
     if (memberOf(state, this.self) !== undefined) await this.#register();
-    else if (state.get('member', this.self) !== undefined) this.parts.guard.removed();
+    else if (this.#wasRemoved()) this.parts.guard.removed();
     this.#components.logger.info({ applied: meshLog.appliedIndex }, 'the node is up');
   }
 
@@ -88,7 +90,8 @@ export class NodeLife {
    * @throws CooeeError ERR_SLURP_ANCHOR when the log is not the one that the invite named
    */
   async admitted(index: number): Promise<void> {
-    const { replica, meshLog } = this.parts;
+    const { replica, meshLog, state, guard } = this.parts;
+    this.#admittedIndex = index;
     while (replica !== undefined && meshLog.appliedIndex < index) {
       try {
         await replica.follow(index);
@@ -98,7 +101,8 @@ export class NodeLife {
         await delay(this.#components.clock, FOLLOW_RETRY_MS, this.#stopped.signal);
       }
     }
-    await this.#register();
+    if (memberOf(state, this.self) === undefined) guard.removed();
+    else await this.#register();
   }
 
   /** Stops everything; never throws. The stores are left to their owner. */
@@ -178,12 +182,13 @@ export class NodeLife {
     const { outbox, enrolment, leader, guard } = this.parts;
     if (outbox.isForged(entry)) guard.cloned();
     outbox.onApplied(entry);
-    for (const event of entry.events) this.#onEvent(event);
+    for (const event of entry.events) this.#onEvent(event, entry.index > this.#admittedIndex);
     enrolment.onEntryApplied(entry);
     if (leader !== undefined) this.#showHead();
   }
 
-  #onEvent(event: AppliedEntry['events'][number]): void {
+  /** @param isNews - not history from before this node's admission */
+  #onEvent(event: AppliedEntry['events'][number], isNews: boolean): void {
     const { standing, guard, redial, capability, presence, view } = this.parts;
     this.#components.onEvent(event);
     capability.onStateEvent(event);
@@ -194,12 +199,20 @@ export class NodeLife {
     if (event.type === 'member:join' || event.type === 'member:boot') redial.poke();
     // It came as a guest, over a connection that is a member's from now on.
     if (event.type === 'member:join' && view.isConnected(peer)) presence.connected(peer);
-    if (event.type === 'member:remove' || event.type === 'member:leave') this.#forget(peer);
-    if (event.type === 'member:clone' && peer === this.self) guard.cloned();
+    const isOut = event.type === 'member:remove' || event.type === 'member:leave';
+    if (isOut) this.#forget(peer);
+    if (peer !== this.self || !isNews) return;
+    if (isOut) guard.removed();
+    if (event.type === 'member:clone') guard.cloned();
+  }
+
+  #wasRemoved(): boolean {
+    const { meshLog, state } = this.parts;
+    const record = state.get('member', this.self);
+    return record !== undefined && meshLog.appliedIndex >= this.#admittedIndex;
   }
 
   #forget(peer: string): void {
-    if (peer === this.self) this.parts.guard.removed();
     this.parts.streams.forget(peer);
     this.parts.presence.forget(peer);
   }

@@ -81,7 +81,9 @@ export class Submit {
     });
   }
 
-  /** A member that relays asks one other, and neither whom it has the batch from nor who made it. */
+  /**
+   * A member that relays asks one other, and neither whom it has the batch from nor who made it.
+   */
   #detours(
     reachable: readonly string[],
     way: { readonly batch: Uint8Array; readonly hops: number; readonly from: string | undefined },

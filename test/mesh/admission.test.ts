@@ -268,10 +268,7 @@ describe('one invite and several who want in', () => {
     // As it is on the disk when the process dies before the answer: still joining.
     const file = join(joiner.home, 'mesh/mesh.json');
     const kept = JSON.parse(readFileSync(file, 'utf8')) as object;
-    writeFileSync(
-      file,
-      JSON.stringify({ ...kept, state: 'joining', admittedIndex: 0, invite }),
-    );
+    writeFileSync(file, JSON.stringify({ ...kept, state: 'joining', admittedIndex: 0, invite }));
     await joiner.up('--join', invite);
     expect(await membersOn(joiner)).toContain('unlucky');
     const second = mesh.host('second-use');
@@ -345,9 +342,13 @@ describe('a running daemon that is told to join', () => {
       return (await base.client.call('getStatus', {})).peers.connected === 1;
     });
     expect(await membersOn(base)).toEqual(['harbour', 'mover']);
+    // Its own goodbye stands in the log that it has read from the beginning.
+    await mover.json('enrol', '--model', 'three', '--wait');
     await mover.end();
     await mover.up();
     expect(await meshOf(mover)).toBe(joined['mesh']);
+    await mover.json('enrol', '--model', 'four', '--wait');
+    expect(await conditions(mover)).toBe('');
     await Promise.all([base.end(), mover.end()]);
   });
 

@@ -178,6 +178,8 @@ export async function runCli(
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });
+  // A program that refuses what it reads does not read to the end.
+  child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   let stdout = '';
   let stderr = '';

@@ -107,7 +107,7 @@ function shell(script: string): Running {
 const isRead = (script: string): boolean =>
   script
     .split('\n')
-    .every((line) => line === '' || /^npx cooee (agents|members|resolve)\b/.test(line));
+    .every((line) => line === '' || /^npx cooee (agents|members|resolve|status) /.test(line));
 
 async function runDaemon(block: Block): Promise<void> {
   const running = shell(block.script);

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, type Timer, toError } from '../../interface/index.ts';
+import { type Clock, delay, type Logger, type Timer, toError } from '../../interface/index.ts';
 import type { TableExchange } from './table-exchange.ts';
 
 /** Whole tables that a newcomer asks for: a second one fills what the first lacks. */
@@ -7,10 +7,14 @@ const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 2_000;
 /** Answers about nodes that the log here does not know are asked for again so often. */
 const STRANGER_ROUNDS_MAX = 20;
-/** Wants of a short time go out together. */
+/** Wants of a short time are one. */
 const GATHER_MS = 20;
 /** Nodes asked after at once. */
 const WANTED_MAX = 64;
+/** A member that takes longer than this is frozen, or far away: the next one is asked as well. */
+const PATIENCE_MS = 300;
+/** A node that is about to come up does not answer yet. */
+const ATTEMPTS_MAX = 4;
 
 /** What the puller is built from. */
 export interface TablePullerComponents {
@@ -18,6 +22,15 @@ export interface TablePullerComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly peersFirst: () => readonly string[];
+}
+
+/** A node whose announcement is asked for. */
+interface Want {
+  /** Until it is asked; undefined while it is. */
+  timer: Timer | undefined;
+  attempts: number;
+  /** Wanted once more while it was asked. */
+  isStale: boolean;
 }
 
 /**
@@ -28,7 +41,7 @@ export interface TablePullerComponents {
 export class TablePuller {
   readonly #components: TablePullerComponents;
   readonly #stopped = new AbortController();
-  readonly #wanted = new Set<string>();
+  readonly #wants = new Map<string, Want>();
   readonly #answered = new Set<string>();
   #retryMs = RETRY_MIN_MS;
   #strangerRounds = 0;
@@ -50,6 +63,8 @@ export class TablePuller {
   async stop(): Promise<void> {
     this.#isStarted = false;
     this.#timer?.cancel();
+    for (const { timer } of this.#wants.values()) timer?.cancel();
+    this.#wants.clear();
     this.#stopped.abort(new Error('stopped'));
     await this.#running;
   }
@@ -57,18 +72,50 @@ export class TablePuller {
   /** A member connected. */
   met(peer: string): void {
     this.want(peer);
+    this.poke();
   }
 
-  /** An announcement of that node is missing here. */
+  /** An announcement of that node is missing here. One node that is silent holds up no other. */
   want(peer: string): void {
-    if (this.#wanted.size < WANTED_MAX) this.#wanted.add(peer);
-    this.#schedule(GATHER_MS);
+    const known = this.#wants.get(peer);
+    if (known !== undefined) known.isStale = true;
+    else if (this.#isStarted && this.#wants.size < WANTED_MAX) {
+      const want: Want = { timer: undefined, attempts: 0, isStale: false };
+      this.#wants.set(peer, want);
+      this.#askIn(GATHER_MS, peer, want);
+    }
   }
 
   /** Something changed that may make an answer possible. */
   poke(): void {
+    if (!this.#isHungry()) return;
     this.#retryMs = RETRY_MIN_MS;
-    if (this.#isHungry()) this.#schedule(GATHER_MS);
+    this.#schedule(GATHER_MS);
+  }
+
+  #askIn(delayMs: number, peer: string, want: Want): void {
+    want.isStale = false;
+    want.timer = this.#components.clock.schedule(delayMs, () => {
+      want.timer = undefined;
+      want.attempts += 1;
+      void this.#pullOwn(peer, want).then((isAnswered) => this.#afterPull(peer, want, isAnswered));
+    });
+  }
+
+  #afterPull(peer: string, want: Want, isAnswered: boolean): void {
+    if (!this.#isStarted) return;
+    if (isAnswered) want.attempts = 0;
+    const isOver = isAnswered ? !want.isStale : want.attempts >= ATTEMPTS_MAX;
+    if (isOver) this.#wants.delete(peer);
+    else this.#askIn(RETRY_MIN_MS * 2 ** (want.attempts - 1), peer, want);
+  }
+
+  /** The node itself has its announcement; when it does not answer, somebody else may. */
+  async #pullOwn(peer: string, { attempts }: Want): Promise<boolean> {
+    if ((await this.#pull(peer, [peer])) !== undefined) return true;
+    const other = this.#components.peersFirst().find((candidate) => candidate !== peer);
+    if (attempts === 1 && other !== undefined) await this.#pull(other, [peer]);
+    return false;
   }
 
   #isHungry(): boolean {
@@ -89,7 +136,7 @@ export class TablePuller {
 
   #afterRound(): void {
     this.#running = undefined;
-    if (this.#isPoked || this.#wanted.size > 0) {
+    if (this.#isPoked) {
       this.#isPoked = false;
       this.#schedule(GATHER_MS);
     } else if (this.#isUnsatisfied || this.#answered.size === 0) {
@@ -99,18 +146,23 @@ export class TablePuller {
   }
 
   async #round(): Promise<void> {
-    const wanted = [...this.#wanted];
-    this.#wanted.clear();
     this.#isUnsatisfied = false;
-    const asked = new Set<string>();
-    if (this.#isHungry()) {
-      const unasked = this.#components.peersFirst().filter((peer) => !this.#answered.has(peer));
-      for (const peer of unasked.slice(0, TABLES_WANTED - this.#answered.size)) {
-        asked.add(peer);
-        await this.#pullTable(peer);
-      }
+    if (!this.#isHungry()) return;
+    const unasked = this.#components.peersFirst().filter((peer) => !this.#answered.has(peer));
+    const pulls: Promise<void>[] = [];
+    for (const peer of unasked.slice(0, TABLES_WANTED - this.#answered.size)) {
+      const pull = this.#pullTable(peer);
+      pulls.push(pull);
+      // One after the other, since the second sends only what the first lacks; unless that is slow.
+      await Promise.race([pull, this.#patience()]);
     }
-    for (const peer of wanted) if (!asked.has(peer)) await this.#pullOwn(peer);
+    await Promise.all(pulls);
+  }
+
+  async #patience(): Promise<void> {
+    const { clock } = this.#components;
+    // Cut short by the stop, which the pulls notice too.
+    await delay(clock, PATIENCE_MS, this.#stopped.signal).catch(() => undefined);
   }
 
   async #pullTable(peer: string): Promise<void> {
@@ -121,13 +173,6 @@ export class TablePuller {
       if (isBehind) this.#strangerRounds += 1;
       this.#isUnsatisfied = true;
     } else this.#answered.add(peer);
-  }
-
-  /** The node itself has its announcement; when it does not answer, somebody else may. */
-  async #pullOwn(peer: string): Promise<void> {
-    if ((await this.#pull(peer, [peer])) !== undefined) return;
-    const other = this.#components.peersFirst().find((candidate) => candidate !== peer);
-    if (other !== undefined) await this.#pull(other, [peer]);
   }
 
   async #pull(peer: string, only: readonly string[]) {

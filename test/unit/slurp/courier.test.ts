@@ -1,21 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CooeeError, type ErrorCode } from '../../../protocols/interface/index.ts';
 import { Courier, decodeBatch, Leader, Outbox } from '../../../protocols/slurp/index.ts';
 import { systemError } from '../../../storage/faults.ts';
 import { crypto, founder, Machine, MESH, settle } from './mesh-world.ts';
+import { expectNoUnhandled } from './unhandled.ts';
 
-const unhandled: unknown[] = [];
-const onUnhandled = (reason: unknown) => unhandled.push(reason);
-
-beforeEach(() => {
-  unhandled.length = 0;
-  process.on('unhandledRejection', onUnhandled);
-});
-afterEach(async () => {
-  await settle();
-  process.off('unhandledRejection', onUnhandled);
-  expect(unhandled).toEqual([]);
-});
+expectNoUnhandled();
 
 type Deliver = (batch: Uint8Array) => Promise<number>;
 

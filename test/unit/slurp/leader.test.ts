@@ -171,27 +171,27 @@ describe('Leader.propose', () => {
 });
 
 describe('a leader whose disk fails', () => {
-  it.each([
-    'log:write',
-    'log:synced',
-  ])('after %s acknowledges nothing, opens again, goes on, and misses nothing', async (point) => {
-    const { machine, leader, meshLog, fatal } = await lead();
-    await leader.propose(batch(2));
-    machine.faults.fail(point, systemError('ENOSPC'));
-    expect(await codeOf(leader.propose(batch(3)))).toBe('ERR_STORAGE_DISK_FULL');
-    await machine.clock.advance(400);
-    const waiting = codeOf(leader.propose(batch(4)));
-    expect(machine.health.list().map(({ code }) => code)).toEqual(['log-failed']);
-    machine.faults.mend();
-    await machine.clock.advance(1_000);
-    expect(await waiting).toBe('ok');
-    expect(machine.health.list()).toEqual([]);
-    expect(await leader.propose(batch(5))).toBe(meshLog.tailIndex);
-    expect(fatal).toEqual([]);
-    await machine.restart({ log: 'lost' });
-    expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'name 5' });
-    expect(machine.meshLog.appliedRoot()).toEqual(rootOf(await machine.records()));
-  });
+  it.each(['log:write', 'log:synced'])(
+    'after %s acknowledges nothing, opens again, goes on, and misses nothing',
+    async (point) => {
+      const { machine, leader, meshLog, fatal } = await lead();
+      await leader.propose(batch(2));
+      machine.faults.fail(point, systemError('ENOSPC'));
+      expect(await codeOf(leader.propose(batch(3)))).toBe('ERR_STORAGE_DISK_FULL');
+      await machine.clock.advance(400);
+      const waiting = codeOf(leader.propose(batch(4)));
+      expect(machine.health.list().map(({ code }) => code)).toEqual(['log-failed']);
+      machine.faults.mend();
+      await machine.clock.advance(1_000);
+      expect(await waiting).toBe('ok');
+      expect(machine.health.list()).toEqual([]);
+      expect(await leader.propose(batch(5))).toBe(meshLog.tailIndex);
+      expect(fatal).toEqual([]);
+      await machine.restart({ log: 'lost' });
+      expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'name 5' });
+      expect(machine.meshLog.appliedRoot()).toEqual(rootOf(await machine.records()));
+    },
+  );
 
   it('ends the process after a failed sync and writes nothing more', async () => {
     const { machine, leader, fatal, meshLog } = await lead();

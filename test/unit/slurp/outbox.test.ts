@@ -184,7 +184,7 @@ describe('an outbox whose store fails', () => {
 });
 
 describe('what the log decides', () => {
-  it('reaches the callers, with its index, and is forgotten on the disk with the entry', async () => {
+  it('reaches the callers, and is forgotten on the disk with the entry', async () => {
     const { machine, outbox } = await start();
     const good = outbox.submit('mesh.settings', name('a'));
     const bad = outbox.submit('member.remove', { peer: founder.peer });
@@ -305,7 +305,7 @@ describe('a later start', () => {
 });
 
 describe('refuse, shut and stop', () => {
-  it('refuse tells the callers and forgets; it leaves all as it was when the disk says no', async () => {
+  it('refuse tells the callers and forgets, or leaves all as it was', async () => {
     const { machine, outbox } = await start();
     const { accepted, decided } = outbox.submit('mesh.settings', name('a'));
     await accepted;
