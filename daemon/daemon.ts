@@ -22,6 +22,7 @@ import type { Host } from './host.ts';
 import { foundMesh } from './mesh/founding.ts';
 import { fileOf, redeemAt } from './mesh/joining.ts';
 import type { NodeLife } from './mesh/node-life.ts';
+import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
 import { type MeshStores, openMeshStores } from './mesh/stores.ts';
 import { type MeshFile, MeshFolder } from './mesh-folder.ts';
 import { buildNode, type NodeEvent, type NodeInit } from './node.ts';
@@ -114,8 +115,10 @@ export class Daemon {
    *
    * @param inviteText - of `--join`; ignored when this node is a member already, so that it may
    * stand in a unit file
-   * @param joinOrFail - gives up after 30 s without an answer, instead of trying until the invite expires
-   * @throws CooeeError the refusal of an invite, or that no inviter answers, after which the home is as empty as before
+   * @param joinOrFail - gives up after 30 s without an answer, instead of trying until the invite
+   * expires
+   * @throws CooeeError the refusal of an invite, or that no inviter answers, after which the home
+   * is as empty as before
    */
   async start(inviteText?: string, joinOrFail = false): Promise<void> {
     await this.components.sealer.start();
@@ -174,6 +177,7 @@ export class Daemon {
       await this.#tearDown();
       await this.#setAside(meshId);
       await this.#found();
+      await this.#keepRecoveryKey();
     });
     this.#enrolWanted();
     return meshId;
@@ -337,7 +341,16 @@ export class Daemon {
     for (const { code } of health.list()) if (code !== 'host-changed') health.clear(code);
     const stamp = new Date(this.components.clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-');
     const path = await this.#folder.setAside(`${stamp}-${meshId.slice(-8)}`);
+    await setRecoveryKeyAside(this.components.home, path);
     this.components.logger.info({ path }, 'the mesh was set aside');
+  }
+
+  /** Of a mesh that is made while nobody is there to be shown the key. */
+  async #keepRecoveryKey(): Promise<void> {
+    const seed = this.takeRecoverySeed();
+    if (seed === undefined) return;
+    const file = await keepRecoveryKey(this.components.home, seed);
+    this.components.logger.warn({ file }, "the new mesh's recovery key: move it off this host");
   }
 
   /** Nobody else is in this mesh, and nothing of anybody else. */

@@ -6,6 +6,7 @@ import {
   type HostFacts,
   HostFile,
   type HostIdentity,
+  type HostPorts,
   reconcileHost,
   systemPorts,
   type WantedAgent,
@@ -17,6 +18,7 @@ import type { Config } from './config/config.ts';
 
 /** Facts are asked for again after this time: a model may have been installed. */
 const FACTS_KEPT_MS = 10_000;
+const GRAPHICS_KEPT_MS = 600_000;
 
 /** What {@link Host} works with. */
 export interface HostComponents {
@@ -38,6 +40,10 @@ export class Host {
   readonly #components: HostComponents;
   readonly #init: HostInit;
   readonly #file: HostFile;
+  readonly #ports: HostPorts;
+  #graphics:
+    | { readonly value: ReturnType<HostPorts['graphics']>; readonly atMs: number }
+    | undefined;
   #facts: { readonly value: Promise<HostFacts>; readonly atMs: number } | undefined;
 
   constructor(components: HostComponents, init: HostInit) {
@@ -45,19 +51,31 @@ export class Host {
     this.#init = init;
     const path = components.home.file(HOST_FILE_NAME);
     this.#file = new HostFile(durableText(path, HOST_FILE_BYTES_MAX));
+    const ports = systemPorts(components.logger.child('cooee:bootstrap:host'));
+    this.#ports = { ...ports, graphics: () => this.#askGraphics(ports) };
   }
 
   /** What is found on this host right now. */
   async facts(): Promise<HostFacts> {
-    const { clock, logger } = this.#components;
-    const nowMs = clock.monotonicMs();
+    const nowMs = this.#components.clock.monotonicMs();
     if (this.#facts === undefined || nowMs - this.#facts.atMs > FACTS_KEPT_MS) {
       const { ollama, models } = this.#init.config;
-      const ports = systemPorts(logger.child('cooee:bootstrap:host'));
-      const value = detectHost(ports, { models, ...(ollama === undefined ? {} : { ollama }) });
+      const value = detectHost(this.#ports, {
+        models,
+        ...(ollama === undefined ? {} : { ollama }),
+      });
       this.#facts = { value, atMs: nowMs };
     }
     return await this.#facts.value;
+  }
+
+  /** Asking holds up the event loop for its tools, and the answer hardly ever changes. */
+  #askGraphics(ports: HostPorts): ReturnType<HostPorts['graphics']> {
+    const nowMs = this.#components.clock.monotonicMs();
+    if (this.#graphics === undefined || nowMs - this.#graphics.atMs > GRAPHICS_KEPT_MS) {
+      this.#graphics = { value: ports.graphics(), atMs: nowMs };
+    }
+    return this.#graphics.value;
   }
 
   /**

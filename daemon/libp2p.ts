@@ -1,6 +1,6 @@
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub';
 import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify';
-import type { Libp2p, PeerDiscovery, PrivateKey, Stream } from '@libp2p/interface';
+import type { Libp2p, PeerDiscovery, PeerId, PrivateKey, Stream } from '@libp2p/interface';
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht';
 import { mdns } from '@libp2p/mdns';
 import { noise } from '@libp2p/noise';
@@ -259,6 +259,9 @@ function mdnsOf(
   };
 }
 
+/** Peer ids that are kept parsed: more than a mesh has members. */
+const PEER_IDS_KEPT_MAX = 1024;
+
 class MeshNode implements MeshLibp2p {
   readonly node: Libp2p<MeshServices>;
   readonly peer: string;
@@ -269,6 +272,7 @@ class MeshNode implements MeshLibp2p {
   readonly #discovery: { current?: PeerDiscovery };
   readonly #pulse: Pulse;
   readonly #standing: Standing;
+  readonly #peerIds = new Map<string, PeerId>();
   #detach: (() => void) | undefined;
 
   constructor(
@@ -336,7 +340,18 @@ class MeshNode implements MeshLibp2p {
   }
 
   isConnected(peer: string): boolean {
-    return this.node.getConnections(peerIdFromString(peer)).some(({ status }) => status === 'open');
+    return this.node.getConnections(this.#peerId(peer)).some(({ status }) => status === 'open');
+  }
+
+  /** Reading a peer id and writing it again costs 50 µs, and lists ask for each of their rows. */
+  #peerId(peer: string): PeerId {
+    let id = this.#peerIds.get(peer);
+    if (id === undefined) {
+      if (this.#peerIds.size >= PEER_IDS_KEPT_MAX) this.#peerIds.clear();
+      id = peerIdFromString(peer);
+      this.#peerIds.set(peer, id);
+    }
+    return id;
   }
 
   onDiscovered(listener: (peer: string, addresses: readonly string[]) => void): () => void {

@@ -15,6 +15,7 @@ interface Series {
 /** Counters and gauges in memory, read out in the Prometheus text format (version 0.0.4). */
 export class MetricsBook implements Metrics {
   readonly #series = new Map<string, Series>();
+  readonly #readers: (() => void)[] = [];
 
   count(name: string, labels: MetricLabels = {}, by = 1): void {
     const series = this.#get(name, 'counter', labels);
@@ -30,8 +31,14 @@ export class MetricsBook implements Metrics {
     return this.#series.get(name + format(labels))?.value ?? 0;
   }
 
+  /** Calls `bringUp` before each reading: for gauges that are worth measuring only then. */
+  onRead(bringUp: () => void): void {
+    this.#readers.push(bringUp);
+  }
+
   /** Everything, sorted by name. */
   text(): string {
+    for (const bringUp of this.#readers) bringUp();
     const lines: string[] = [];
     let last = '';
     const sorted = [...this.#series.entries()].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -21,6 +21,7 @@ import {
   JOIN_PROTOCOL,
   meshOf,
   StandingBook,
+  signStart,
   type TrustAnchor,
 } from '../protocols/membership/index.ts';
 import { Courier, Leader, MeshLog, Outbox, Replica, Submit } from '../protocols/slurp/index.ts';
@@ -74,8 +75,8 @@ export interface NodeInit {
   readonly vouched: readonly { readonly peer: string; readonly address: string }[];
   readonly boot: { readonly boot: number; readonly bootNonce: string };
   /**
-   * Log index of this node's admission, Infinity while that is not known: what the log says before of a node that comes
-   * back is history. Default 0.
+   * Log index of this node's admission, Infinity while that is not known: what the log says before
+   * of a node that comes back is history. Default 0.
    */
   readonly admittedIndex?: number;
   /** Batch numbers that this start has used already. */
@@ -251,18 +252,16 @@ function buildProtocols(
 ): ProtocolParts {
   const { signer, clock, random, health, store, logger } = components;
   const { state, streams, guests, view, leader, replica, writer } = parts;
+  const common = { ...components, ...parts, meshId: init.meshId, self: signer.peer };
   const guard = new IdentityGuard({
-    ...parts,
-    health,
-    logger,
-    self: signer.peer,
+    ...common,
+    boot: init.boot,
     onRemoved: () => {
       void redial.stop();
       watchdog.stop();
       parts.standing.close();
     },
   });
-  const common = { ...components, ...parts, meshId: init.meshId, self: signer.peer };
   let claimSeq = 0;
   const enrolment = createEnrolment({
     ...common,
@@ -294,7 +293,7 @@ function buildProtocols(
   const introduction = new Introduction({
     ...common,
     streams: guests,
-    boot: init.boot,
+    start: signStart(signer, init.meshId, init.boot),
     onRefused: (peer, error) => guard.refusedBy(peer, error),
   });
   const redial = new Redial({

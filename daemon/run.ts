@@ -1,9 +1,15 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { base32 } from 'multiformats/bases/base32';
 import pc from 'picocolors';
 import { z } from 'zod';
-import { CooeeError, type Logger, type Startable, toError } from '../protocols/interface/index.ts';
+import { canonicalTuple } from '../protocols/agent-id/index.ts';
+import {
+  CooeeError,
+  LIMITS,
+  type Logger,
+  type Startable,
+  toError,
+} from '../protocols/interface/index.ts';
 import { matches, parseAddress, parsePattern } from '../protocols/ucxl/index.ts';
 import { multiaddrText } from '../protocols/wire/index.ts';
 import { readTextBounded, writeDurable } from '../storage/durable-file.ts';
@@ -22,6 +28,8 @@ import { HealthBook } from './health.ts';
 import { Host } from './host.ts';
 import { LISTEN_DEFAULT } from './libp2p.ts';
 import { createLogger } from './logging.ts';
+import { gaugeLoopDelay } from './loop-delay.ts';
+import { keepRecoveryKey, recoveryKeyText } from './mesh/recovery-key.ts';
 import { MetricsBook } from './metrics.ts';
 import type { NodeEvent } from './node.ts';
 import { systemRandom } from './random.ts';
@@ -32,7 +40,6 @@ import { programVersion } from './version.ts';
 
 const CONFIG_FILE = 'config.json';
 const LISTEN_FILE = 'listen.json';
-const RECOVERY_FILE = 'RECOVERY-KEY';
 const SMALL_FILE_BYTES_MAX = 64 * 1024;
 
 /**
@@ -42,6 +49,7 @@ const SMALL_FILE_BYTES_MAX = 64 * 1024;
  * @throws CooeeError what keeps it from starting; everything that was opened is closed again
  */
 export async function runDaemon(options: UpOptions): Promise<number> {
+  checkHostFlags(options);
   const configFile = options.config ?? join(options.home, CONFIG_FILE);
   const config = parseConfig(await readTextBounded(configFile, SMALL_FILE_BYTES_MAX));
   const logger = await createLogger({
@@ -76,6 +84,11 @@ export async function runDaemon(options: UpOptions): Promise<number> {
   }
 }
 
+/** A mistyped flag is told at once, not when the first agent is enrolled. */
+function checkHostFlags({ hostname: name = 'x', mac = '020000000001' }: UpOptions): void {
+  canonicalTuple({ model: 'x', hostname: name, mac, gpu_id: 0 });
+}
+
 interface BuildContext {
   readonly config: Config;
   readonly logger: Logger;
@@ -93,6 +106,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
   const { config, logger, home, stop } = context;
   const health = new HealthBook(logger.child('cooee:daemon:health'));
   const metrics = new MetricsBook();
+  gaugeLoopDelay(metrics);
   const privateKey = await loadOrCreateNodeKey(home);
   const age = await loadOrCreateAgeIdentity(home, config.seal);
   const events = new LateEvents();
@@ -123,7 +137,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
     },
   );
   const socket = options.socket ?? home.file('cooee.sock');
-  const agentSocket = options.agentSocket ?? home.file('agent.sock');
+  const agentSocket = agentSocketOf(options, home);
   const services = createServices({
     ...common,
     daemon,
@@ -147,6 +161,14 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
     }),
   ];
   return { daemon, servers, services };
+}
+
+/** In the home; where the path of that is too long, beside the operator socket that was given. */
+function agentSocketOf({ agentSocket, socket }: UpOptions, home: Home): string {
+  const inHome = home.file('agent.sock');
+  const isTooLong = Buffer.byteLength(inHome) > LIMITS.socketPathBytesMax;
+  if (agentSocket !== undefined || socket === undefined || !isTooLong) return agentSocket ?? inHome;
+  return `${socket.replace(/\.sock$/, '')}.agent.sock`;
 }
 
 /** The log of events begins with the first node: its ids carry the number of that start. */
@@ -173,9 +195,16 @@ class LateEvents {
 
 /** Events are small and plain; what JSON cannot say (bytes) is left out. */
 function toJson(data: NodeEvent['data']): EventInput['data'] {
+  // Most events are plain, and an enrolment of a large host brings hundreds at once.
+  if (Object.values(data).every(isPlain)) return { ...data } as EventInput['data'];
   return JSON.parse(
     JSON.stringify(data, (_key, value) => (value instanceof Uint8Array ? undefined : value)),
   );
+}
+
+function isPlain(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every((item) => typeof item === 'string');
+  return value === null || typeof value !== 'object';
 }
 
 /** Flags, else the configuration, else the ports of the last start, else the default. */
@@ -184,12 +213,21 @@ async function listenAddresses(
   config: Config,
   home: Home,
 ): Promise<readonly string[]> {
-  if (options.listen.length > 0) return options.listen;
+  if (options.listen.length > 0) return options.listen.map(checkedAddress);
   if (config.listen !== undefined) return config.listen;
   const text = await readTextBounded(home.file(LISTEN_FILE), SMALL_FILE_BYTES_MAX);
   if (text === undefined) return LISTEN_DEFAULT;
   const kept = z.array(multiaddrText).min(1).max(8).safeParse(JSON.parse(text));
   return kept.success ? kept.data : LISTEN_DEFAULT;
+}
+
+/** @throws CooeeError ERR_API_USAGE: a typing error is no fault of the network */
+function checkedAddress(text: string): string {
+  const isAddress = multiaddrText.safeParse(text).success;
+  if (isAddress) return text;
+  throw new CooeeError('ERR_API_USAGE', `'${text}' is not a multiaddr`, {
+    remedy: 'Write it like /ip4/0.0.0.0/tcp/26633.',
+  });
 }
 
 async function saveListen(home: Home, daemon: Daemon): Promise<void> {
@@ -223,15 +261,13 @@ async function greet(
 async function handOutRecoveryKey(daemon: Daemon, home: Home, options: UpOptions): Promise<void> {
   const seed = daemon.takeRecoverySeed();
   if (seed === undefined) return;
-  const key = `cooee-recovery1${base32.baseEncode(seed)}`;
   if (process.stdout.isTTY && !options.json) {
     process.stdout.write(
-      `\nrecovery key  ${key}\n` +
+      `\nrecovery key  ${recoveryKeyText(seed)}\n` +
         'Shown this once: keep it off this host. It restores a mesh whose voters are lost.\n',
     );
     return;
   }
-  const file = home.file(RECOVERY_FILE);
-  await writeDurable(file, `${key}\n`);
+  const file = await keepRecoveryKey(home, seed);
   process.stderr.write(`cooee: the mesh's recovery key is in ${file}; move it off this host\n`);
 }

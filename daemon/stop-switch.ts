@@ -24,6 +24,9 @@ export class StopSwitch {
     });
     // The daemon's own timers keep no process alive.
     this.#keepAlive = setInterval(() => undefined, 60_000);
+    // Whoever read our output may go away before us (`cooee up | head`): that is no reason to end.
+    process.stdout.on('error', ignoreClosedPipe);
+    process.stderr.on('error', ignoreClosedPipe);
     process.on('SIGINT', this.#onSignal);
     process.on('SIGTERM', this.#onSignal);
     process.on('uncaughtException', this.#onFault);
@@ -70,4 +73,8 @@ export class StopSwitch {
     process.off('uncaughtException', this.#onFault);
     process.off('unhandledRejection', this.#onFault);
   }
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }

@@ -163,6 +163,8 @@ class ApiServer implements Startable {
         keepAliveTimeout: KEEP_ALIVE_MS,
         // The guard answers for a missing Host, with a typed error.
         requireHostHeader: false,
+        // Or a second Host would go unseen behind the first.
+        joinDuplicateHeaders: true,
       },
       handler,
     );

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type GossipsubOpts, type Message, StrictSign } from '@libp2p/gossipsub';
 import type { TopicScoreParams } from '@libp2p/gossipsub/score';
-import type { DataTransform } from '@libp2p/gossipsub/types';
+import type { DataTransform, FastMsgIdFn } from '@libp2p/gossipsub/types';
 import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
 
 /** Options of {@link pubsubOptions}. */
@@ -58,6 +58,7 @@ export function pubsubOptions(init: PubsubInit): Partial<GossipsubOpts> {
     doPX: false,
     tagMeshPeers: false,
     msgIdFn: messageId,
+    fastMsgIdFn: copyId,
     dataTransform: boundedData,
     maxInboundDataLength: RPC_BYTES_MAX,
     maxOutboundBufferSize: 4 * RPC_BYTES_MAX,
@@ -96,6 +97,19 @@ function messageId(message: Message): Uint8Array {
   const hash = createHash('sha256').update(message.from.toMultihash().bytes);
   hash.update(`${message.sequenceNumber}|${message.topic}|`).update(message.data);
   return hash.digest().subarray(0, 20);
+}
+
+/**
+ * Tells copies of a message that was verified before, so that only the first costs a verification:
+ * in a small mesh each comes from nearly every neighbour. It covers every byte, for what differs in
+ * anything must be judged on its own.
+ */
+function copyId({ from, seqno, topic, data, signature, key }: Parameters<FastMsgIdFn>[0]): string {
+  const hash = createHash('sha256');
+  for (const field of [from, seqno, Buffer.from(topic), data, signature, key]) {
+    hash.update(`${field?.length ?? -1}|`).update(field ?? '');
+  }
+  return hash.digest('base64');
 }
 
 const assertSize = (_topic: string, data: Uint8Array): Uint8Array => {

@@ -1,11 +1,16 @@
 import { peerIdFromString } from '@libp2p/peer-id';
 import {
   CooeeError,
+  type Crypto,
   type ErrorCode,
+  type ErrorDetails,
   type Health,
   type Logger,
+  type Metrics,
+  type StateReader,
   toError,
 } from '../../protocols/interface/index.ts';
+import { isStartOf, type Start, startIn } from '../../protocols/membership/index.ts';
 import type { Courier, Leader, Outbox, Replica } from '../../protocols/slurp/index.ts';
 import type { MeshLibp2p } from '../libp2p.ts';
 import type { MeshView } from './mesh-view.ts';
@@ -18,9 +23,15 @@ export interface IdentityGuardComponents {
   readonly leader: Leader | undefined;
   readonly replica: Replica | undefined;
   readonly view: Pick<MeshView, 'voters'>;
+  readonly state: StateReader;
+  readonly crypto: Pick<Crypto, 'verify'>;
   readonly health: Health;
+  readonly metrics: Metrics;
   readonly logger: Logger;
   readonly self: string;
+  readonly meshId: string;
+  /** This start: another one with its number, or a higher one, makes this node a clone. */
+  readonly boot: Start;
   /** This node was removed: it has nobody to talk to any more. */
   readonly onRemoved: () => void;
 }
@@ -56,13 +67,20 @@ export class IdentityGuard {
 
   /**
    * A member refused this node's introduction. Only a voter's word counts for a removal: it has the
+   * log. Nobody's word counts for a clone: the proof does that comes with it, or this node's own
    * log.
    */
   refusedBy(peer: string, error: CooeeError): void {
-    this.#components.logger.warn({ peer, code: error.code }, 'a member refused this node');
-    if (error.code === 'ERR_MEMBERSHIP_CLONE') this.cloned();
-    const isVoter = this.#components.view.voters().includes(peer);
-    if (error.code === 'ERR_MEMBERSHIP_REMOVED' && isVoter) this.removed();
+    const { logger, metrics, view } = this.#components;
+    logger.warn({ peer, code: error.code }, 'a member refused this node');
+    if (error.code === 'ERR_MEMBERSHIP_REMOVED' && view.voters().includes(peer)) this.removed();
+    if (error.code !== 'ERR_MEMBERSHIP_CLONE') return;
+    if (this.#isProof(error.details) || this.#isOtherInLog()) {
+      this.cloned();
+      return;
+    }
+    metrics.count('cooee_membership_false_accusations_total');
+    logger.warn({ peer }, 'a member called this node a clone without a proof');
   }
 
   /** Another member started anew, or is gone: what was said of its last start is over. */
@@ -87,6 +105,25 @@ export class IdentityGuard {
         logger.debug({ err: toError(error), peer }, 'a connection did not close in order');
       });
     }
+  }
+
+  /** Whether the details hold another start that only this node's own key can have signed. */
+  #isProof(details: ErrorDetails): boolean {
+    const { crypto, self, meshId, boot } = this.#components;
+    const start = startIn(details);
+    if (start === undefined) return false;
+    // Every restart leaves earlier starts behind: they prove nothing.
+    if (start.boot < boot.boot || start.bootNonce === boot.bootNonce) return false;
+    return isStartOf(crypto.verify, { peer: self, mesh: meshId }, start);
+  }
+
+  /** Whether the log, as far as it is known here, has a start that this one cannot stand beside. */
+  #isOtherInLog(): boolean {
+    const { state, self, boot } = this.#components;
+    const record = state.get('member', self);
+    if (record === undefined || record.boot < boot.boot) return false;
+    if (record.boot > boot.boot || record.isCloned) return true;
+    return record.bootNonce !== '' && record.bootNonce !== boot.bootNonce;
   }
 
   #shut(code: ErrorCode, condition: string, text: string): void {

@@ -6,7 +6,12 @@ import {
   type StateReader,
   toError,
 } from '../../protocols/interface/index.ts';
-import { encodeJoinRequest, JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
+import {
+  encodeJoinRequest,
+  JOIN_PROTOCOL,
+  memberOf,
+  type SignedStart,
+} from '../../protocols/membership/index.ts';
 import { askAsGuest, type GuestStreamsComponents } from './guest-streams.ts';
 
 const PRESENT_TIMEOUT_MS = 6_000;
@@ -19,14 +24,15 @@ export interface IntroductionComponents {
   readonly state: StateReader;
   readonly self: string;
   readonly meshId: string;
-  readonly boot: { readonly boot: number; readonly bootNonce: string };
+  readonly start: SignedStart;
   /** A member says that this node was removed, or runs twice. */
   readonly onRefused: (peer: string, error: CooeeError) => void;
 }
 
 /**
- * Presents this node to each member that it dials: one that lags behind this node's admission
- * learns of it, one that saw another start with this node's number says so.
+ * Presents this node to each member that it is connected with: one that lags behind this node's
+ * admission learns of it, one that saw another start with this node's number says so. Whoever
+ * dialled: of two daemons with one identity, one may be dialled only.
  */
 export class Introduction {
   readonly #components: IntroductionComponents;
@@ -36,7 +42,7 @@ export class Introduction {
     this.#components = components;
   }
 
-  /** Presents this node on a connection that it opened. */
+  /** Presents this node on a new connection. */
   present(peer: string): void {
     const { state, self, logger } = this.#components;
     const me = memberOf(state, self);
@@ -56,10 +62,10 @@ export class Introduction {
   }
 
   async #ask(peer: string, addedIndex: number): Promise<void> {
-    const { streams, meshId, boot } = this.#components;
+    const { streams, meshId, start } = this.#components;
     await askAsGuest(streams, peer, {
       protocol: JOIN_PROTOCOL,
-      body: encodeJoinRequest({ v: 1, kind: 'present', mesh: meshId, addedIndex, ...boot }),
+      body: encodeJoinRequest({ v: 1, kind: 'present', mesh: meshId, addedIndex, ...start }),
       timeoutMs: PRESENT_TIMEOUT_MS,
       signal: this.#stopped.signal,
     });

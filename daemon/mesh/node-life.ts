@@ -26,6 +26,9 @@ const IDLE_HEAD_MS = 5_000;
 
 const FOLLOW_RETRY_MS = 200;
 
+/** A start goes on without its registration after this time: the leader may be away. */
+const REGISTER_WAIT_MS = 500;
+
 /** The life of a node: joins its parts by their events, starts and stops them in order. */
 export class NodeLife {
   readonly init: NodeInit;
@@ -136,15 +139,13 @@ export class NodeLife {
 
   /** The parts hear of each other here and nowhere else. */
   #join(): void {
-    const { meshLog, outbox, network, gossip, presence, redial } = this.parts;
+    const { meshLog, outbox, network, gossip } = this.parts;
     meshLog.addHook((entry) => outbox.writesFor(entry));
     meshLog.onApplied((entry) => this.#onApplied(entry));
     network.node.addEventListener('connection:open', (event) => this.#onConnection(event.detail));
-    network.node.addEventListener('peer:disconnect', (event) => {
-      presence.disconnected(event.detail.toString());
-      redial.onDisconnect(event.detail.toString());
-      this.#tell('peer:disconnect', { peer: event.detail.toString() });
-    });
+    network.node.addEventListener('peer:disconnect', (event) =>
+      this.#onDisconnect(event.detail.toString()),
+    );
     gossip.handle('slurp', (message) => this.#onHead(message));
     network.onDiscovered((peer, addresses) => this.#onDiscovered(peer, addresses));
   }
@@ -171,11 +172,19 @@ export class NodeLife {
     if (memberOf(state, peer) === undefined && !this.parts.view.connected().includes(peer)) return;
     presence.connected(peer);
     redial.onConnect(peer);
-    if (connection.direction === 'outbound') introduction.present(peer);
+    introduction.present(peer);
     replica?.nudge();
     courier.nudge();
     enrolment.onPeer();
     this.#tell('peer:connect', { peer });
+  }
+
+  #onDisconnect(peer: string): void {
+    const { state, presence, redial } = this.parts;
+    presence.disconnected(peer);
+    redial.onDisconnect(peer);
+    // Strangers come and go untold.
+    if (state.get('member', peer) !== undefined) this.#tell('peer:disconnect', { peer });
   }
 
   #onApplied(entry: AppliedEntry): void {
@@ -265,9 +274,17 @@ export class NodeLife {
       ),
       'this start is not registered',
     );
-    if (leader === undefined) return;
+    if (leader === undefined) {
+      // A joiner that is told of its own start before it greets its user has nothing left to wait for.
+      await Promise.race([registered, this.#pause(REGISTER_WAIT_MS)]);
+      return;
+    }
     const announced = writer.decide('leader.announce', { term: leader.term, recipient });
     await Promise.all([registered, this.#note(announced, 'the term is not announced')]);
+  }
+
+  async #pause(timeoutMs: number): Promise<void> {
+    await delay(this.#components.clock, timeoutMs, this.#stopped.signal).catch(() => undefined);
   }
 
   async #note(task: Promise<unknown>, message: string): Promise<void> {

@@ -45,7 +45,9 @@ export class Presence {
 
   /** The last connection to the peer was closed. */
   disconnected(peer: string): void {
-    const seen = this.#entry(peer);
+    const seen = this.#seen.get(peer);
+    // A guest or a stranger: whoever comes and goes with new keys must not fill the memory.
+    if (seen === undefined) return;
     seen.lastSeenMs = this.#components.clock.nowMs();
     seen.timer?.cancel();
     seen.timer = this.#components.clock.schedule(GRACE_MS, () => {

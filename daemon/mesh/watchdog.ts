@@ -1,6 +1,7 @@
 import {
   type Clock,
   type Health,
+  isCooeeError,
   type KeyValueStore,
   type Logger,
   type StateReader,
@@ -14,6 +15,10 @@ const ROUND_MS = 1_000;
 
 /** A leader that is away for less is not worth a condition: connections break and come back. */
 const LEADER_GRACE_MS = 3_000;
+
+/** Written to see whether there is room, and deleted again: more than fits into a last block. */
+const PROBE = { namespace: 'meta', key: 'probe' } as const;
+const PROBE_BYTES = 16 * 1024;
 
 /** What {@link Watchdog} works with. */
 export interface WatchdogComponents {
@@ -35,6 +40,8 @@ export class Watchdog {
   #timer: Timer | undefined;
   #leaderSeenMs = 0;
   #isStopped = false;
+  /** A write failed, and none has stood since. */
+  #isStoreBroken = false;
 
   constructor(components: WatchdogComponents) {
     this.#components = components;
@@ -60,7 +67,7 @@ export class Watchdog {
   async #round(): Promise<void> {
     this.#checkLeader();
     this.#checkCompany();
-    await this.#reopenStore();
+    await this.#mendStore();
   }
 
   #checkLeader(): void {
@@ -101,15 +108,27 @@ export class Watchdog {
     });
   }
 
-  async #reopenStore(): Promise<void> {
+  /** Only a write that stands shows that a store is mended: opening may do without room. */
+  async #mendStore(): Promise<void> {
     const { store, health, logger } = this.#components;
-    if (store.status !== 'failed') return;
+    if (store.status === 'failed') this.#isStoreBroken = true;
+    if (!this.#isStoreBroken || store.status === 'closed') return;
     try {
-      await store.open();
+      if (store.status === 'failed') await store.open();
+      await store.batch([{ ...PROBE, value: new Uint8Array(PROBE_BYTES) }]);
+      await store.batch([PROBE]);
+      this.#isStoreBroken = false;
       health.clear('store-failed');
-      logger.info({}, 'the store is open again');
-    } catch (error) {
-      logger.warn({ err: toError(error) }, 'the store cannot be opened yet');
+      logger.info({}, 'the store takes writes again');
+    } catch (thrown) {
+      const error = toError(thrown);
+      logger.warn({ err: error }, 'the store takes no writes yet');
+      health.raise({
+        code: 'store-failed',
+        severity: 'error',
+        text: `Nothing can be stored: ${error.message}`,
+        remedy: isCooeeError(error) ? error.remedy : 'See the log of the daemon.',
+      });
     }
   }
 }

@@ -15,8 +15,8 @@ import {
   toHex,
 } from '../wire/index.ts';
 
-/** A gossip body: the sealed request and the few fields around it. */
-const MESSAGE_BYTES_MAX = LIMITS.enrolmentSealedBytesMax + 1024;
+/** A gossip body. What is over an enrolment's own limit can be read, so that it can be answered. */
+const MESSAGE_BYTES_MAX = LIMITS.gossipMessageBytesMax;
 const DETAILS_MAX = 16;
 
 const utf8 = new TextEncoder();
@@ -129,7 +129,7 @@ const requestSchema = z.strictObject({
   kind: z.literal('request'),
   address: z.string().max(128).startsWith('ucxl://any:admin@COOEE:enrol/#/agentid/'),
   id: bytesOf(32),
-  sealed: bytesUpTo(LIMITS.enrolmentSealedBytesMax),
+  sealed: bytesUpTo(MESSAGE_BYTES_MAX),
 });
 
 const answerSchema = z.strictObject({

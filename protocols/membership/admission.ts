@@ -20,6 +20,7 @@ import {
 } from './messages.ts';
 import { memberOf } from './reducer.ts';
 import { inviteProblem, levelProblem, proofProblem } from './rules.ts';
+import { isStartOf, type SignedStart, startDetails } from './start.ts';
 
 /** How long a joiner is kept waiting for the log; shorter than a guest may stay. */
 const ADMISSION_TIMEOUT_MS = 7_000;
@@ -42,7 +43,10 @@ export interface AdmissionComponents {
    * index.
    */
   readonly follow: (index: number, signal: AbortSignal) => Promise<void>;
-  /** A member showed a start with the number of one that is known, and another nonce. */
+  /**
+   * A member showed a start with the number of one that is known, and another nonce. Once for each
+   * of the two: the earlier one can be given the proof only when the later one is there.
+   */
   readonly onClone: (peer: string) => void;
 }
 
@@ -56,9 +60,8 @@ type Present = Extract<JoinRequest, { kind: 'present' }>;
  */
 export class Admission {
   readonly #components: AdmissionComponents;
-  readonly #starts = new Map<string, { readonly boot: number; readonly bootNonce: string }>();
-  /** Boot numbers that two starts claimed: both are told. */
-  readonly #cloned = new Map<string, number>();
+  /** Of each member the signed starts with the highest number: one, or two when it runs twice. */
+  readonly #starts = new Map<string, readonly SignedStart[]>();
 
   constructor(components: AdmissionComponents) {
     this.#components = components;
@@ -130,7 +133,10 @@ export class Admission {
   }
 
   async #present(peer: string, request: Present): Promise<number> {
-    const { state } = this.#components;
+    const { state, crypto, meshId: mesh } = this.#components;
+    if (!isStartOf(crypto.verify, { peer, mesh }, request)) {
+      throw new CooeeError('ERR_SLURP_SIGNATURE', 'the start is not signed by who presents it');
+    }
     const addedIndex = state.get('member', peer)?.addedIndex ?? 0;
     if (request.addedIndex > addedIndex) await this.#follow(request.addedIndex);
     const record = state.get('member', peer);
@@ -142,23 +148,26 @@ export class Admission {
 
   /**
    * The second start with a number proves that the identity runs twice; from then on each that asks
-   * is told so.
+   * is told so, with the other's signed start for a proof. What is known of the other from the log
+   * alone is no proof that can be handed on: that start finds it in its own log.
    */
-  #assertOneStart(record: MemberRecord, { boot, bootNonce }: Present): void {
+  #assertOneStart(record: MemberRecord, { boot, bootNonce, signature }: Present): void {
     const { peer } = record;
-    if (this.#cloned.get(peer) === boot) throw new CooeeError('ERR_MEMBERSHIP_CLONE');
-    const seen = this.#starts.get(peer);
+    const seen = this.#starts.get(peer) ?? [];
+    const last = seen[0];
+    if (last !== undefined && boot < last.boot) throw cloneRefusal(last, 'a later start is known');
     // The log remembers the last start over restarts of this node; before the first registration it
     // has none.
-    const known = seen === undefined || seen.boot < record.boot ? record : seen;
-    if (boot < known.boot) throw new CooeeError('ERR_MEMBERSHIP_CLONE', 'a later start is known');
-    const isOther = known.bootNonce !== '' && known.bootNonce !== bootNonce;
-    if (known.boot === boot && isOther) {
-      this.#cloned.set(peer, boot);
-      this.#components.onClone(peer);
-      throw new CooeeError('ERR_MEMBERSHIP_CLONE');
-    }
-    this.#starts.set(peer, { boot, bootNonce });
+    if (boot < record.boot) throw cloneRefusal(undefined, 'a later start is registered');
+    const same = last?.boot === boot ? seen : [];
+    const other = same.find((start) => start.bootNonce !== bootNonce);
+    const isNews = same.length < 2 && same.every((start) => start.bootNonce !== bootNonce);
+    if (isNews) this.#starts.set(peer, [...same, { boot, bootNonce, signature }]);
+    const isOtherInLog =
+      record.boot === boot && record.bootNonce !== '' && record.bootNonce !== bootNonce;
+    if (other === undefined && !isOtherInLog) return;
+    if (isNews) this.#components.onClone(peer);
+    throw cloneRefusal(other);
   }
 
   async #inTime<T>(task: Promise<T>, timeoutMs: number): Promise<T> {
@@ -174,6 +183,12 @@ export class Admission {
       done.abort(new CooeeError('ERR_API_TIMEOUT'));
     }
   }
+}
+
+/** @param proof - the other start, signed; undefined when only the log tells of it */
+function cloneRefusal(proof: SignedStart | undefined, message?: string): CooeeError {
+  const details = proof === undefined ? {} : startDetails(proof);
+  return new CooeeError('ERR_MEMBERSHIP_CLONE', message, { details });
 }
 
 function refusalOf(outcome: Extract<Outcome, { ok: false }>): CooeeError {

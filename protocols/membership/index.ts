@@ -16,3 +16,4 @@ export * from './messages.ts';
 export * from './reducer.ts';
 export { type ProofContext, proofProblem } from './rules.ts';
 export { StandingBook } from './standing-book.ts';
+export * from './start.ts';

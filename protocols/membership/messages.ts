@@ -13,6 +13,7 @@ import {
   peerIdText,
   timeMs,
 } from '../wire/index.ts';
+import { bootNonceText, signedStartFields } from './start.ts';
 
 /**
  * The protocol that a guest may speak, besides identify. Without the mesh's id: the answer may be
@@ -53,9 +54,6 @@ export const levelsSchema = z
   .tuple([level, level])
   .refine(([from, to]) => from <= to, { message: 'expected the lower level first' });
 
-/** Sixteen random bytes in hex: what tells two live starts with the same boot number apart. */
-export const bootNonceText = z.string().regex(/^[0-9a-f]{32}$/);
-
 const redeemSchema = z.strictObject({
   v: z.literal(1),
   kind: z.literal('redeem'),
@@ -78,8 +76,8 @@ const presentSchema = z.strictObject({
   mesh: cidText,
   /** Log index of the sender's admission: a member that lags behind it pulls before it refuses. */
   addedIndex: count,
-  boot: count,
-  bootNonce: bootNonceText,
+  /** The sender's present start, signed by it. */
+  ...signedStartFields,
 });
 
 const requestSchema = z.discriminatedUnion('kind', [redeemSchema, presentSchema]);

@@ -74,7 +74,7 @@ export class AppliedStore {
         health.raise({
           code: 'store-failed',
           severity: 'error',
-          text: `The state cannot be stored: ${error.message}`,
+          text: `Nothing can be stored: ${error.message}`,
           remedy: error.remedy,
         });
         await delay(clock, REOPEN_DELAY_MS, signal);

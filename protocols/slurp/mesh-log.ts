@@ -27,7 +27,8 @@ import { untilAborted } from './until-aborted.ts';
 
 /** Entries that are applied with one batch of the store. */
 const RUN_ENTRIES_MAX = 64;
-const RUN_BYTES_MAX = 1024 * 1024;
+/** A run is applied in one go, and the list of a large host (25 KB) takes a while: two of them. */
+const RUN_BYTES_MAX = 64 * 1024;
 
 /** What the log of a mesh is built from. */
 export interface MeshLogComponents {

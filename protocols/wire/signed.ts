@@ -12,7 +12,7 @@ const encoder = new TextEncoder();
  * The kinds of signed bytes. Each has its own domain, so that a signature for one never passes for
  * another.
  */
-export type SignedKind = 'batch' | 'claim' | 'gossip' | 'head' | 'invite-proof';
+export type SignedKind = 'batch' | 'claim' | 'gossip' | 'head' | 'invite-proof' | 'start';
 
 /**
  * What is signed or hashed: the domain prefix `cooee/<kind>/<version>`, then the body as received.

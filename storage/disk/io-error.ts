@@ -28,7 +28,8 @@ export function ioError(cause: unknown, init: IoErrorInit): CooeeError {
   if (init.file !== undefined) details['file'] = init.file;
   if (init.isFatal === true) details['fatal'] = true;
   const isFull = FULL_CODES.has(code);
-  const message = `${init.operation} failed${code === null ? '' : `: ${code}`}`;
+  const failed = `${init.operation} failed${code === null ? '' : `: ${code}`}`;
+  const message = isFull ? `the disk is full (${failed})` : failed;
   return new CooeeError(isFull ? 'ERR_STORAGE_DISK_FULL' : 'ERR_STORAGE_IO', message, {
     details: details satisfies ErrorDetails,
     cause,

@@ -19,6 +19,8 @@ import {
   JOIN_PROTOCOL,
   type JoinRequest,
   parseInvite,
+  type SignedStart,
+  signStart,
 } from '../../protocols/membership/index.ts';
 import { RequestStream } from '../../protocols/wire/stream.ts';
 import type { TestHost } from '../mesh/harness.ts';
@@ -164,6 +166,12 @@ export class Rogue {
       logIndex: anchor.index,
       ...change,
     } satisfies JoinRequest;
+  }
+
+  /** A start of this peer, signed by it. */
+  start(boot = 1, bootNonce = '0'.repeat(32)): SignedStart {
+    if (this.signer === undefined) throw new Error('its key is not Ed25519');
+    return signStart(this.signer, this.mesh, { boot, bootNonce });
   }
 
   /** Becomes a member with an invite of the host, and stays connected to it. */

@@ -249,11 +249,11 @@ describe('the join protocol', () => {
       kind: 'present',
       mesh: meshId,
       addedIndex: Number.MAX_SAFE_INTEGER,
-      boot: 1,
-      bootNonce: '0'.repeat(32),
+      ...peer.start(),
     } as const;
     const to = await beta.peer();
     const startMs = performance.now();
+    expect(await refusal(peer.ask(to, { ...present, boot: 2 }))).toBe('ERR_SLURP_SIGNATURE');
     const code = await refusal(peer.ask(to, present));
     expect(['ERR_MEMBERSHIP_NOT_MEMBER', 'ERR_SLURP_NO_LEADER']).toContain(code);
     // Less than a guest may stay: it is told, not cut off.
@@ -373,8 +373,7 @@ describe('a removed member', () => {
         kind: 'present',
         mesh: meshId,
         addedIndex: 1,
-        boot: 1,
-        bootNonce: '0'.repeat(32),
+        ...peer.start(),
       } as const;
       await expect(peer.ask(to, present)).rejects.toMatchObject({ code: 'ERR_MEMBERSHIP_REMOVED' });
       expect(peer.heard).toEqual([]);

@@ -227,10 +227,12 @@ describe('five nodes', () => {
       expect(await tokens(it, { capability: 'survive' })).toEqual([token]);
     }
     await host.up('--config', config);
-    await allSee('it is back', async (it) => {
-      const { status, capabilities, load } = await agentOn(it, token);
-      return status === 'idle' && capabilities[0] === 'survive' && load === 7;
-    });
+    for (const it of hosts) {
+      await until(`it is back on ${it.name}`, async () => {
+        const { status, capabilities, load } = await agentOn(it, token);
+        return status === 'idle' && capabilities[0] === 'survive' && load === 7;
+      });
+    }
     const peer = await host.peer();
     await until('both events', () => events.length >= 2);
     const told = events.filter(({ type }) => type !== 'agent:announce');

@@ -28,7 +28,10 @@ export interface InnerNodeInit {
   readonly only?: readonly string[];
 }
 
-/** A member in this process, on the home of a host that joined before: a test can look into it and make it misbehave. */
+/**
+ * A member in this process, on the home of a host that joined before: a test can look into it and
+ * make it misbehave.
+ */
 export interface InnerNode {
   readonly node: NodeLife;
   readonly signer: Signer;
@@ -74,7 +77,7 @@ function logTo(lines: string[], scope = ''): Logger {
 const plain = (_key: string, value: unknown): unknown =>
   value instanceof Uint8Array ? toHex(value) : value;
 
-/** Starts a member in this process. The host's own daemon must have joined before and be stopped. */
+/** Starts a member in this process. The host's own daemon must have joined before, and stopped. */
 export async function startInnerNode(host: TestHost, init: InnerNodeInit = {}): Promise<InnerNode> {
   const lines: string[] = [];
   const logger = logTo(lines);

@@ -16,7 +16,7 @@ import {
 const ANNOUNCED = ['idle', 'busy', 'draining', 'offline'] as const;
 const agentStatus = z
   .enum([...ANNOUNCED, 'unreachable', 'retired'])
-  .describe('unreachable: its node is silent; retired: by command, for ever')
+  .describe('unreachable: its node is silent; retired: by command, until it is enrolled again')
   .meta({ id: 'AgentStatus' });
 
 const tupleField = z.string().min(1).max(LIMITS.tupleFieldBytesMax);
@@ -149,7 +149,7 @@ export const agentRoutes = {
     method: 'DELETE',
     path: '/v1/agents/{token}',
     summary: 'Retire an agent',
-    docs: 'For ever: its number is not used again.',
+    docs: 'Its number is given to no other; enrolling the same agent again brings its token back.',
     rights: 'operator',
     params: tokenParams,
     query: waitQuery,

@@ -14,7 +14,7 @@ export const memberView = z
     role: memberRole,
     state: z
       .enum(['alive', 'suspect', 'unreachable', 'left'])
-      .describe('suspect: silent; unreachable: silent to others too; left: said goodbye'),
+      .describe('suspect: not connected for a moment; unreachable: for longer; left: said goodbye'),
     addresses: z.array(z.string()),
     lastSeen: time.nullable().describe('null when never seen since this node started'),
   })

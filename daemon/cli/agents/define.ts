@@ -10,7 +10,7 @@ export function defineAgentCommands(program: Command, act: Act): void {
   defineEnrol(program, act);
   program
     .command('retire')
-    .description('retire an agent for ever; its number is not used again')
+    .description('retire an agent; its token is given to no other')
     .argument('<token>', 'the token of the agent')
     .action((token: string) =>
       act(async (context) => (await import('./retire.ts')).runRetire(context, token)),

@@ -13,6 +13,9 @@ export interface InviteFlags {
   readonly role?: MemberRole;
 }
 
+/** What a commit may have taken off an invite's time. */
+const REQUEST_MS = 5_000;
+
 /** `cooee invite`: stdout is the invite alone, so that it can be piped; the rest goes to stderr. */
 export async function runInvite(context: CliContext, flags: InviteFlags): Promise<number> {
   const bounds = { name: '--uses', min: 1, max: LIMITS.inviteUsesMax };
@@ -24,7 +27,8 @@ export async function runInvite(context: CliContext, flags: InviteFlags): Promis
   const client = await context.client();
   const made = await client.call('createInvite', { body });
   context.answer(made, () => `${sanitizeLine(made.invite)}\n`);
-  const leftMs = Date.parse(made.expiresAt) - context.host.nowMs();
+  // The request took a moment of its own: an invite of 24 h shall not read as one of 23.
+  const leftMs = Date.parse(made.expiresAt) - context.host.nowMs() + REQUEST_MS;
   const uses = made.uses === 1 ? '1 host' : `${made.uses} hosts`;
   context.remark(
     `cooee: for ${uses}, until ${made.expiresAt} (${formatDuration(leftMs)}); ` +

@@ -8,5 +8,9 @@ export async function runLeave(context: CliContext): Promise<number> {
     client.call('leaveMesh'),
   );
   context.answer(left, () => `left mesh ${left.mesh}\n`);
+  context.remark(
+    `cooee: this node is alone in a new mesh; the one it left is in ${context.home}/old\n` +
+      `cooee: hint: next: ${context.command} join INVITE, or ${context.command} invite\n`,
+  );
   return 0;
 }

@@ -44,9 +44,19 @@ export class OwnAgents {
    */
   async patch(token: string, patch: AvailabilityPatch): Promise<void> {
     const given = Object.entries(patch).filter(([, value]) => value !== undefined);
+    const before = this.#known.get(token);
     const changed: Availability = { ...this.get(token), ...Object.fromEntries(given) };
     this.#known.set(token, changed);
     const value = encodeCanonical({ v: 1, ...changed });
-    await this.#store.batch([{ namespace: 'announcement', key: `${KEY_PREFIX}${token}`, value }]);
+    try {
+      await this.#store.batch([{ namespace: 'announcement', key: `${KEY_PREFIX}${token}`, value }]);
+    } catch (error) {
+      // What was not kept is not announced either, unless a later change has built on it.
+      if (this.#known.get(token) === changed) {
+        if (before === undefined) this.#known.delete(token);
+        else this.#known.set(token, before);
+      }
+      throw error;
+    }
   }
 }

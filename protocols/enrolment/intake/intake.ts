@@ -7,6 +7,7 @@ import {
   type GossipVerdict,
   isCooeeError,
   type KeyValueStore,
+  LIMITS,
   type Logger,
   type Metrics,
   type Outcome,
@@ -89,6 +90,8 @@ export class EnrolmentIntake {
       this.#repeated(origin, request.id, decision);
     } else if (this.#atWork.has(key)) {
       // The answer to the first copy is the answer to this one.
+    } else if (request.sealed.length > LIMITS.enrolmentSealedBytesMax) {
+      this.#refuse(origin, request.id, new CooeeError('ERR_ENROLMENT_TOO_LARGE'));
     } else if (this.#atWork.size >= this.#init.openMax) {
       this.#refuse(origin, request.id, new CooeeError('ERR_API_BUSY'));
     } else {

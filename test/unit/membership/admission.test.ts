@@ -6,9 +6,14 @@ import {
   type AdmissionComponents,
   decodeJoinResponse,
   encodeJoinRequest,
+  isStartOf,
   reduceAdd,
   reduceRemove,
   reduceRevoke,
+  type SignedStart,
+  type Start,
+  signStart,
+  startIn,
 } from '../../../protocols/membership/index.ts';
 import { encodeCanonical } from '../../../protocols/wire/index.ts';
 import { CountingMetrics } from '../wire/gossip-fixture.ts';
@@ -29,6 +34,14 @@ import {
 
 const INVITE = 50;
 
+const KEYS = new Map([1, 2, 3, 4].map((number) => [peerOf(number), keyOf(number)]));
+
+function signedStart(peer: string, start: Start, mesh = MESH): SignedStart {
+  const key = KEYS.get(peer);
+  if (key === undefined) throw new Error('no key for that peer');
+  return signStart(key, mesh, start);
+}
+
 /** A member's door with a log that decides at once, and a record of what it was asked. */
 class Bench {
   readonly mesh = new TestMesh();
@@ -37,6 +50,7 @@ class Bench {
   readonly admitted: string[] = [];
   readonly followed: number[] = [];
   readonly clones: string[] = [];
+  refusal: CooeeError | undefined;
   readonly admission: Admission;
 
   constructor(changes: Partial<AdmissionComponents> = {}) {
@@ -70,8 +84,20 @@ class Bench {
   }
 
   async present(peer: string, boot: number, nonce: string, addedIndex = 1) {
-    const request = { v: 1, kind: 'present', mesh: MESH, addedIndex, boot } as const;
-    return await this.ask(peer, encodeJoinRequest({ ...request, bootNonce: nonceOf(nonce) }));
+    const request = { v: 1, kind: 'present', mesh: MESH, addedIndex } as const;
+    const start = signedStart(peer, { boot, bootNonce: nonceOf(nonce) });
+    return await this.ask(peer, encodeJoinRequest({ ...request, ...start }));
+  }
+
+  /** The other start that comes with the refusal of a start, by its number and nonce. */
+  async proof(peer: string, boot: number, nonce: string): Promise<string> {
+    this.refusal = undefined;
+    expect(await this.present(peer, boot, nonce)).toBe('ERR_MEMBERSHIP_CLONE');
+    const details = (this.refusal as CooeeError | undefined)?.details ?? {};
+    const start = startIn(details);
+    if (start === undefined) return JSON.stringify(details);
+    expect(isStartOf(nodeCrypto.verify, { peer, mesh: MESH }, start)).toBe(true);
+    return `${start.boot} ${start.bootNonce[0]}`;
   }
 
   /** The index of the answer, or the code of the refusal. */
@@ -79,7 +105,9 @@ class Bench {
     try {
       return decodeJoinResponse(await this.admission.handle(peer, bytes)).index;
     } catch (error) {
-      return isCooeeError(error) ? error.code : String(error);
+      if (!isCooeeError(error)) return String(error);
+      this.refusal = error;
+      return error.code;
     }
   }
 
@@ -293,34 +321,69 @@ describe('Admission of a member that presents itself', () => {
     expect(bench.followed).toEqual([44]);
   });
 
-  it('tells both of two starts with one number, until a later start', async () => {
+  it('refuses a start that it did not sign, and does not follow the log for it', async () => {
+    const bench = new Bench();
+    const start = { boot: 3, bootNonce: nonceOf('a') };
+    const request = { v: 1, kind: 'present', mesh: MESH, addedIndex: 44 } as const;
+    const forged: SignedStart[] = [
+      signedStart(ADMIN, start),
+      signedStart(MEMBER, start, OTHER_MESH),
+      { ...signedStart(MEMBER, start), boot: 4 },
+      { ...signedStart(MEMBER, start), bootNonce: nonceOf('b') },
+      { ...start, signature: new Uint8Array(64) },
+    ];
+    for (const it of forged) {
+      const answer = await bench.ask(MEMBER, encodeJoinRequest({ ...request, ...it }));
+      expect(answer).toBe('ERR_SLURP_SIGNATURE');
+    }
+    expect(bench.refused('ERR_SLURP_SIGNATURE')).toBe(forged.length);
+    expect(bench.followed).toEqual([]);
+    expect(await bench.present(MEMBER, 3, 'c')).toBe(1);
+  });
+
+  it('tells both of two starts with one number, with proof, until a later start', async () => {
     const bench = new Bench();
     expect(await bench.present(MEMBER, 3, 'a')).toBe(1);
     expect(await bench.present(MEMBER, 3, 'a')).toBe(1);
-    expect(await bench.present(MEMBER, 3, 'b')).toBe('ERR_MEMBERSHIP_CLONE');
+    expect(await bench.proof(MEMBER, 3, 'b')).toBe('3 a');
     expect(bench.clones).toEqual([MEMBER]);
-    expect(await bench.present(MEMBER, 3, 'a')).toBe('ERR_MEMBERSHIP_CLONE');
-    expect(await bench.present(MEMBER, 3, 'b')).toBe('ERR_MEMBERSHIP_CLONE');
+    expect(await bench.proof(MEMBER, 3, 'a')).toBe('3 b');
+    expect(await bench.proof(MEMBER, 3, 'b')).toBe('3 a');
+    expect(await bench.proof(MEMBER, 3, 'c')).toBe('3 a');
     expect(bench.clones).toEqual([MEMBER]);
     expect(await bench.present(MEMBER, 4, 'a')).toBe(1);
     expect(await bench.present(ADMIN, 3, 'b')).toBe(1);
   });
 
-  it('remembers by the log which start is registered, over its own restart', async () => {
+  it('remembers by the log which start is registered, and tells again with proof', async () => {
     const bench = new Bench();
     bench.mesh.put(MEMBER, 'member', { boot: 3, bootNonce: nonceOf('a') });
-    expect(await bench.present(MEMBER, 3, 'b')).toBe('ERR_MEMBERSHIP_CLONE');
+    // The log is no proof that can be handed on.
+    expect(await bench.proof(MEMBER, 3, 'b')).toBe('{}');
     expect(bench.clones).toEqual([MEMBER]);
-    expect(await bench.present(MEMBER, 3, 'a')).toBe('ERR_MEMBERSHIP_CLONE');
+    expect(await bench.proof(MEMBER, 3, 'a')).toBe('3 b');
+    expect(bench.clones).toEqual([MEMBER, MEMBER]);
+    expect(await bench.proof(MEMBER, 3, 'b')).toBe('3 a');
+    expect(bench.clones).toEqual([MEMBER, MEMBER]);
+    expect(await bench.proof(MEMBER, 2, 'c')).toBe('3 b');
+  });
+
+  it('forgets what it saw of a start when the log has a later one', async () => {
+    const bench = new Bench();
+    expect(await bench.present(MEMBER, 3, 'a')).toBe(1);
+    bench.mesh.put(MEMBER, 'member', { boot: 5, bootNonce: nonceOf('b') });
+    expect(await bench.proof(MEMBER, 4, 'a')).toBe('{}');
+    expect(await bench.present(MEMBER, 5, 'b')).toBe(1);
+    expect(await bench.proof(MEMBER, 5, 'c')).toBe('5 b');
   });
 
   it('refuses a start that is older than the last, and does not forget that one', async () => {
     const bench = new Bench();
     expect(await bench.present(MEMBER, 5, 'a')).toBe(1);
-    expect(await bench.present(MEMBER, 4, 'b')).toBe('ERR_MEMBERSHIP_CLONE');
+    expect(await bench.proof(MEMBER, 4, 'b')).toBe('5 a');
     expect(bench.clones).toEqual([]);
     expect(await bench.present(MEMBER, 5, 'a')).toBe(1);
-    expect(await bench.present(MEMBER, 5, 'b')).toBe('ERR_MEMBERSHIP_CLONE');
+    expect(await bench.proof(MEMBER, 5, 'b')).toBe('5 a');
     expect(bench.clones).toEqual([MEMBER]);
   });
 });

@@ -22,7 +22,9 @@ const PRESENT = {
   addedIndex: 3,
   boot: 2,
   bootNonce: nonceOf('a'),
+  signature: new Uint8Array(64).fill(7),
 } as const;
+const { signature: _signature, ...unsigned } = PRESENT;
 const { peer: _peer, ...guest } = addBodyOf(STRANGER, 9);
 const REDEEM: JoinRequest = { v: 1, kind: 'redeem', mesh: MESH, logIndex: 7, ...guest };
 
@@ -45,6 +47,8 @@ describe('the messages of the join protocol', () => {
     ['no kind', { v: 1 }, 'ERR_WIRE_MALFORMED'],
     ['a later version', { ...PRESENT, v: 2 }, 'ERR_WIRE_VERSION'],
     ['an upper-case nonce', { ...PRESENT, bootNonce: nonceOf('A') }, 'ERR_WIRE_MALFORMED'],
+    ['a short signature', { ...PRESENT, signature: new Uint8Array(63) }, 'ERR_WIRE_MALFORMED'],
+    ['no signature', unsigned, 'ERR_WIRE_MALFORMED'],
     ['a field of the other kind', { ...PRESENT, proof: new Uint8Array(1) }, 'ERR_WIRE_MALFORMED'],
     ['a long proof', { ...REDEEM, proof: new Uint8Array(513) }, 'ERR_WIRE_MALFORMED'],
     ['no index', { ...REDEEM, logIndex: -1 }, 'ERR_WIRE_MALFORMED'],

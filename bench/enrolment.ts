@@ -1,0 +1,148 @@
+// 8 daemons enrol 254 agents each at once, sealed to the leader; until all of them list all 2,032
+// as idle. Run: npm run build && node bench/enrolment.ts [--json]
+import { fork } from 'node:child_process';
+import { TestMesh } from '../test/mesh/harness.ts';
+import { figureOf, print } from './lib/figure.ts';
+import { AGENTS, type Host, pagedAgents, startHosts, wantedAgents } from './lib/full-mesh.ts';
+import { rest, rssMb } from './lib/process.ts';
+
+const RUNS = 3;
+const POLL_MS = 100;
+const IDLE = { status: 'idle', limit: 1000 } as const;
+const DELAY = 'cooee_daemon_event_loop_delay_seconds';
+
+interface Run {
+  readonly grantedMs: number;
+  readonly visibleMs: number;
+  readonly delayMs: { readonly p99: number; readonly max: number };
+  readonly idleDelayMs: number;
+  readonly rssMb: number;
+}
+
+/** Reads the gauge, which also begins it anew. */
+async function loopDelayMs(host: Host): Promise<{ p99: number; max: number }> {
+  const text = await host.client.call('getMetrics');
+  const gaugeOf = (quantile: string): number => {
+    const line = text.split('\n').find((it) => it.startsWith(`${DELAY}{quantile="${quantile}"}`));
+    return Number(line?.split(' ')[1]) * 1000;
+  };
+  return { p99: gaugeOf('0.99'), max: gaugeOf('1') };
+}
+
+/** A process that does nothing beside the others: what the machine alone adds to a loop's delay. */
+function startBystander(): { readonly stop: () => Promise<number> } {
+  const child = fork(new URL('./lib/bystander.ts', import.meta.url));
+  return {
+    stop: async () => {
+      const answer = new Promise<number>((tell) =>
+        child.once('message', (it) => tell(it as number)),
+      );
+      child.send('stop');
+      return await answer;
+    },
+  };
+}
+
+async function enrol(host: Host): Promise<void> {
+  const { state, agents } = await host.client.call('enrolAgents', {
+    body: { models: wantedAgents },
+    query: { wait: 'committed', timeoutMs: 60_000 },
+  });
+  if (state !== 'committed' || agents.some(({ token }) => token === undefined)) {
+    throw new Error(`${host.name} was not granted everything`);
+  }
+}
+
+/** Waits until the host lists all as idle; asks seldom, for asking costs the daemons time too. */
+async function listsAll(host: Host): Promise<void> {
+  const endMs = performance.now() + 60_000;
+  for (;;) {
+    const { agents } = await host.client.call('getStatus');
+    const isGranted = agents.mesh >= AGENTS;
+    if (isGranted && (await pagedAgents(host, IDLE)).agents === AGENTS) return;
+    if (performance.now() > endMs) throw new Error(`${host.name} lists ${agents.mesh} agents`);
+    await rest(POLL_MS);
+  }
+}
+
+async function benchOnce(): Promise<Run> {
+  const mesh = new TestMesh();
+  try {
+    const hosts = await startHosts(mesh);
+    // The starts are no part of it.
+    await rest(3_000);
+    for (const host of hosts) await loopDelayMs(host);
+    const bystander = startBystander();
+    const begin = performance.now();
+    const granted = Promise.all(hosts.map(enrol)).then(() => performance.now() - begin);
+    const visible = hosts.map(listsAll);
+    await Promise.all(visible);
+    const visibleMs = performance.now() - begin;
+    const grantedMs = await granted;
+    const delays = await Promise.all(hosts.map(loopDelayMs));
+    const worst = (pick: (it: { p99: number; max: number }) => number): number =>
+      Math.max(...delays.map(pick));
+    return {
+      grantedMs,
+      visibleMs,
+      delayMs: { p99: worst((it) => it.p99), max: worst((it) => it.max) },
+      idleDelayMs: await bystander.stop(),
+      rssMb: Math.max(...hosts.map((host) => rssMb(host.pid ?? 0))),
+    };
+  } finally {
+    await mesh.close();
+  }
+}
+
+const runs: Run[] = [];
+for (let run = 0; run < RUNS; run += 1) runs.push(await benchOnce());
+const of = (pick: (run: Run) => number): number[] => runs.map(pick);
+print({
+  bench: 'enrolment',
+  figures: [
+    figureOf(
+      '2,032 agents of 8 nodes granted',
+      of((run) => run.grantedMs),
+      {
+        unit: 'ms',
+        note: 'each caller has all of its tokens',
+      },
+    ),
+    figureOf(
+      '2,032 agents of 8 nodes visible on all',
+      of((run) => run.visibleMs),
+      {
+        unit: 'ms',
+        wanted: { atMost: 5000 },
+        note: 'listed as idle on each node',
+      },
+    ),
+    figureOf(
+      'event-loop delay p99, worst of the 8',
+      of((run) => run.delayMs.p99),
+      {
+        unit: 'ms',
+        wanted: { atMost: 50 },
+        note: 'during that time',
+      },
+    ),
+    figureOf(
+      'event-loop delay max, worst of the 8',
+      of((run) => run.delayMs.max),
+      { unit: 'ms' },
+    ),
+    figureOf(
+      'event-loop delay p99 of an idle process',
+      of((run) => run.idleDelayMs),
+      {
+        unit: 'ms',
+        note: 'beside them: the machine',
+      },
+    ),
+    figureOf(
+      'memory (RSS), largest of the 8',
+      of((run) => run.rssMb),
+      { unit: 'MB' },
+    ),
+  ],
+});

@@ -1,0 +1,136 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { nodeCrypto } from '../../../../daemon/crypto.ts';
+import { HealthBook } from '../../../../daemon/health.ts';
+import {
+  IdentityGuard,
+  type IdentityGuardComponents,
+} from '../../../../daemon/mesh/identity-guard.ts';
+import {
+  CooeeError,
+  type ErrorDetails,
+  silentLogger,
+} from '../../../../protocols/interface/index.ts';
+import { type Start, signStart, startDetails } from '../../../../protocols/membership/index.ts';
+import {
+  ADMIN,
+  keyOf,
+  MEMBER,
+  MESH,
+  nonceOf,
+  OTHER_MESH,
+  STRANGER,
+  TestMesh,
+} from '../../membership/mesh-fixture.ts';
+import { CountingMetrics } from '../../wire/gossip-fixture.ts';
+
+// Goal: a node stops for a proof and for its own log, never for a member's word. The node under
+// test is MEMBER, in its third start.
+
+const ACCUSATIONS = 'cooee_membership_false_accusations_total';
+const SELF_KEY = 3;
+const OWN: Start = { boot: 3, bootNonce: nonceOf('a') };
+const OTHER: Start = { boot: 3, bootNonce: nonceOf('b') };
+
+let mesh: TestMesh;
+let metrics: CountingMetrics;
+let health: HealthBook;
+let closed: string[];
+let guard: IdentityGuard;
+
+beforeEach(() => {
+  mesh = new TestMesh();
+  metrics = new CountingMetrics();
+  health = new HealthBook(silentLogger);
+  closed = [];
+  const part = (name: string) => ({ stop: async () => void closed.push(name) });
+  const outbox = {
+    shut: ({ code }: CooeeError) => void closed.push(`outbox ${code}`),
+    first: () => undefined,
+  };
+  guard = new IdentityGuard({
+    ...{ outbox, courier: part('courier'), leader: part('leader'), replica: part('replica') },
+    ...{ view: { voters: () => [ADMIN] }, state: mesh.state, crypto: nodeCrypto },
+    ...{ health, metrics, logger: silentLogger, self: MEMBER, meshId: MESH, boot: OWN },
+    onRemoved: () => void closed.push('removed'),
+  } as unknown as IdentityGuardComponents);
+});
+
+const proofOf = (start: Start, key = SELF_KEY, meshId = MESH): ErrorDetails =>
+  startDetails(signStart(keyOf(key), meshId, start));
+
+/** A member calls this node a clone. */
+const accuse = (details: ErrorDetails, peer = STRANGER): void =>
+  guard.refusedBy(peer, new CooeeError('ERR_MEMBERSHIP_CLONE', undefined, { details }));
+
+const accusations = (): number => metrics.read(ACCUSATIONS);
+
+describe('IdentityGuard', () => {
+  it.each<[string, Start]>([
+    ['with its number', OTHER],
+    ['with a higher number', { boot: 9, bootNonce: nonceOf('c') }],
+  ])('stops for another start of its own %s, signed by its key', async (_what, start) => {
+    accuse(proofOf(start));
+    expect(guard.verdict).toBe('ERR_MEMBERSHIP_CLONE');
+    expect(health.list()).toMatchObject([{ code: 'clone', severity: 'error' }]);
+    expect(health.list()[0]?.text).toContain(MEMBER);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(closed).toEqual(['outbox ERR_MEMBERSHIP_CLONE', 'courier', 'leader']);
+    expect(accusations()).toBe(0);
+  });
+
+  it.each<[string, () => ErrorDetails]>([
+    ['nothing', () => ({})],
+    ["another's signature", () => proofOf(OTHER, 4)],
+    ['a start in another mesh', () => proofOf(OTHER, SELF_KEY, OTHER_MESH)],
+    ['this very start', () => proofOf(OWN)],
+    ['an earlier start of this node', () => proofOf({ boot: 2, bootNonce: nonceOf('c') })],
+    [
+      'an earlier start with a new number',
+      () => ({
+        ...proofOf({ boot: 2, bootNonce: nonceOf('c') }),
+        boot: 4,
+      }),
+    ],
+    ['this start with another nonce', () => ({ ...proofOf(OWN), bootNonce: nonceOf('d') })],
+    ['garbage', () => ({ boot: 3, bootNonce: nonceOf('b'), signature: 'zz' })],
+  ])('goes on when a member calls it a clone and shows %s: counted', (_what, details) => {
+    // Not even a voter's word counts.
+    for (const peer of [STRANGER, ADMIN]) accuse(details(), peer);
+    expect(guard.verdict).toBeUndefined();
+    expect(health.list()).toEqual([]);
+    expect(closed).toEqual([]);
+    expect(accusations()).toBe(2);
+  });
+
+  it.each<[string, Partial<ReturnType<TestMesh['member']>>]>([
+    ['another start with this number', { ...OTHER }],
+    ['a later start', { boot: 4, bootNonce: nonceOf('c') }],
+    ['this start marked as a clone', { ...OWN, isCloned: true }],
+  ])('stops without a proof when its own log has %s', (_what, record) => {
+    mesh.put(MEMBER, 'member', record);
+    accuse({});
+    expect(guard.verdict).toBe('ERR_MEMBERSHIP_CLONE');
+    expect(accusations()).toBe(0);
+  });
+
+  it.each<[string, Partial<ReturnType<TestMesh['member']>>]>([
+    ['this start', { ...OWN }],
+    ['an earlier start', { boot: 2, bootNonce: nonceOf('c'), isCloned: true }],
+    ['no start', {}],
+    ['this number without a nonce, as genesis does', { boot: 3 }],
+  ])('goes on without a proof when its own log has %s', (_what, record) => {
+    mesh.put(MEMBER, 'member', record);
+    accuse({});
+    expect(guard.verdict).toBeUndefined();
+    expect(accusations()).toBe(1);
+  });
+
+  it("takes a voter's word for its removal, and no other member's", () => {
+    guard.refusedBy(STRANGER, new CooeeError('ERR_MEMBERSHIP_REMOVED'));
+    expect(guard.verdict).toBeUndefined();
+    guard.refusedBy(ADMIN, new CooeeError('ERR_MEMBERSHIP_REMOVED'));
+    expect(guard.verdict).toBe('ERR_MEMBERSHIP_REMOVED');
+    expect(accusations()).toBe(0);
+  });
+});
