@@ -223,7 +223,7 @@ export class Daemon {
   async #found(): Promise<void> {
     const { boot, bootNonce } = await this.#nextStart();
     await this.#folder.remove();
-    this.#stores = await openMeshStores(this.#folder, this.components.logger);
+    this.#stores = await this.#openStores();
     const { file, recoverySeed } = await foundMesh(
       { ...this.components, log: this.#stores.log },
       { name: this.init.name, boot },
@@ -268,10 +268,9 @@ export class Daemon {
   }
 
   async #bringUp(file: MeshFile, made?: Pick<NodeInit, 'boot' | 'lastSeq'>): Promise<void> {
-    const { logger } = this.components;
     const { boot, lastSeq } = made ?? { boot: await this.#nextStart(), lastSeq: 0 };
     try {
-      this.#stores ??= await openMeshStores(this.#folder, logger);
+      this.#stores ??= await this.#openStores();
       await this.#dropForeignVote();
       this.#node = await buildNode(
         { ...this.components, ...this.#stores },
@@ -297,6 +296,11 @@ export class Daemon {
       await this.#tearDown();
       throw error;
     }
+  }
+
+  async #openStores(): Promise<MeshStores> {
+    const { logger, onFatal } = this.components;
+    return await openMeshStores(this.#folder, logger, onFatal);
   }
 
   async #nextStart(): Promise<{ boot: number; bootNonce: string }> {
@@ -382,19 +386,8 @@ export class Daemon {
   }
 
   async #enrolNow(): Promise<void> {
-    const { host } = this.components;
-    const wanted = await host.wanted();
-    if (wanted.length === 0 || this.#phase !== 'member') return;
-    const { hostname, mac } = await host.want(wanted);
-    await this.memberNode.parts.enrolment.publisher.enrol(
-      wanted.map((agent) => ({
-        model: agent.model,
-        hostname,
-        mac,
-        gpu_id: agent.gpu_id,
-        gpuInfo: agent.gpu_info,
-      })),
-      { revive: false },
-    );
+    const agents = await this.components.host.toEnrol();
+    if (agents.length === 0 || this.#phase !== 'member') return;
+    await this.memberNode.parts.enrolment.publisher.enrol(agents, { revive: false });
   }
 }

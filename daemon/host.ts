@@ -11,6 +11,7 @@ import {
   systemPorts,
   type WantedAgent,
 } from '../bootstrap/host/index.ts';
+import type { AgentToEnrol } from '../protocols/enrolment/index.ts';
 import type { Clock, Health, Logger } from '../protocols/interface/index.ts';
 import { durableText } from '../storage/durable-file.ts';
 import type { Home } from '../storage/home.ts';
@@ -108,10 +109,20 @@ export class Host {
   }
 
   /**
-   * The agents that are to be enrolled at a start: those that were asked for, and those that are
-   * found.
+   * The agents that are to be enrolled at a start. What is found is not noted as wanted: a model
+   * that is uninstalled is not asked for again.
    */
-  async wanted(): Promise<readonly WantedAgent[]> {
+  async toEnrol(): Promise<readonly AgentToEnrol[]> {
+    const wanted = await this.#wanted();
+    if (wanted.length === 0) return [];
+    const { hostname, mac } = await this.want([]);
+    return wanted.map(({ model, gpu_id, gpu_info: gpuInfo }) => {
+      return { model, hostname, mac, gpu_id, gpuInfo };
+    });
+  }
+
+  /** Those that were asked for, and those that are found. */
+  async #wanted(): Promise<readonly WantedAgent[]> {
     const { agents } = await this.#file.load();
     if (this.#init.config.enrol === 'manual') return agents;
     const { models, gpus } = await this.facts();

@@ -168,6 +168,8 @@ async function buildNetwork(
   { state, standing }: LogParts,
 ): Promise<NetworkParts> {
   const { clock, metrics, signer, crypto, store, privateKey, logger } = components;
+  // gossipsub has a score before there is what it is of.
+  let scoreOf: (peer: string) => number = () => 0;
   const network = await createMeshLibp2p(
     { standing, clock, metrics, logger: logger.child('cooee:network') },
     {
@@ -177,6 +179,7 @@ async function buildNetwork(
       guestProtocols: [JOIN_PROTOCOL],
       listen: init.listen,
       mdns: init.mdns,
+      gossipScore: (peer) => scoreOf(peer),
     },
   );
   const streams = new MeshStreams({ network, clock, logger: logger.child('cooee:wire:stream') });
@@ -196,6 +199,7 @@ async function buildNetwork(
     },
     { meshId: init.meshId, boot: init.boot.boot },
   );
+  scoreOf = (peer) => gossip.scoreOf(peer);
   const presence = new Presence({ clock, state, self: signer.peer, isConnected: view.isConnected });
   return { network, streams, view, gossip, presence, guests: { network, clock, logger } };
 }
@@ -213,7 +217,7 @@ async function buildSlurp(
   const leader = isVoter
     ? new Leader({ meshLog, signer, crypto, clock, health, logger, onFatal }, meshLog.term + 1)
     : undefined;
-  const following = { meshLog, store, crypto, clock, health, metrics, logger };
+  const following = { meshLog, store, crypto, clock, health, metrics, logger, onFatal };
   const replica = isVoter
     ? undefined
     : new Replica({ ...following, requester: streams, sources: view.sources }, init.anchor);
@@ -288,7 +292,7 @@ function buildProtocols(
       return { index, outcome };
     },
     follow: async (index, signal) => await replica?.follow(index, signal),
-    onClone: (peer) => guard.accuse(peer),
+    onClone: (peer, boot) => guard.accuse(peer, boot),
   });
   const introduction = new Introduction({
     ...common,

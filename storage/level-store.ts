@@ -39,6 +39,11 @@ const MIGRATIONS: readonly Migration<Database>[] = [];
 export interface LevelStoreComponents {
   /** For tests; nothing fails by default. */
   readonly faults?: Faults;
+  /**
+   * Told of an input/output error after which nobody knows what is on the disk: the process must
+   * end, and the next one looks.
+   */
+  readonly onFatal?: (error: CooeeError) => void;
 }
 
 /** Options of a {@link LevelStore}. */
@@ -61,6 +66,7 @@ interface Job {
 export class LevelStore implements KeyValueStore {
   readonly #directory: string;
   readonly #faults: Faults;
+  readonly #onFatal: (error: CooeeError) => void;
   readonly #queue: WriteQueue<Job>;
   #status: StoreStatus = 'closed';
   #database: Database | null = null;
@@ -69,6 +75,7 @@ export class LevelStore implements KeyValueStore {
   constructor(components: LevelStoreComponents, init: LevelStoreInit) {
     this.#directory = init.directory;
     this.#faults = components.faults ?? noFaults;
+    this.#onFatal = components.onFatal ?? (() => undefined);
     this.#queue = new WriteQueue<Job>({
       sizeOf: (job) => writeBytes(job.writes),
       flush: (jobs) => this.#flush(jobs),
@@ -178,7 +185,9 @@ export class LevelStore implements KeyValueStore {
       this.#faults.hit('store:written');
     } catch (cause) {
       if (this.#status === 'open') this.#status = 'failed';
-      throw levelError(cause, { operation: 'writing the store', file: this.#directory });
+      const error = levelError(cause, { operation: 'writing the store', file: this.#directory });
+      if (error.details['fatal'] === true) this.#onFatal(error);
+      throw error;
     }
   }
 }

@@ -224,6 +224,12 @@ class ApiServer implements Startable {
   #refuse(fault: unknown, reply: FastifyReply): CooeeError {
     const error = toCooeeError(fault);
     this.#countRefusal(error);
+    // Closed at once, it would show a caller that still sends a broken pipe in place of the answer;
+    // node throws the rest of the body away, for as long as a request may take.
+    if (!reply.request.raw.complete) {
+      reply.removeHeader('connection');
+      reply.raw.shouldKeepAlive = true;
+    }
     reply
       .code(statusOf(error))
       .headers(SAFE_HEADERS)

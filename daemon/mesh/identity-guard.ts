@@ -43,6 +43,8 @@ export interface IdentityGuardComponents {
 export class IdentityGuard {
   readonly #components: IdentityGuardComponents;
   #verdict: ErrorCode | undefined;
+  /** Members whose identity runs twice, with the number of those starts. */
+  readonly #accused = new Map<string, number>();
 
   constructor(components: IdentityGuardComponents) {
     this.#components = components;
@@ -83,17 +85,28 @@ export class IdentityGuard {
     logger.warn({ peer }, 'a member called this node a clone without a proof');
   }
 
-  /** Another member started anew, or is gone: what was said of its last start is over. */
+  /**
+   * Another member's record changed: what was said of it is over when it started anew or is gone.
+   */
   acquit(peer: string): void {
+    const accused = this.#accused.get(peer);
+    const record = this.#components.state.get('member', peer);
+    const isThere = record !== undefined && record.removedIndex === null;
+    // The registration of one of the two may come after both were seen.
+    if (accused === undefined || (isThere && record.boot <= accused)) return;
+    this.#accused.delete(peer);
     this.#components.health.clear(`clone-of-${peer}`);
   }
 
   /**
    * Another member's identity runs twice: its connections are closed, so that both come back and
    * are told.
+   *
+   * @param boot - the number that both starts have
    */
-  accuse(peer: string): void {
+  accuse(peer: string, boot: number): void {
     const { network, health, logger } = this.#components;
+    this.#accused.set(peer, boot);
     health.raise({
       code: `clone-of-${peer}`,
       severity: 'error',
@@ -151,6 +164,8 @@ export class IdentityGuard {
     }
     this.#components.onRemoved();
     await replica?.stop();
+    // A command that was on its way to the disk when the outbox was shut is refused like the rest.
+    await outbox.stop();
     for (let batch = outbox.first(); batch !== undefined; batch = outbox.first()) {
       await outbox.refuse(batch, error);
     }

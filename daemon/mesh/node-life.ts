@@ -198,7 +198,7 @@ export class NodeLife {
 
   /** @param isNews - not history from before this node's admission */
   #onEvent(event: AppliedEntry['events'][number], isNews: boolean): void {
-    const { standing, guard, redial, capability, presence, view } = this.parts;
+    const { standing, guard, redial, capability, presence, view, state } = this.parts;
     this.#components.onEvent(event);
     capability.onStateEvent(event);
     const peer = event.data['peer'];
@@ -210,9 +210,12 @@ export class NodeLife {
     if (event.type === 'member:join' && view.isConnected(peer)) presence.connected(peer);
     const isOut = event.type === 'member:remove' || event.type === 'member:leave';
     if (isOut) this.#forget(peer);
-    if (peer !== this.self || !isNews) return;
-    if (isOut) guard.removed();
-    if (event.type === 'member:clone') guard.cloned();
+    if (!isNews) return;
+    const isSelf = peer === this.self;
+    if (isOut && isSelf) guard.removed();
+    if (event.type !== 'member:clone') return;
+    if (isSelf) guard.cloned();
+    else guard.accuse(peer, state.get('member', peer)?.boot ?? 0);
   }
 
   #wasRemoved(): boolean {

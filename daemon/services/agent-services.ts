@@ -84,12 +84,12 @@ export class AgentServices {
   async retire(tokenText: string, wait: WriteWait): Promise<WriteView> {
     const { writer, state } = this.#daemon.memberNode.parts;
     const token = canonicalToken(state, this.#crypto.sha256, tokenText);
-    const result = await writer.write('agent.retire', { token }, timeoutOf(wait));
     const record = state.get('agent', token);
+    // First: when there is no room to note it, nothing is handed in, and it can be tried again.
     if (record?.peer === this.#daemon.components.signer.peer) {
       await this.#daemon.components.host.unwant(record.model, record.gpuSlot);
     }
-    return writeView(result);
+    return writeView(await writer.write('agent.retire', { token }, timeoutOf(wait)));
   }
 
   async announce(tokenText: string, change: BodyOf<'announceAgent'>): Promise<AgentView> {

@@ -43,7 +43,7 @@ export class MeshServices {
   status(): StatusView {
     const { daemon, version, home, socket, agentSocket, name } = this.#init;
     const { health, signer } = daemon.components;
-    const { meshLog, state, view, outbox, leader, network } = daemon.node.parts;
+    const { meshLog, state, view, outbox, leader, replica, network } = daemon.node.parts;
     const self = signer.peer;
     const isMember = daemon.phase === 'member';
     const isOut = daemon.node.parts.guard.verdict === 'ERR_MEMBERSHIP_REMOVED';
@@ -75,7 +75,8 @@ export class MeshServices {
         leader: isLed ? (leaderPeer ?? null) : null,
         isLeader: leader !== undefined,
         term: leader?.term ?? record?.term ?? 0,
-        commitIndex: meshLog.commitIndex,
+        // A replica commits here once it holds all; what voters signed is committed before that.
+        commitIndex: Math.max(meshLog.commitIndex, replica?.knownIndex ?? 0),
         appliedIndex: meshLog.appliedIndex,
         voters: [...view.voters()],
       },

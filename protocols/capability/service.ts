@@ -218,6 +218,8 @@ export class CapabilityService implements Startable {
     if (message.origin === this.#components.self) return 'ignore';
     try {
       const { clock } = this.#components;
+      // Signed for another topic: in a table there may stand whatever a member has signed.
+      if (message.topic !== 'capability') throw new CooeeError('ERR_WIRE_MALFORMED');
       const value = decodeMessage(message.body);
       const at = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs(), via };
       const change =

@@ -16,7 +16,7 @@ export const LIMITS = {
   tupleFieldBytesMax: 255,
   /** A gossip message, envelope included. Larger payloads travel by stream. */
   gossipMessageBytesMax: 64 * KIB,
-  /** Messages a node may publish on one topic, per second; the burst is the same number. */
+  /** Messages a node may publish on one topic, per second, evenly spread: the burst is one. */
   gossipMessagesPerSecondMax: 5,
   /** A frame on any of our streams. */
   streamMessageBytesMax: 1024 * KIB,

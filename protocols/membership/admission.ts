@@ -47,7 +47,7 @@ export interface AdmissionComponents {
    * A member showed a start with the number of one that is known, and another nonce. Once for each
    * of the two: the earlier one can be given the proof only when the later one is there.
    */
-  readonly onClone: (peer: string) => void;
+  readonly onClone: (peer: string, boot: number) => void;
 }
 
 type Redeem = Extract<JoinRequest, { kind: 'redeem' }>;
@@ -166,7 +166,7 @@ export class Admission {
     const isOtherInLog =
       record.boot === boot && record.bootNonce !== '' && record.bootNonce !== bootNonce;
     if (other === undefined && !isOtherInLog) return;
-    if (isNews) this.#components.onClone(peer);
+    if (isNews) this.#components.onClone(peer, boot);
     throw cloneRefusal(other);
   }
 

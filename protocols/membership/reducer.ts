@@ -244,7 +244,9 @@ export function reduceSettings(
   if (mesh === undefined) return refuse('ERR_SLURP_COMMAND', 'there is no mesh yet');
   const level = body.level ?? mesh.level;
   if (level < mesh.level) return refuse('ERR_SLURP_LEVEL', 'a level is never lowered');
-  for (const [, member] of state.entries('member')) {
+  // In the order of their names: the refusal names the first, and must be the same on every node.
+  const members = [...state.entries('member')].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [, member] of members) {
     // Only a change asks the members: one with a strange range must not block every other setting.
     if (level === mesh.level || member.removedIndex !== null) continue;
     if (level < member.levels[0] || level > member.levels[1]) {

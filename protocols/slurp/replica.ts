@@ -16,6 +16,7 @@ import {
 import { equalBytes, toHex } from '../wire/index.ts';
 import { checkEntry, isMisfit, refuseHead } from './machine/check-entry.ts';
 import { assertHead, decodeHead, type SignedHead } from './machine/codec.ts';
+import { FollowWatch } from './machine/follow-watch.ts';
 import type { MeshLog } from './mesh-log.ts';
 import { pullRequest, pullResponse, replicaProtocol } from './protocol.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -80,10 +81,13 @@ export class Replica {
   #followers = 0;
   #fatal: CooeeError | undefined;
   #isForkKept = false;
+  readonly #watch: FollowWatch;
+  #knownIndex = 0;
 
   constructor(components: ReplicaComponents, trust: ReplicaTrust) {
     this.#components = components;
     this.#trust = trust;
+    this.#watch = new FollowWatch({ ...components, state: components.meshLog.state });
   }
 
   /** The highest head that was verified here, as received; what this node hands on. */
@@ -96,9 +100,17 @@ export class Replica {
     return this.#highest?.signed.head.index ?? 0;
   }
 
+  /**
+   * The highest index that a verified head named: committed in the mesh, whether it is here or not.
+   */
+  get knownIndex(): number {
+    return Math.max(this.#knownIndex, this.headIndex);
+  }
+
   /** Loads the highest head. @throws CooeeError ERR_WIRE_* when it is damaged, ERR_STORAGE_* */
   async open(): Promise<void> {
     const { meshLog, store } = this.#components;
+    meshLog.onApplied(() => this.#tellProgress());
     const bytes = await store.get('head', 'highest');
     if (bytes === undefined) return;
     const signed = decodeHead(bytes);
@@ -201,6 +213,7 @@ export class Replica {
         if (this.#followers === 0 || meshLog.appliedIndex > before) return;
       } catch (error) {
         last = error;
+        this.#watch.refused(source, error);
         const code = isCooeeError(error) ? error.code : 'ERR_API_INTERNAL';
         metrics.count('cooee_slurp_pull_failures_total', { code });
         // One's own disk or program is at fault: another source would not help.
@@ -239,9 +252,15 @@ export class Replica {
     const signed = decodeHead(head);
     assertHead(crypto, signed, { mesh: meshLog.meshId, voters: this.#trust.voters });
     await this.#assertNoFork(signed, head);
+    this.#knownIndex = Math.max(this.#knownIndex, signed.head.index);
+    this.#tellProgress();
     // A source that lags behind this node, or behind the point from which on it trusts, has nothing
     // for it.
-    if (signed.head.index < Math.max(meshLog.commitIndex, this.#trust.index)) return false;
+    if (signed.head.index < Math.max(meshLog.commitIndex, this.#trust.index)) {
+      const isVoter = this.#trust.voters.includes(source);
+      if (isVoter) this.#watch.lags(source, signed.head, this.#highest?.signed.head);
+      return false;
+    }
     const records = await this.#check(entries, from, signed);
     if (records.length > 0) {
       await this.#write(() => meshLog.append(records, meshLog.commitIndex));
@@ -250,8 +269,15 @@ export class Replica {
       if (records.length === 0) throw refuseHead('missing', 'a head without entries');
       return true;
     }
+    const before = meshLog.appliedIndex;
     await this.#adopt(signed, head);
+    this.#watch.fits(source, meshLog.appliedIndex > before);
     return false;
+  }
+
+  #tellProgress(): void {
+    const { appliedIndex: applied, tailIndex: held } = this.#components.meshLog;
+    this.#watch.progress({ applied, held, head: this.#knownIndex });
   }
 
   /**
@@ -293,7 +319,7 @@ export class Replica {
     if (!equalBytes(meshLog.tailRoot(), root)) {
       logger.warn({ index }, 'what was pulled does not fit the head');
       await this.#write(() => meshLog.dropUncommitted());
-      throw refuseHead('root', 'the root does not fit');
+      throw refuseHead('root', 'the root does not fit', { index });
     }
     if (index > this.headIndex) {
       await this.#keep([{ namespace: 'head', key: 'highest', value: bytes }]);

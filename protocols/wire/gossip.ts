@@ -37,6 +37,9 @@ const SAVE_MS = 30_000;
 /** A neighbour forwards for a mesh of about 250 nodes at rest and a burst of all of them. */
 const NEIGHBOUR_RATE = { ratePerSecond: 200, burst: 1_000 } as const;
 
+/** Below gossipsub's graylist (-80): nothing of such a neighbour is read. */
+const OVER_BUDGET_SCORE = -100;
+
 /**
  * What one member may publish on one topic, doubled, and the backlog that comes at once when a link
  * is back.
@@ -106,6 +109,8 @@ export class GossipService implements Gossip, Startable {
   readonly #handlers = new Map<TopicName, (message: GossipMessage) => GossipVerdict>();
   readonly #windows = new Map<string, ReplayWindow>();
   readonly #neighbours = new RateLimiter(NEIGHBOUR_RATE);
+  /** Neighbours that went over their budget, until it is whole again. */
+  readonly #overBudget = new Set<string>();
   readonly #origins = new RateLimiter(ORIGIN_RATE);
   readonly #outgoing = new Map<
     TopicName,
@@ -172,6 +177,20 @@ export class GossipService implements Gossip, Startable {
     return messageOf(envelope, original);
   }
 
+  /**
+   * What gossipsub adds to a neighbour's score: far below its graylist from when the neighbour went
+   * over its budget until that is whole again (about 5 s), so that nothing of a flood is read,
+   * signatures included. gossipsub asks once a second; hence not only until there is room for one.
+   */
+  scoreOf(neighbour: string): number {
+    if (!this.#overBudget.has(neighbour)) return 0;
+    if (!this.#neighbours.isFull(neighbour, this.#components.clock.monotonicMs())) {
+      return OVER_BUDGET_SCORE;
+    }
+    this.#overBudget.delete(neighbour);
+    return 0;
+  }
+
   open(original: Uint8Array): GossipMessage {
     const signed = decodeSigned(envelopeSchema, original, LIMITS.gossipMessageBytesMax);
     const { mesh, origin } = signed.value;
@@ -191,7 +210,10 @@ export class GossipService implements Gossip, Startable {
    */
   #validate(topic: TopicName, from: string, data: Uint8Array): GossipVerdict {
     const nowMs = this.#components.clock.monotonicMs();
-    if (!this.#neighbours.take(from, nowMs)) return this.#drop(topic, 'rate');
+    if (!this.#neighbours.take(from, nowMs)) {
+      this.#overBudget.add(from);
+      return this.#drop(topic, 'rate');
+    }
     let signed: ReturnType<typeof decodeSigned<typeof envelopeSchema>>;
     try {
       signed = decodeSigned(envelopeSchema, data, LIMITS.gossipMessageBytesMax);

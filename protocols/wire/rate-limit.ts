@@ -92,6 +92,11 @@ export class RateLimiter {
     return bucket.take(nowMs, cost);
   }
 
+  /** Whether nothing of the key's allowance is used. */
+  isFull(key: string, nowMs: number): boolean {
+    return this.#buckets.get(key)?.isFull(nowMs) ?? true;
+  }
+
   /** Forgets a key (its peer left). */
   forget(key: string): void {
     this.#buckets.delete(key);

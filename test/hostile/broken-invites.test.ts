@@ -101,7 +101,7 @@ describe('the parser', () => {
 
   it('refuses an invite with a right checksum and wrong fields', () => {
     const body = base32.baseDecode(line.slice('cooee1'.length)).subarray(0, -4);
-    const fields = decodeCanonical(body) as Record<string, unknown>;
+    const fields = decodeCanonical(body, body.length) as Record<string, unknown>;
     const wrong: Record<string, unknown>[] = [
       { seed: new Uint8Array(31) },
       { seed: 'no bytes' },

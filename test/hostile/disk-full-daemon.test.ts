@@ -30,7 +30,7 @@ const mountUnder = (home: string): string | undefined => {
   } catch (error) {
     return `cannot mount a tmpfs: ${String(error)}`;
   }
-  cleanups.push(() => execFileSync('umount', ['-l', home]));
+  cleanups.push(() => void execFileSync('umount', ['-l', home]));
   return undefined;
 };
 
@@ -67,7 +67,7 @@ const story = async (
   await tell({ leader, member });
 };
 
-/** Agents of a host, to be retired one by one: small writes that leave a trace for ever. */
+/** Agents of a host, for the other to retire: small writes that leave a trace for ever. */
 const enrolMany = async (host: TestHost): Promise<string[]> => {
   const models = Array.from({ length: AGENTS }, (_, i) => ({ model: `model-${i}` }));
   const { agents } = await host.client.call('enrolAgents', {
@@ -150,7 +150,7 @@ const retiredAt = async (host: TestHost, tokens: readonly string[]): Promise<boo
 describe('a full disk under', () => {
   it('the leader: typed errors, a condition, on again with room, nothing lost to kill -9', async (context) => {
     await story(context, 'leader', async ({ leader, member }) => {
-      const tokens = await enrolMany(leader);
+      const tokens = await enrolMany(member);
       fillUp(leader.home);
       const committed = { wait: 'committed', timeoutMs: 2_000 } as const;
       const acknowledged = await retireUntilFull(leader, tokens, committed);
@@ -170,7 +170,16 @@ describe('a full disk under', () => {
 
   it('a member whose leader is away: what it accepted is in the log in the end', async (context) => {
     await story(context, 'member', async ({ leader, member }) => {
-      const tokens = await enrolMany(member);
+      const tokens = await enrolMany(leader);
+      await leader.client.call('setMemberRole', {
+        params: { peer: await member.peer() },
+        query: { wait: 'committed' },
+        body: { role: 'admin' },
+      });
+      await until('the member knows them, and that it is an admin', async () => {
+        const { memberRole, agents } = await member.client.call('getStatus', {});
+        return memberRole === 'admin' && agents.mesh === AGENTS;
+      });
       await leader.end('SIGKILL');
       fillUp(member.home);
       const acknowledged = await retireUntilFull(member, tokens, {});

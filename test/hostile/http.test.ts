@@ -147,6 +147,15 @@ describe('bodies and queries', () => {
     });
   });
 
+  it('over the limit get their answer, however much of it is still under way', async () => {
+    const body = JSON.stringify({ x: 'x'.repeat(8 * LIMITS.httpBodyBytesMax) });
+    for (let i = 0; i < 20; i++) {
+      expect(await refusal({ method: 'POST', path: '/v1/invites', body })).toBe(
+        '413 ERR_API_BODY_TOO_LARGE',
+      );
+    }
+  });
+
   it('made of random bytes end in a typed error or a closed connection', async () => {
     const rubbish = Array.from({ length: 40 }, (_, i) =>
       i % 2 === 0

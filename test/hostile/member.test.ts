@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { peerIdFromString } from '@libp2p/peer-id';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/clock.ts';
 import { nodeCrypto } from '../../daemon/crypto.ts';
-import { CooeeError, LIMITS, type Signer, silentLogger } from '../../protocols/interface/index.ts';
-import { JOIN_PROTOCOL, startDetails } from '../../protocols/membership/index.ts';
+import { LIMITS, type Signer, silentLogger } from '../../protocols/interface/index.ts';
 import { encodeBatch, encodeHead } from '../../protocols/slurp/index.ts';
 import {
   pullResponse,
@@ -438,35 +436,6 @@ describe('a member that others pull from', () => {
       const [ours, theirs] = [await indices(alpha), await indices(beta)];
       return theirs.appliedIndex === ours.appliedIndex && theirs.appliedIndex > commitIndex;
     });
-  });
-});
-
-describe('a member that calls others clones', () => {
-  it('is counted, and stops nobody', async () => {
-    const rogue = await member();
-    const to = await beta.peer();
-    const accused: string[] = [];
-    const proof = startDetails(rogue.start(Number.MAX_SAFE_INTEGER));
-    await serveRequests(
-      { registrar: rogue.node, clock: systemClock, logger: silentLogger },
-      JOIN_PROTOCOL,
-      {
-        handler: async (peer) => {
-          accused.push(peer);
-          throw new CooeeError('ERR_MEMBERSHIP_CLONE', undefined, { details: proof });
-        },
-      },
-    );
-    // A daemon presents itself to whoever comes to be connected.
-    await rogue.node.hangUp(peerIdFromString(to));
-    await until('beta is told', async () => {
-      if (!rogue.isConnected(to)) await rogue.connect(beta);
-      return (await beta.counter('cooee_membership_false_accusations_total')) > 0;
-    });
-    expect(accused).toContain(to);
-    const { health } = await beta.client.call('getStatus', {});
-    expect(health.conditions.map(({ code }) => code)).not.toContain('clone');
-    await expectAtWork();
   });
 });
 

@@ -5,7 +5,7 @@ import type { Ed25519PrivateKey, Libp2p, PrivateKey, Stream } from '@libp2p/inte
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import { noise } from '@libp2p/noise';
 import { type Ping, ping } from '@libp2p/ping';
-import { tcp } from '@libp2p/tcp';
+import { type TCPOptions, tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
@@ -66,11 +66,12 @@ export class Rogue {
 
   static async create(init: RogueInit): Promise<Rogue> {
     const privateKey = init.privateKey ?? (await generateKeyPair('Ed25519'));
-    const dialOpts = init.from === undefined ? {} : { dialOpts: { localAddress: init.from } };
+    // What @libp2p/tcp hands on to node's connect, whatever its type says.
+    const dialOpts = { localAddress: init.from } as NonNullable<TCPOptions['dialOpts']>;
     const node = await createLibp2p({
       privateKey,
       addresses: { listen: [] },
-      transports: [tcp(dialOpts)],
+      transports: [tcp(init.from === undefined ? {} : { dialOpts })],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
       connectionManager: { reconnectRetries: 0, inboundConnectionThreshold: 1_000 },

@@ -129,12 +129,13 @@ describe('a stranger', () => {
   it('learns nothing from the DHT', async () => {
     const peer = await stranger();
     // FIND_NODE, GET_VALUE and GET_PROVIDERS for a key: kad-dht's protobuf, length first.
-    for (const type of [4, 1, 3]) {
+    const received = [4, 1, 3].map(async (type) => {
       const stream = await peer.open(alphaPeer, `/cooee/${meshId}/kad/1.0.0`);
-      const received = bytesOn(stream!);
+      const bytes = bytesOn(stream!);
       send(stream!, Uint8Array.of(36, 8, type, 18, 32, ...randomBytes(32)));
-      expect(await received).toBe(0);
-    }
+      return await bytes;
+    });
+    expect(await Promise.all(received)).toEqual([0, 0, 0]);
   });
 
   it('is told no version and no address of others by identify', async () => {

@@ -117,7 +117,7 @@ export class TableExchange {
     const { gossip, logger, onMessage, self } = this.#components;
     try {
       const message = gossip.open(original);
-      if (message.topic === 'capability' && message.origin !== self) onMessage(message);
+      if (message.origin !== self) onMessage(message);
       return true;
     } catch (error) {
       if (isCooeeError(error, 'ERR_MEMBERSHIP_NOT_MEMBER')) return false;

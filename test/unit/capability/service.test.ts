@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   encodeAnnouncement,
+  encodeTableAnswer,
   encodeTableRequest,
   tableProtocol,
 } from '../../../protocols/capability/codec.ts';
@@ -273,6 +274,34 @@ describe('losses and restarts', () => {
     await net.clock.advance(200_000);
     const again = await net.add(bob, { boot: 2, store: b!.store });
     expect(again.agent('llama')).toMatchObject({ status: 'unreachable', capabilities: ['rust'] });
+  });
+
+  it.each([
+    ['capability', ['rust'], 0],
+    ['help', [], 1],
+  ] as const)('takes out of a table what was signed for the topic %s: %j', async (...row) => {
+    const [topic, capabilities, refused] = row;
+    const [a] = await makeNet([alice]);
+    const [token = ''] = net.grant(alice, ['llama'], 1);
+    const agent = {
+      token,
+      model: 'llama',
+      status: 'idle' as const,
+      load: 0,
+      maxTasks: 1,
+      tasks: 0,
+    };
+    const [body = new Uint8Array()] = encodeAnnouncement(9, [{ ...agent, capabilities: ['rust'] }]);
+    const { original } = a!.gossip.sign(topic, body);
+    const answer = encodeTableAnswer({ originals: [original], next: null });
+    a!.handlers.set(tableProtocol(MESH), async () => answer);
+    net.isLossy = true;
+    const late = await net.add(bob);
+    await net.clock.advance(100);
+    expect(late.agent('llama')?.capabilities).toEqual(capabilities);
+    const counter = 'cooee_capability_messages_refused_total';
+    const count = late.metrics.read(counter, { code: 'ERR_WIRE_MALFORMED' });
+    expect(Math.min(count, 1)).toBe(refused);
   });
 
   it('answers its table to a budget', async () => {

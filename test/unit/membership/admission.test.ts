@@ -71,7 +71,7 @@ class Bench {
       follow: async (index) => {
         this.followed.push(index);
       },
-      onClone: (peer) => this.clones.push(peer),
+      onClone: (peer, boot) => this.clones.push(`${peer} ${boot}`),
       ...changes,
     });
   }
@@ -346,11 +346,11 @@ describe('Admission of a member that presents itself', () => {
     expect(await bench.present(MEMBER, 3, 'a')).toBe(1);
     expect(await bench.present(MEMBER, 3, 'a')).toBe(1);
     expect(await bench.proof(MEMBER, 3, 'b')).toBe('3 a');
-    expect(bench.clones).toEqual([MEMBER]);
+    expect(bench.clones).toEqual([`${MEMBER} 3`]);
     expect(await bench.proof(MEMBER, 3, 'a')).toBe('3 b');
     expect(await bench.proof(MEMBER, 3, 'b')).toBe('3 a');
     expect(await bench.proof(MEMBER, 3, 'c')).toBe('3 a');
-    expect(bench.clones).toEqual([MEMBER]);
+    expect(bench.clones).toEqual([`${MEMBER} 3`]);
     expect(await bench.present(MEMBER, 4, 'a')).toBe(1);
     expect(await bench.present(ADMIN, 3, 'b')).toBe(1);
   });
@@ -360,11 +360,11 @@ describe('Admission of a member that presents itself', () => {
     bench.mesh.put(MEMBER, 'member', { boot: 3, bootNonce: nonceOf('a') });
     // The log is no proof that can be handed on.
     expect(await bench.proof(MEMBER, 3, 'b')).toBe('{}');
-    expect(bench.clones).toEqual([MEMBER]);
+    expect(bench.clones).toEqual([`${MEMBER} 3`]);
     expect(await bench.proof(MEMBER, 3, 'a')).toBe('3 b');
-    expect(bench.clones).toEqual([MEMBER, MEMBER]);
+    expect(bench.clones).toEqual([`${MEMBER} 3`, `${MEMBER} 3`]);
     expect(await bench.proof(MEMBER, 3, 'b')).toBe('3 a');
-    expect(bench.clones).toEqual([MEMBER, MEMBER]);
+    expect(bench.clones).toEqual([`${MEMBER} 3`, `${MEMBER} 3`]);
     expect(await bench.proof(MEMBER, 2, 'c')).toBe('3 b');
   });
 
@@ -384,6 +384,6 @@ describe('Admission of a member that presents itself', () => {
     expect(bench.clones).toEqual([]);
     expect(await bench.present(MEMBER, 5, 'a')).toBe(1);
     expect(await bench.proof(MEMBER, 5, 'b')).toBe('5 a');
-    expect(bench.clones).toEqual([MEMBER]);
+    expect(bench.clones).toEqual([`${MEMBER} 5`]);
   });
 });

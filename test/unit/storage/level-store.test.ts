@@ -5,6 +5,7 @@ import { ClassicLevel } from 'classic-level';
 import { afterAll, describe, expect, it } from 'vitest';
 import { levelError } from '../../../storage/disk/level-error.ts';
 import { encodeFormat } from '../../../storage/disk/store-format.ts';
+import type { Faults } from '../../../storage/faults.ts';
 import { LevelStore } from '../../../storage/level-store.ts';
 import { bytes, keyValueSuite, listed } from './key-value-suite.ts';
 import { SwitchFaults } from './log-store-suite.ts';
@@ -99,6 +100,29 @@ describe('LevelStore on the disk', () => {
     await Promise.all(calls);
     expect(faults.hits.filter((point) => point === 'store:write').length).toBeLessThan(10);
     expect((await listed(store)).length).toBe(64);
+    await store.close();
+  });
+
+  it('says that the process must end after an input/output error, not after a full disk', async () => {
+    let text = '';
+    const faults: Faults = {
+      hit: (point) => {
+        const isDue = point === 'store:write' && text !== '';
+        if (isDue) throw Object.assign(new Error(text), { code: 'LEVEL_IO_ERROR' });
+      },
+    };
+    const fatal: string[] = [];
+    const onFatal = (error: { readonly code: string }) => fatal.push(error.code);
+    const store = new LevelStore({ faults, onFatal }, { directory: await newDirectory() });
+    await store.open();
+    text = 'IO error: No space left on device';
+    await expect(store.batch([one])).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+    expect(fatal).toEqual([]);
+    text = '';
+    await store.open();
+    text = 'IO error: Input/output error';
+    await expect(store.batch([one])).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
+    expect(fatal).toEqual(['ERR_STORAGE_IO']);
     await store.close();
   });
 

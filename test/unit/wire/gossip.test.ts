@@ -137,6 +137,28 @@ describe('GossipService takes in', () => {
     expect(bench.take(Uint8Array.of(0xff), 'flooder')).toBe('reject');
   });
 
+  it('nothing of a neighbour over its budget until that is whole: graylisted', async () => {
+    const bench = await new GossipBench().start();
+    const score = () => bench.gossip.scoreOf('flooder');
+    const flood = (count: number) => {
+      for (let i = 0; i < count; i++) bench.take(Uint8Array.of(0xff), 'flooder');
+    };
+    flood(1_000);
+    expect(score()).toBe(0);
+    flood(1);
+    expect(score()).toBeLessThan(-80);
+    await bench.clock.advance(4_000);
+    // What was on its way when gossipsub last asked: the wait is longer by as much.
+    flood(10);
+    await bench.clock.advance(1_000);
+    expect(score()).toBeLessThan(-80);
+    expect(bench.gossip.scoreOf('neighbour')).toBe(0);
+    await bench.clock.advance(50);
+    expect(score()).toBe(0);
+    flood(1);
+    expect(score()).toBe(0);
+  });
+
   it('no more of an origin than a member may publish, over whatever neighbours', async () => {
     const bench = await new GossipBench().start();
     const verdicts = Array.from({ length: 100 }, (_, i) => bench.hear({ seq: i + 1 }));

@@ -51,6 +51,7 @@ beforeEach(() => {
     ...{ outbox, courier: part('courier'), leader: part('leader'), replica: part('replica') },
     ...{ view: { voters: () => [ADMIN] }, state: mesh.state, crypto: nodeCrypto },
     ...{ health, metrics, logger: silentLogger, self: MEMBER, meshId: MESH, boot: OWN },
+    network: { node: { getConnections: () => [{ close: async () => void closed.push('cut') }] } },
     onRemoved: () => void closed.push('removed'),
   } as unknown as IdentityGuardComponents);
 });
@@ -132,5 +133,24 @@ describe('IdentityGuard', () => {
     guard.refusedBy(ADMIN, new CooeeError('ERR_MEMBERSHIP_REMOVED'));
     expect(guard.verdict).toBe('ERR_MEMBERSHIP_REMOVED');
     expect(accusations()).toBe(0);
+  });
+
+  it('names another member that runs twice until it has started anew or is gone', () => {
+    const codes = () => health.list().map(({ code }) => code);
+    guard.accuse(STRANGER, 3);
+    expect(closed).toEqual(['cut']);
+    expect(codes()).toEqual([`clone-of-${STRANGER}`]);
+    // One of the two registers its start after both were seen.
+    mesh.put(STRANGER, 'member', { boot: 3, bootNonce: nonceOf('a') });
+    guard.acquit(STRANGER);
+    expect(codes()).toEqual([`clone-of-${STRANGER}`]);
+    mesh.put(STRANGER, 'member', { boot: 4, bootNonce: nonceOf('c') });
+    guard.acquit(STRANGER);
+    expect(codes()).toEqual([]);
+    guard.accuse(STRANGER, 4);
+    mesh.put(STRANGER, 'member', { boot: 4, removedIndex: 9 });
+    guard.acquit(STRANGER);
+    expect(codes()).toEqual([]);
+    expect(guard.verdict).toBeUndefined();
   });
 });
