@@ -87,7 +87,9 @@ export async function startInnerNode(host: TestHost, init: InnerNodeInit = {}): 
   const folder = new MeshFolder(home.path);
   const file = await folder.load();
   if (file === undefined) throw new Error(`${host.name} has not joined`);
-  const stores = await openMeshStores(folder, logger);
+  const stores = await openMeshStores(folder, logger, (error) => {
+    throw error;
+  });
   const { boot, nonce } = await home.nextBoot(systemRandom);
   const signer = nodeSigner(privateKey);
   const sealer = createSealer({ identities: [age.identity], clock: systemClock, logger });
