@@ -23,8 +23,21 @@ async function main(): Promise<number> {
   const { processHost, runCli } = await import('./cli/index.ts');
   return runCli(
     process.argv.slice(2),
-    processHost(() => import('./run.ts')),
+    processHost(async () => {
+      await keepHeapSmall();
+      return await import('./run.ts');
+    }),
   );
+}
+
+/**
+ * V8 gives new objects up to 48 MB while our modules load, and keeps them. A daemon lives beside
+ * models that need the memory: without growth it has 25 MB less at rest and 70 MB less under load,
+ * for about 5 % of the time of a request. A V8 without this flag says so on stderr and goes on.
+ */
+async function keepHeapSmall(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8');
+  setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 process.exitCode = await main();

@@ -6,7 +6,9 @@ export function rssMb(pid: number): number {
   return (Number(text) * 1024) / 1e6;
 }
 
-/** How long a Node process takes that does nothing but write a byte, ms: the floor of every start. */
+/**
+ * How long a Node process takes that does nothing but write a byte, ms: the floor of every start.
+ */
 export async function emptyStartMs(): Promise<number> {
   const begin = performance.now();
   const child = spawn(process.execPath, ['-e', 'process.stdout.write("x")'], {

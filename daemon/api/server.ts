@@ -49,6 +49,9 @@ export interface ApiServerInit {
 /** A kept-alive connection that asks nothing is closed after this time. */
 const KEEP_ALIVE_MS = 60_000;
 
+/** How long a caller may go on sending a body that was refused. */
+const LINGER_MS = 1_000;
+
 /**
  * A server on one of the two sockets. Nothing is open before `start`, nothing is left after `stop`.
  */
@@ -62,6 +65,8 @@ class ApiServer implements Startable {
   readonly #logger: Logger;
   readonly #gate = new Gate();
   readonly #streams = new Set<EventStream>();
+  /** Connections whose request was answered before it was all there: no second answer. */
+  readonly #lingering = new WeakSet<object>();
   #server: Server | undefined;
   #app: FastifyInstance | undefined;
   #isStopping = false;
@@ -130,6 +135,10 @@ class ApiServer implements Startable {
       routerOptions: { maxParamLength: 3 * LIMITS.addressBytesMax },
       serverFactory: (handler) => this.#listener(handler),
       clientErrorHandler: (fault, socket) => {
+        if (this.#lingering.has(socket)) {
+          socket.destroy();
+          return;
+        }
         const error = answerClientError(fault, socket);
         if (error !== undefined) this.#countRefusal(error);
       },
@@ -224,18 +233,30 @@ class ApiServer implements Startable {
   #refuse(fault: unknown, reply: FastifyReply): CooeeError {
     const error = toCooeeError(fault);
     this.#countRefusal(error);
-    // Closed at once, it would show a caller that still sends a broken pipe in place of the answer;
-    // node throws the rest of the body away, for as long as a request may take.
-    if (!reply.request.raw.complete) {
-      reply.removeHeader('connection');
-      reply.raw.shouldKeepAlive = true;
-    }
+    if (!reply.request.raw.complete) this.#linger(reply);
     reply
       .code(statusOf(error))
       .headers(SAFE_HEADERS)
       .type('application/json; charset=utf-8')
       .send(toErrorJson(error));
     return error;
+  }
+
+  /**
+   * Closed at once, the connection would show a caller that still sends a broken pipe in place of
+   * the answer: for a moment, what comes is thrown away.
+   */
+  #linger(reply: FastifyReply): void {
+    const { raw } = reply.request;
+    reply.removeHeader('connection');
+    reply.raw.shouldKeepAlive = true;
+    this.#lingering.add(raw.socket);
+    raw.once('end', () => this.#lingering.delete(raw.socket));
+    reply.raw.once('finish', () => {
+      this.#components.clock.schedule(LINGER_MS, () => {
+        if (!raw.complete) raw.socket.destroy();
+      });
+    });
   }
 
   #logFault(error: CooeeError, route: string | undefined): void {

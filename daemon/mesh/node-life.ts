@@ -278,7 +278,8 @@ export class NodeLife {
       'this start is not registered',
     );
     if (leader === undefined) {
-      // A joiner that is told of its own start before it greets its user has nothing left to wait for.
+      // A joiner that is told of its own start before it greets its user has nothing left to wait
+      // for.
       await Promise.race([registered, this.#pause(REGISTER_WAIT_MS)]);
       return;
     }

@@ -37,6 +37,10 @@ it('a member that calls others clones is counted, and the others go on', async (
     },
   );
   await rogue.becomeMember(alpha);
+  await until('beta knows it as a member', async () => {
+    const { members } = await beta.client.call('listMembers', {});
+    return members.some(({ peer }) => peer === rogue.peer);
+  });
   for (const proof of [{}, startDetails(rogue.start(Number.MAX_SAFE_INTEGER))]) {
     details = proof;
     for (const host of [alpha, beta]) {

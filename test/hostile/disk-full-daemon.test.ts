@@ -7,8 +7,8 @@ import { type TestHost, TestMesh, until } from '../mesh/harness.ts';
 
 // Goal: a daemon whose disk is full says so with a type, stays up, goes on by itself once there is
 // room, and after kill -9 everything that it acknowledged is there. Method: its home is a small
-// tmpfs, which is filled to the last block. (A tmpfs keeps what a killed process wrote; losing power
-// is played in test/unit/storage.)
+// tmpfs, which is filled to the last block. (A tmpfs keeps what a killed process wrote; losing
+// power is played in test/unit/storage.)
 
 const DISK = '48m';
 const AGENTS = 120;
@@ -148,7 +148,7 @@ const retiredAt = async (host: TestHost, tokens: readonly string[]): Promise<boo
 };
 
 describe('a full disk under', () => {
-  it('the leader: typed errors, a condition, on again with room, nothing lost to kill -9', async (context) => {
+  it('the leader: typed, said, on again with room, nothing lost to kill -9', async (context) => {
     await story(context, 'leader', async ({ leader, member }) => {
       const tokens = await enrolMany(member);
       fillUp(leader.home);
@@ -168,7 +168,7 @@ describe('a full disk under', () => {
     });
   });
 
-  it('a member whose leader is away: what it accepted is in the log in the end', async (context) => {
+  it('a member without its leader: what it accepted is in the log at last', async (context) => {
     await story(context, 'member', async ({ leader, member }) => {
       const tokens = await enrolMany(leader);
       await leader.client.call('setMemberRole', {

@@ -152,7 +152,7 @@ describe('exit codes', () => {
     expect(JSON.parse(json.stderr).error).toMatchObject({ code: 'ERR_API_DAEMON_NOT_RUNNING' });
   });
 
-  it('1 for status --ready without a leader, 6 for a write that cannot be decided now', async () => {
+  it('1 for status --ready without a leader, 6 for a write meanwhile', async () => {
     await alpha.end('SIGKILL');
     await until(
       'beta knows that its leader is away',

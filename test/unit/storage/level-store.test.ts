@@ -103,7 +103,7 @@ describe('LevelStore on the disk', () => {
     await store.close();
   });
 
-  it('says that the process must end after an input/output error, not after a full disk', async () => {
+  it('wants the process to end after an input/output error, not after a full disk', async () => {
     let text = '';
     const faults: Faults = {
       hit: (point) => {

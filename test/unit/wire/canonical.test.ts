@@ -118,7 +118,8 @@ describe('encodeCanonical and decodeCanonical', () => {
   });
 
   it('leave every prototype alone', () => {
-    const hex = `a1 69 ${Buffer.from('__proto__').toString('hex')} a1 65 ${Buffer.from('admin').toString('hex')} f5`;
+    const hexOf = (text: string) => Buffer.from(text).toString('hex');
+    const hex = `a1 69 ${hexOf('__proto__')} a1 65 ${hexOf('admin')} f5`;
     expect(codeOf(() => decodeCanonical(bytes(hex), 1000))).toBe('ERR_WIRE_MALFORMED');
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
     for (const key of ['constructor', 'toString', 'hasOwnProperty']) {

@@ -12,7 +12,8 @@ const withRoute = (name: string): Record<string, string> => ({
 });
 const zeros = '0'.repeat(32);
 const ipv6Route =
-  `${zeros} 00 ${zeros} 00 fe800000000000000000000000000001 00000400 00000002 0 00000003 wlp0s20f3\n` +
+  `${zeros} 00 ${zeros} 00 fe800000000000000000000000000001 ` +
+  '00000400 00000002 0 00000003 wlp0s20f3\n' +
   `${zeros} 00 ${zeros} 00 ${zeros} ffffffff 00000001 00000000 00200200       lo\n`;
 const macs = [
   { name: 'lo0', mac: '00:00:00:00:00:00' },
@@ -89,7 +90,8 @@ describe('isVirtualName', () => {
   const virtual =
     'lo lo0 docker0 veth12ab br-0f3c br0 virbr0 vnet3 vmnet8 tun0 tap1 utun4 wg0 tailscale0 ' +
     'zt7nnig26 awdl0 llw0 ap1 anpi0 bridge100 gif0 stf0 p2p0 p2p-dev-wlan0 ifb0 dummy0 bond0 ' +
-    'team0 sit0 gre0 ip6tnl0 cni0 flannel.1 cali12 eth0.7 kube-ipvs0 lxcbr0 macvtap0 vxlan1 vboxnet0';
+    'team0 sit0 gre0 ip6tnl0 cni0 flannel.1 cali12 eth0.7 kube-ipvs0 lxcbr0 macvtap0 ' +
+    'vxlan1 vboxnet0';
   const physical =
     'eth0 eth12 en0 en10 eno1 enp0s31f6 ens18 enx54e1ad010203 wlan0 wlp2s0 p2p1 p1p2 em1';
   it.each(virtual.split(' '))('%s is', (name) => expect(isVirtualName(name)).toBe(true));
