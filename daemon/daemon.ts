@@ -21,10 +21,10 @@ import type { Config } from './config/config.ts';
 import type { Host } from './host.ts';
 import { foundMesh } from './mesh/founding.ts';
 import { fileOf, redeemAt } from './mesh/joining.ts';
+import { type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
 import { type MeshStores, openMeshStores } from './mesh/stores.ts';
-import { type MeshFile, MeshFolder } from './mesh-folder.ts';
 import { buildNode, type NodeEvent, type NodeInit } from './node.ts';
 
 /** How long `cooee join` tries before it gives up. */

@@ -26,8 +26,10 @@ import {
 } from '../protocols/membership/index.ts';
 import { Courier, Leader, MeshLog, Outbox, Replica, Submit } from '../protocols/slurp/index.ts';
 import { GossipService, topicName } from '../protocols/wire/index.ts';
+import type { GuestStreamsComponents } from './libp2p/guest-streams.ts';
+import { pubSubOf } from './libp2p/pubsub-port.ts';
+import { MeshStreams } from './libp2p/streams.ts';
 import { createMeshLibp2p, type MeshLibp2p } from './libp2p.ts';
-import type { GuestStreamsComponents } from './mesh/guest-streams.ts';
 import { IdentityGuard } from './mesh/identity-guard.ts';
 import { Introduction } from './mesh/introduction.ts';
 import { MeshView } from './mesh/mesh-view.ts';
@@ -35,8 +37,6 @@ import { NodeLife } from './mesh/node-life.ts';
 import { Presence } from './mesh/presence.ts';
 import { Watchdog } from './mesh/watchdog.ts';
 import { Writer } from './mesh/writer.ts';
-import { pubSubOf } from './pubsub.ts';
-import { MeshStreams } from './streams.ts';
 
 const TOPICS = ['capability', 'submission', 'help', 'enrol', 'slurp'] as const;
 

@@ -7,9 +7,9 @@ import {
   merkleRoot,
   toHex,
 } from '../../protocols/wire/index.ts';
-import { seedKey } from '../crypto.ts';
-import type { MeshFile } from '../mesh-folder.ts';
-import { LEVELS } from '../version.ts';
+import { seedKey } from '../system/crypto.ts';
+import { LEVELS } from '../system/version.ts';
+import type { MeshFile } from './mesh-folder.ts';
 
 /** What {@link foundMesh} works with. */
 export interface FoundingComponents {

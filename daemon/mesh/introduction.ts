@@ -12,7 +12,7 @@ import {
   memberOf,
   type SignedStart,
 } from '../../protocols/membership/index.ts';
-import { askAsGuest, type GuestStreamsComponents } from './guest-streams.ts';
+import { askAsGuest, type GuestStreamsComponents } from '../libp2p/guest-streams.ts';
 
 const PRESENT_TIMEOUT_MS = 6_000;
 

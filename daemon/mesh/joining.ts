@@ -2,10 +2,10 @@ import { invitersOf, type RedeemNetwork, redeemInvite } from '../../bootstrap/re
 import type { Clock, Health, Logger } from '../../protocols/interface/index.ts';
 import type { Invite } from '../../protocols/membership/index.ts';
 import { toHex } from '../../protocols/wire/index.ts';
-import { seedKey } from '../crypto.ts';
-import type { MeshFile } from '../mesh-folder.ts';
-import { LEVELS } from '../version.ts';
-import { askAsGuest } from './guest-streams.ts';
+import { askAsGuest } from '../libp2p/guest-streams.ts';
+import { seedKey } from '../system/crypto.ts';
+import { LEVELS } from '../system/version.ts';
+import type { MeshFile } from './mesh-folder.ts';
 import type { NodeLife } from './node-life.ts';
 
 /** What {@link redeemAt} works with. */

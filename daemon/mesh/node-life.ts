@@ -17,9 +17,9 @@ import {
   serveReplica,
 } from '../../protocols/slurp/index.ts';
 import type { RequestServer } from '../../protocols/wire/stream.ts';
+import { serveGuests } from '../libp2p/guest-streams.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
-import { LEVELS } from '../version.ts';
-import { serveGuests } from './guest-streams.ts';
+import { LEVELS } from '../system/version.ts';
 
 /** How often an idle leader shows its head, so that a member that missed one hears of it. */
 const IDLE_HEAD_MS = 5_000;

@@ -7,7 +7,7 @@ import type {
 } from '../../protocols/interface/index.ts';
 import { LevelStore } from '../../storage/level-store.ts';
 import { SegmentLog } from '../../storage/segment-log.ts';
-import type { MeshFolder } from '../mesh-folder.ts';
+import type { MeshFolder } from './mesh-folder.ts';
 
 /** The stores of one mesh. */
 export interface MeshStores {

@@ -2,7 +2,7 @@ import { type Clock, CooeeError, delay } from '../../protocols/interface/index.t
 import type { LeaderView } from '../api/routes/index.ts';
 import type { ApiServices, EventSource } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
-import type { MetricsBook } from '../metrics.ts';
+import type { MetricsBook } from '../system/metrics.ts';
 import { AgentServices } from './agent-services.ts';
 import { examine } from './doctor.ts';
 import { MeshServices, type MeshServicesInit } from './mesh-services.ts';

@@ -10,9 +10,9 @@ import type {
   WriteView,
 } from '../api/routes/index.ts';
 import type { WriteWait } from '../api/services.ts';
-import { seedKey } from '../crypto.ts';
 import type { Daemon } from '../daemon.ts';
 import type { WriteResult } from '../mesh/writer.ts';
+import { seedKey } from '../system/crypto.ts';
 
 /** An invite answers only after its commit; this is how long that may take. */
 const INVITE_TIMEOUT_MS = 10_000;

@@ -1,5 +1,5 @@
 import { afterAll, expect, it } from 'vitest';
-import { systemClock } from '../../daemon/clock.ts';
+import { systemClock } from '../../daemon/system/clock.ts';
 import { CooeeError, type ErrorDetails, silentLogger } from '../../protocols/interface/index.ts';
 import { JOIN_PROTOCOL, startDetails } from '../../protocols/membership/index.ts';
 import { serveRequests } from '../../protocols/wire/index.ts';

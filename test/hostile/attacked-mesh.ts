@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { nodeCrypto } from '../../daemon/crypto.ts';
+import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import type { Signer } from '../../protocols/interface/index.ts';
 import { encodeBatch } from '../../protocols/slurp/index.ts';
 import { replicaProtocol } from '../../protocols/slurp/protocol.ts';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { base32 } from 'multiformats/bases/base32';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../daemon/crypto.ts';
+import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import { isCooeeError } from '../../protocols/interface/index.ts';
 import {
   encodeJoinRequest,

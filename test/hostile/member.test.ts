@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../daemon/clock.ts';
+import { systemClock } from '../../daemon/system/clock.ts';
 import { LIMITS, silentLogger } from '../../protocols/interface/index.ts';
 import { encodeHead } from '../../protocols/slurp/index.ts';
 import {

@@ -9,8 +9,8 @@ import { type TCPOptions, tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { systemClock } from '../../daemon/clock.ts';
-import { nodeCrypto, nodeSigner, seedKey } from '../../daemon/crypto.ts';
+import { systemClock } from '../../daemon/system/clock.ts';
+import { nodeCrypto, nodeSigner, seedKey } from '../../daemon/system/crypto.ts';
 import { type Signer, silentLogger } from '../../protocols/interface/index.ts';
 import {
   decodeJoinResponse,

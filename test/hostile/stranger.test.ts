@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { IdentifyResult, Stream } from '@libp2p/interface';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { nodeCrypto, seedKey } from '../../daemon/crypto.ts';
+import { nodeCrypto, seedKey } from '../../daemon/system/crypto.ts';
 import { LIMITS } from '../../protocols/interface/index.ts';
 import { encodeProof, JOIN_PROTOCOL, parseInvite } from '../../protocols/membership/index.ts';
 import { encodeCanonical, encodeFrame, FRAME_KIND } from '../../protocols/wire/index.ts';

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../daemon/crypto.ts';
+import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import { parseInvite } from '../../protocols/membership/index.ts';
 import { type CliResult, freePort, runCli, type TestHost, TestMesh, until } from './harness.ts';
 

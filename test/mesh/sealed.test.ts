@@ -2,7 +2,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import { multiaddr } from '@multiformats/multiaddr';
 import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeCrypto, nodeSigner } from '../../daemon/crypto.ts';
+import { nodeCrypto, nodeSigner } from '../../daemon/system/crypto.ts';
 import { tinyHashOf } from '../../protocols/agent-id/index.ts';
 import {
   type ClaimedAgent,

@@ -1,4 +1,4 @@
-import { nodeCrypto } from '../../daemon/crypto.ts';
+import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import { hashTuple } from '../../protocols/agent-id/index.ts';
 import type { ClaimedAgent } from '../../protocols/enrolment/index.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GENESIS_SEQ, GENESIS_TERM, makeGenesis } from '../../../bootstrap/index.ts';
-import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
+import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/system/crypto.ts';
 import { memberOf, meshOf } from '../../../protocols/membership/index.ts';
 import {
   decodeBatch,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { invitersOf, type RedeemInit, redeemInvite } from '../../../bootstrap/index.ts';
-import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
+import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/system/crypto.ts';
 import { CooeeError, type ErrorCode, silentLogger } from '../../../protocols/interface/index.ts';
 import {
   decodeJoinRequest,

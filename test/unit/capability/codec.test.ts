@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../../daemon/crypto.ts';
+import { nodeCrypto } from '../../../daemon/system/crypto.ts';
 import { PART_BYTES_MAX, parsePatch } from '../../../protocols/capability/codec.ts';
 import {
   type AnnouncedAgent,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { base32 } from 'multiformats/bases/base32';
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../../daemon/crypto.ts';
+import { nodeCrypto } from '../../../daemon/system/crypto.ts';
 import { formatInvite, type Invite, parseInvite } from '../../../protocols/membership/index.ts';
 import { encodeCanonical } from '../../../protocols/wire/index.ts';
 import { MESH, peerOf } from './mesh-fixture.ts';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
+import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/system/crypto.ts';
 import type {
   ApplyContext,
   InviteRecord,

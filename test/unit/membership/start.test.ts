@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../../daemon/crypto.ts';
+import { nodeCrypto } from '../../../daemon/system/crypto.ts';
 import { CooeeError } from '../../../protocols/interface/index.ts';
 import {
   isStartOf,

@@ -1,6 +1,6 @@
 import { makeGenesis } from '../../../bootstrap/genesis.ts';
-import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
-import { HealthBook } from '../../../daemon/health.ts';
+import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/system/crypto.ts';
+import { HealthBook } from '../../../daemon/system/health.ts';
 import type {
   Crypto,
   KeyValueStore,

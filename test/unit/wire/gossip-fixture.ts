@@ -1,4 +1,4 @@
-import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
+import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/system/crypto.ts';
 import {
   type Crypto,
   type GossipMessage,

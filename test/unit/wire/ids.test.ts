@@ -1,6 +1,6 @@
 import { CID } from 'multiformats/cid';
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../../daemon/crypto.ts';
+import { nodeCrypto } from '../../../daemon/system/crypto.ts';
 import { encodeCanonical } from '../../../protocols/wire/canonical.ts';
 import { cidOf } from '../../../protocols/wire/cid.ts';
 import { toHex } from '../../../protocols/wire/hex.ts';

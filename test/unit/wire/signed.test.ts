@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/crypto.ts';
+import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/system/crypto.ts';
 import { encodeCanonical } from '../../../protocols/wire/canonical.ts';
 import {
   assertSignedBy,

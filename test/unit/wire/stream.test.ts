@@ -4,7 +4,7 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../../daemon/clock.ts';
+import { systemClock } from '../../../daemon/system/clock.ts';
 import { CooeeError, LIMITS, silentLogger } from '../../../protocols/interface/index.ts';
 import {
   encodeFrame,

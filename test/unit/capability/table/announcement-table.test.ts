@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../../../daemon/crypto.ts';
+import { nodeCrypto } from '../../../../daemon/system/crypto.ts';
 import {
   type AnnouncedAgent,
   announcementHash,

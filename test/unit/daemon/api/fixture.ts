@@ -13,7 +13,7 @@ import type {
 import { type ApiServerInit, createApiServer } from '../../../../daemon/api/server.ts';
 import type { ApiServices } from '../../../../daemon/api/services.ts';
 import { CooeeClient } from '../../../../daemon/client/index.ts';
-import { systemClock } from '../../../../daemon/clock.ts';
+import { systemClock } from '../../../../daemon/system/clock.ts';
 import {
   type Clock,
   CooeeError,

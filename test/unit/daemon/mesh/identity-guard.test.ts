@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../../../../daemon/crypto.ts';
-import { HealthBook } from '../../../../daemon/health.ts';
 import {
   IdentityGuard,
   type IdentityGuardComponents,
 } from '../../../../daemon/mesh/identity-guard.ts';
+import { nodeCrypto } from '../../../../daemon/system/crypto.ts';
+import { HealthBook } from '../../../../daemon/system/health.ts';
 import {
   CooeeError,
   type ErrorDetails,

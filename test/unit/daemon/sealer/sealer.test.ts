@@ -6,8 +6,8 @@ import {
   identityToRecipient,
 } from 'age-encryption';
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../../daemon/clock.ts';
 import { createSealer } from '../../../../daemon/sealer/index.ts';
+import { systemClock } from '../../../../daemon/system/clock.ts';
 import { countStanzas } from '../../../../protocols/enrolment/age-header.ts';
 import { type Clock, LIMITS, silentLogger } from '../../../../protocols/interface/index.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { HealthBook } from '../../../../daemon/health.ts';
 import { MeshServices, type MeshServicesInit } from '../../../../daemon/services/mesh-services.ts';
+import { HealthBook } from '../../../../daemon/system/health.ts';
 import { silentLogger } from '../../../../protocols/interface/index.ts';
 import { MEMBER, MESH, TestMesh } from '../../membership/mesh-fixture.ts';
 

@@ -1,7 +1,7 @@
 import { Decrypter, generateHybridIdentity, identityToRecipient } from 'age-encryption';
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../../daemon/clock.ts';
 import { createSealer } from '../../../../daemon/sealer/index.ts';
+import { systemClock } from '../../../../daemon/system/clock.ts';
 import {
   type AgentToEnrol,
   claimId,

@@ -5,12 +5,12 @@ import { noise } from '@libp2p/noise';
 import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
-import { systemClock } from '../../../../daemon/clock.ts';
 import {
   createMeshLibp2p,
   type MeshLibp2p,
   type MeshLibp2pInit,
 } from '../../../../daemon/libp2p.ts';
+import { systemClock } from '../../../../daemon/system/clock.ts';
 import {
   type MetricLabels,
   type Metrics,

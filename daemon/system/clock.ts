@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../protocols/interface/index.ts';
+import type { Clock, Timer } from '../../protocols/interface/index.ts';
 
 /** The longest delay that Node's timers take; beyond it they fire at once. */
 const TIMER_DELAY_MS_MAX = 2 ** 31 - 1;

@@ -1,9 +1,9 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CooeeError } from '../protocols/interface/index.ts';
-import { multiaddrText, peerIdText } from '../protocols/wire/index.ts';
-import { readTextBounded, writeDurable } from '../storage/durable-file.ts';
+import { CooeeError } from '../../protocols/interface/index.ts';
+import { multiaddrText, peerIdText } from '../../protocols/wire/index.ts';
+import { readTextBounded, writeDurable } from '../../storage/durable-file.ts';
 
 const MESH_FILE_BYTES_MAX = 16 * 1024;
 

@@ -8,7 +8,7 @@ export const LEVELS = [1, 1] as const;
  * built.
  */
 export function programVersion(): string {
-  for (const path of ['../package.json', '../../package.json']) {
+  for (const path of ['../../package.json', '../../../package.json']) {
     try {
       const text = readFileSync(new URL(path, import.meta.url), 'utf8');
       const { name, version } = JSON.parse(text) as { name?: unknown; version?: unknown };

@@ -10,7 +10,7 @@ import {
   nodeSigner,
   peerOfKey,
   seedKey,
-} from '../../../daemon/crypto.ts';
+} from '../../../../daemon/system/crypto.ts';
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 const seed = fc.uint8Array({ minLength: 32, maxLength: 32 });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../../daemon/clock.ts';
+import { systemClock } from '../../../../daemon/system/clock.ts';
 
 const DAY_MS = 86_400_000;
 

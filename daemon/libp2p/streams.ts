@@ -1,7 +1,7 @@
-import type { Requester, RequestHandler, Responder } from '../protocols/interface/index.ts';
-import { type Clock, CooeeError, type Logger } from '../protocols/interface/index.ts';
-import { type RequestServer, RequestStream, serveRequests } from '../protocols/wire/stream.ts';
-import type { MeshLibp2p } from './libp2p.ts';
+import type { Requester, RequestHandler, Responder } from '../../protocols/interface/index.ts';
+import { type Clock, CooeeError, type Logger } from '../../protocols/interface/index.ts';
+import { type RequestServer, RequestStream, serveRequests } from '../../protocols/wire/stream.ts';
+import type { MeshLibp2p } from '../libp2p.ts';
 
 /** What {@link MeshStreams} works with. */
 export interface MeshStreamsComponents {

@@ -1,4 +1,4 @@
-import type { MetricLabels, Metrics } from '../protocols/interface/index.ts';
+import type { MetricLabels, Metrics } from '../../protocols/interface/index.ts';
 
 /**
  * Series that are kept: labels have bounded sets of values, so more than this is a bug, not load.

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Random } from '../protocols/interface/index.ts';
+import type { Random } from '../../protocols/interface/index.ts';
 
 /** The system's randomness: `bytes` for secrets, `fraction` for jitter. */
 export const systemRandom: Random = {

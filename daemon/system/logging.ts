@@ -1,5 +1,5 @@
 import { destination, type Level, type Logger as Pino, pino } from 'pino';
-import { CooeeError, type LogFields, type Logger } from '../protocols/interface/index.ts';
+import { CooeeError, type LogFields, type Logger } from '../../protocols/interface/index.ts';
 
 /** Options of {@link createLogger}. */
 export interface LoggingInit {

@@ -1,4 +1,4 @@
-import { type CooeeError, type Logger, toError } from '../protocols/interface/index.ts';
+import { type CooeeError, type Logger, toError } from '../../protocols/interface/index.ts';
 
 /** A stop that takes longer than this is cut short: what matters is on the disk already. */
 const STOP_LIMIT_MS = 5_000;

@@ -1,6 +1,6 @@
 import { type GossipSub, TopicValidatorResult } from '@libp2p/gossipsub';
-import type { GossipVerdict } from '../protocols/interface/index.ts';
-import type { PubSub } from '../protocols/wire/index.ts';
+import type { GossipVerdict } from '../../protocols/interface/index.ts';
+import type { PubSub } from '../../protocols/wire/index.ts';
 
 const RESULTS = {
   accept: TopicValidatorResult.Accept,

@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import type { Ed25519PrivateKey } from '@libp2p/interface';
 import { base58btc } from 'multiformats/bases/base58';
-import type { Crypto, SeedKey, Signer } from '../protocols/interface/index.ts';
+import type { Crypto, SeedKey, Signer } from '../../protocols/interface/index.ts';
 
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;

@@ -1,4 +1,4 @@
-import type { Condition, Health, Logger } from '../protocols/interface/index.ts';
+import type { Condition, Health, Logger } from '../../protocols/interface/index.ts';
 
 /** The register of conditions of this daemon; each change is a log line. */
 export class HealthBook implements Health {
