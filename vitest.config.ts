@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Four projects, so that `npm run check` can run the fast ones alone:
@@ -5,6 +6,8 @@ import { defineConfig } from 'vitest/config';
 // and garbage).
 export default defineConfig({
   test: {
+    // Left to itself vitest keeps a core free, which on two cores is half of them.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       { test: { name: 'tidy', include: ['test/tidy.test.ts', 'test/docs.test.ts'] } },
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
