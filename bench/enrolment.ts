@@ -3,10 +3,17 @@
 import { fork } from 'node:child_process';
 import { TestMesh } from '../test/mesh/harness.ts';
 import { figureOf, print } from './lib/figure.ts';
-import { AGENTS, type Host, pagedAgents, startHosts, wantedAgents } from './lib/full-mesh.ts';
+import {
+  AGENTS_PER_HOST,
+  HOSTS,
+  type Host,
+  pagedAgents,
+  startHosts,
+  wantedAgents,
+} from './lib/full-mesh.ts';
 import { rest, rssMb } from './lib/process.ts';
 
-const RUNS = 3;
+const RUNS = 5;
 const POLL_MS = 100;
 const IDLE = { status: 'idle', limit: 1000 } as const;
 const DELAY = 'cooee_daemon_event_loop_delay_seconds';
@@ -54,28 +61,29 @@ async function enrol(host: Host): Promise<void> {
 }
 
 /** Waits until the host lists all as idle; asks seldom, for asking costs the daemons time too. */
-async function listsAll(host: Host): Promise<void> {
+async function listsAll(host: Host, wanted: number): Promise<void> {
   const endMs = performance.now() + 60_000;
   for (;;) {
     const { agents } = await host.client.call('getStatus');
-    const isGranted = agents.mesh >= AGENTS;
-    if (isGranted && (await pagedAgents(host, IDLE)).agents === AGENTS) return;
+    const isGranted = agents.mesh >= wanted;
+    if (isGranted && (await pagedAgents(host, IDLE)).agents === wanted) return;
     if (performance.now() > endMs) throw new Error(`${host.name} lists ${agents.mesh} agents`);
     await rest(POLL_MS);
   }
 }
 
-async function benchOnce(): Promise<Run> {
+async function benchOnce(count: number): Promise<Run> {
   const mesh = new TestMesh();
   try {
-    const hosts = await startHosts(mesh);
+    const hosts = await startHosts(mesh, count);
     // The starts are no part of it.
     await rest(3_000);
     for (const host of hosts) await loopDelayMs(host);
     const bystander = startBystander();
     const begin = performance.now();
     const granted = Promise.all(hosts.map(enrol)).then(() => performance.now() - begin);
-    const visible = hosts.map(listsAll);
+    const wanted = count * AGENTS_PER_HOST;
+    const visible = hosts.map((host) => listsAll(host, wanted));
     await Promise.all(visible);
     const visibleMs = performance.now() - begin;
     const grantedMs = await granted;
@@ -95,7 +103,11 @@ async function benchOnce(): Promise<Run> {
 }
 
 const runs: Run[] = [];
-for (let run = 0; run < RUNS; run += 1) runs.push(await benchOnce());
+const pairs: Run[] = [];
+for (let run = 0; run < RUNS; run += 1) {
+  runs.push(await benchOnce(HOSTS));
+  pairs.push(await benchOnce(2));
+}
 const of = (pick: (run: Run) => number): number[] => runs.map(pick);
 print({
   bench: 'enrolment',
@@ -138,6 +150,16 @@ print({
         unit: 'ms',
         note: 'beside them: the machine',
       },
+    ),
+    figureOf(
+      'event-loop delay p99, worst of 2 nodes that enrol 254 each',
+      pairs.map((run) => run.delayMs.p99),
+      { unit: 'ms', note: 'a core for each' },
+    ),
+    figureOf(
+      'event-loop delay max, worst of these 2',
+      pairs.map((run) => run.delayMs.max),
+      { unit: 'ms' },
     ),
     figureOf(
       'memory (RSS), largest of the 8',

@@ -1,13 +1,14 @@
 // How long it takes until something is on the disk: the segment log with 1 and 64 concurrent
-// appenders, LevelDB with synced puts. `node bench/storage.ts [--json] [--dir DIRECTORY]`. Run it
-// on the disk that the home will be on.
-import { mkdtemp, rm } from 'node:fs/promises';
+// appenders, LevelDB with synced puts, beside a plain append and fdatasync.
+// `node bench/storage.ts [--json] [--dir DIRECTORY]`. Run it on the disk that the home will be on.
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { silentLogger } from '../protocols/interface/index.ts';
 import { LevelStore } from '../storage/level-store.ts';
 import { SegmentLog } from '../storage/segment-log.ts';
+import { type Figure, print } from './lib/figure.ts';
 
 const { values: flags } = parseArgs({
   options: { json: { type: 'boolean', default: false }, dir: { type: 'string' } },
@@ -52,6 +53,18 @@ async function measure(
   return { name, writers, perSecond, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
+/** The floor: a file that grows, one write and one fdatasync at a time. */
+async function benchPlain(path: string): Promise<Row[]> {
+  const file = await open(path, 'a');
+  const write = async (): Promise<void> => {
+    await file.write(payload);
+    await file.datasync();
+  };
+  const row = await measure('plain append + fdatasync', { writers: 1, count: 5_000 }, write);
+  await file.close();
+  return [row];
+}
+
 async function benchLog(directory: string): Promise<Row[]> {
   const log = new SegmentLog({ logger: silentLogger }, { directory });
   await log.open();
@@ -89,12 +102,19 @@ async function benchStore(directory: string): Promise<Row[]> {
   return rows;
 }
 
+function figureOfRow({ name, writers, perSecond, p50Ms, p99Ms }: Row): Figure {
+  const note = `p50 ${p50Ms} ms, p99 ${p99Ms} ms`;
+  return { name: `${name}, ${writers} at once`, value: perSecond, unit: '/s', note };
+}
+
 const root = await mkdtemp(join(flags.dir ?? tmpdir(), 'cooee-bench-'));
 try {
-  const rows = [...(await benchLog(join(root, 'log'))), ...(await benchStore(join(root, 'store')))];
-  if (flags.json)
-    console.log(JSON.stringify({ bench: 'storage', payloadBytes: PAYLOAD_BYTES, rows }));
-  else console.table(rows);
+  const rows = [
+    ...(await benchPlain(join(root, 'plain'))),
+    ...(await benchLog(join(root, 'log'))),
+    ...(await benchStore(join(root, 'store'))),
+  ];
+  print({ bench: 'storage', figures: rows.map(figureOfRow) });
 } finally {
   await rm(root, { recursive: true, force: true });
 }

@@ -8,16 +8,7 @@ import {
   tokenNeighbours,
 } from '../protocols/agent-id/index.ts';
 import { agentAddress, parseAddress } from '../protocols/ucxl/index.ts';
-
-/** One line of the table. */
-interface Figure {
-  readonly name: string;
-  /** Operations in a second: the median of the rounds. */
-  readonly opsPerSecond: number;
-  readonly nsPerOp: number;
-  /** The least that is asked for; null when nothing is. */
-  readonly wantedOpsPerSecond: number | null;
-}
+import { type Figure, figureOf, print } from './lib/figure.ts';
 
 const ROUNDS = 9;
 const ROUND_MS = 100;
@@ -45,13 +36,10 @@ function measure(name: string, wanted: number | null, work: (at: number) => numb
     }
     if (round > 0) rates.push((count / elapsedMs) * 1000);
   }
-  const median = rates.sort((a, b) => a - b)[ROUNDS >> 1] ?? 0;
-  return {
-    name,
-    opsPerSecond: Math.round(median),
-    nsPerOp: Math.round(1e9 / median),
-    wantedOpsPerSecond: wanted,
-  };
+  return figureOf(name, rates, {
+    unit: 'ops/s',
+    ...(wanted === null ? {} : { wanted: { atLeast: wanted } }),
+  });
 }
 
 function fieldsOf(version: number): TokenFields[] {
@@ -97,10 +85,5 @@ function nameFigures(): Figure[] {
   ];
 }
 
-const figures = [...tokenFigures(1), ...tokenFigures(2), ...nameFigures()];
-if (process.argv.includes('--json')) {
-  console.log(JSON.stringify({ bench: 'token', node: process.version, figures }, null, 2));
-} else {
-  console.table(figures);
-}
+print({ bench: 'token', figures: [...tokenFigures(1), ...tokenFigures(2), ...nameFigures()] });
 if (!Number.isFinite(sink)) throw new Error('the work was not done');

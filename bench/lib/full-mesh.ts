@@ -17,9 +17,9 @@ export const wantedAgents = Array.from({ length: MODELS * SLOTS }, (_, at) => ({
   gpuId: Math.floor(at / MODELS),
 })).slice(0, AGENTS_PER_HOST);
 
-/** A mesh of {@link HOSTS} daemons with nothing enrolled, started one after the other. */
-export async function startHosts(mesh: TestMesh): Promise<Host[]> {
-  const names = Array.from({ length: HOSTS }, (_, at) => `host-${at}`);
+/** A mesh of so many daemons with nothing enrolled, started one after the other. */
+export async function startHosts(mesh: TestMesh, count = HOSTS): Promise<Host[]> {
+  const names = Array.from({ length: count }, (_, at) => `host-${at}`);
   const hosts = names.map((name) => mesh.host(name));
   const [first, ...others] = hosts;
   if (first === undefined) throw new Error('no host');
@@ -30,7 +30,7 @@ export async function startHosts(mesh: TestMesh): Promise<Host[]> {
   for (const host of hosts) {
     await until('all are connected', async () => {
       const { peers } = await host.client.call('getStatus');
-      return peers.connected === HOSTS - 1;
+      return peers.connected === count - 1;
     });
   }
   return hosts;

@@ -1,7 +1,7 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
+  hash,
   type KeyObject,
   sign as signWith,
   verify as verifyWith,
@@ -86,7 +86,7 @@ export function createNodeCrypto(keysKeptMax: number = KEYS_KEPT_MAX): Crypto {
   const peers = new KeyCache(keysKeptMax);
   const raws = new KeyCache(keysKeptMax);
   return {
-    sha256: (data) => new Uint8Array(createHash('sha256').update(data).digest()),
+    sha256: (data) => new Uint8Array(hash('sha256', data, 'buffer')),
     verify: (peer, data, signature) =>
       check(() => peers.get(peer, () => keyOfPeer(peer)), data, signature),
     verifyRaw: (publicKey, data, signature) => {
