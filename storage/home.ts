@@ -17,33 +17,6 @@ const MACHINE_FILE = 'machine';
 const BOOT_FILE = 'boot';
 const SMALL_FILE_BYTES_MAX = 1024;
 
-/** What decides where the home is. */
-export interface ResolveHomeInit {
-  /** `--home`. */
-  readonly flag?: string | undefined;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** undefined where the system has no user ids. */
-  readonly uid: number | undefined;
-  readonly homedir: string;
-}
-
-/**
- * Where the home is: DESIGN section 4, "Home". Pure; may be a relative path when the flag or
- * COOEE_HOME is.
- */
-export function resolveHome(init: ResolveHomeInit): string {
-  const { flag, env, uid, homedir } = init;
-  if (flag !== undefined && flag !== '') return flag;
-  const given = env['COOEE_HOME'];
-  if (given !== undefined && given !== '') return given;
-  if (uid === 0) return '/var/lib/cooee';
-  const state = env['XDG_STATE_HOME'];
-  // XDG Base Directory Specification: "all paths must be absolute", a relative one is to be
-  // ignored.
-  if (state?.startsWith('/') === true) return join(state, 'cooee');
-  return join(homedir, '.local', 'state', 'cooee');
-}
-
 /** One start of a node. */
 export interface Boot {
   /** From 1; higher at every start. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Actor, CooeeError, type Crypto, LIMITS, type Signer } from '../../interface/index.ts';
+import { CooeeError, type Crypto, LIMITS, type Signer } from '../../interface/index.ts';
 import {
   bytesOf,
   bytesUpTo,
@@ -191,9 +191,4 @@ export function assertHead(
     seen.add(voter);
   }
   if (seen.size * 2 <= trust.voters.length) throw refuseHead('too-few');
-}
-
-/** An actor for a command of this node itself. */
-export function nodeActor(peer: string): Actor {
-  return { peer };
 }

@@ -4,7 +4,7 @@ import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Random, silentLogger } from '../../../protocols/interface/index.ts';
-import { openHome, resolveHome } from '../../../storage/home.ts';
+import { openHome } from '../../../storage/home.ts';
 import type { MachineMark } from '../../../storage/home-machine.ts';
 import { recordLogger } from './record-logger.ts';
 import { temporaryFolders } from './temporary-folder.ts';
@@ -17,26 +17,6 @@ const machine = (digit: string, source: MachineMark['source'] = 'machine-id') =>
 });
 const here = { logger: silentLogger, marks: async () => [machine('a')] };
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
-
-describe('resolveHome', () => {
-  const homedir = '/home/u';
-  it.each([
-    ['--home', { flag: '/f', env: { COOEE_HOME: '/e' }, uid: 0 }, '/f'],
-    ['COOEE_HOME', { env: { COOEE_HOME: '/e', XDG_STATE_HOME: '/s' }, uid: 0 }, '/e'],
-    ['an empty COOEE_HOME as none', { env: { COOEE_HOME: '' }, uid: 0 }, '/var/lib/cooee'],
-    ['root', { env: { XDG_STATE_HOME: '/s' }, uid: 0 }, '/var/lib/cooee'],
-    ['XDG_STATE_HOME', { env: { XDG_STATE_HOME: '/s' }, uid: 1000 }, '/s/cooee'],
-    [
-      'no relative XDG_STATE_HOME',
-      { env: { XDG_STATE_HOME: 's' }, uid: 1 },
-      `${homedir}/.local/state/cooee`,
-    ],
-    ['the user', { env: {}, uid: 1000 }, `${homedir}/.local/state/cooee`],
-    ['a system without users', { env: {}, uid: undefined }, `${homedir}/.local/state/cooee`],
-  ])('takes %s', (_, init, expected) => {
-    expect(resolveHome({ ...init, homedir })).toBe(expected);
-  });
-});
 
 describe('openHome', () => {
   it('makes a home with mode 0700 and says that it is fresh, once', async () => {
