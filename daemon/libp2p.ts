@@ -6,7 +6,6 @@ import { mdns } from '@libp2p/mdns';
 import { noise } from '@libp2p/noise';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { type Ping, ping } from '@libp2p/ping';
-import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
@@ -33,6 +32,7 @@ import {
   withoutDiscovery,
 } from './libp2p/dht.ts';
 import { freeListenAddresses, LISTEN_DEFAULT, listenError } from './libp2p/listen.ts';
+import { tcpWithPortSearch } from './libp2p/port-search.ts';
 import { pubsubOptions } from './libp2p/pubsub.ts';
 import { quietLogger } from './libp2p/quiet-logger.ts';
 
@@ -130,19 +130,24 @@ export async function createMeshLibp2p(
   components: MeshLibp2pComponents,
   init: MeshLibp2pInit,
 ): Promise<MeshLibp2p> {
-  const listening = await freeListenAddresses(
-    init.listen ?? LISTEN_DEFAULT,
-    init.portsTried ?? 100,
-  );
+  const portsTried = init.portsTried ?? 100;
+  const listening = await freeListenAddresses(init.listen ?? LISTEN_DEFAULT, portsTried);
   const door = new Door(components, { ...init.door, guestProtocols: init.guestProtocols });
   const discovery: { current?: PeerDiscovery } = {};
-  const options = libp2pOptions(components, init, { listening, door, discovery });
+  const moved = new Map<string, string>();
+  const context = { listening, moved, door, discovery };
+  const options = {
+    ...libp2pOptions(components, init, context),
+    transports: [tcpWithPortSearch(portsTried, moved)],
+  };
   const node = await createLibp2p<MeshServices>({ ...options, start: false });
-  return new MeshNode(components, init, { node, door, listening, discovery });
+  return new MeshNode(components, init, { ...context, node });
 }
 
 interface BuildContext {
   readonly listening: readonly string[];
+  /** What was opened instead, where another process took the port in the meantime. */
+  readonly moved: Map<string, string>;
   readonly door: Door;
   /** Where the mDNS service leaves itself. */
   readonly discovery: { current?: PeerDiscovery };
@@ -162,7 +167,6 @@ function libp2pOptions(
       listen: [...listening],
       ...(init.announce === undefined ? {} : { announce: [...init.announce] }),
     },
-    transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: 256 })],
     connectionGater: door.gater,
@@ -266,7 +270,8 @@ class MeshNode implements MeshLibp2p {
   readonly node: Libp2p<MeshServices>;
   readonly peer: string;
   readonly door: Door;
-  readonly listening: readonly string[];
+  readonly #chosen: readonly string[];
+  readonly #moved: ReadonlyMap<string, string>;
   readonly registrar: StreamRegistrar;
   readonly guestRegistrar: StreamRegistrar;
   readonly #discovery: { current?: PeerDiscovery };
@@ -284,7 +289,8 @@ class MeshNode implements MeshLibp2p {
     this.node = node;
     this.peer = node.peerId.toString();
     this.door = door;
-    this.listening = context.listening;
+    this.#chosen = context.listening;
+    this.#moved = context.moved;
     this.registrar = door.registrar;
     this.guestRegistrar = node;
     this.#standing = components.standing;
@@ -294,6 +300,10 @@ class MeshNode implements MeshLibp2p {
       { clock, logger, connections: () => door.memberConnections() },
       init.pulse,
     );
+  }
+
+  get listening(): readonly string[] {
+    return this.#chosen.map((address) => this.#moved.get(address) ?? address);
   }
 
   async start(): Promise<void> {

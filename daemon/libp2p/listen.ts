@@ -23,6 +23,35 @@ export async function freeListenAddresses(
   return chosen;
 }
 
+/**
+ * Opens an address, going on to the next free port when another process was quicker than the look
+ * that {@link freeListenAddresses} took.
+ *
+ * @param open opens one address for good
+ * @returns the address that was opened
+ * @throws CooeeError ERR_BOOTSTRAP_LISTEN when none is free
+ */
+export async function openAddress(
+  address: string,
+  portsTried: number,
+  open: (address: string) => Promise<void>,
+): Promise<string> {
+  for (let tries = portsTried, next = address; ; ) {
+    try {
+      await open(next);
+      return next;
+    } catch (cause) {
+      const { host, port } = parse(next);
+      const problem = port === 0 ? 'no free port' : await probe(host, port);
+      tries -= 1;
+      if (problem !== 'EADDRINUSE' || tries === 0 || port === 65_535) {
+        throw listenError(address, problem ?? 'libp2p did not listen', cause);
+      }
+      next = await freeAddress(next.replace(`/tcp/${port}`, `/tcp/${port + 1}`), tries);
+    }
+  }
+}
+
 async function freeAddress(address: string, portsTried: number): Promise<string> {
   const { host, port } = parse(address);
   if (port === 0) return address;

@@ -5,20 +5,21 @@
  * @packageDocumentation
  */
 
-export { Courier, type CourierComponents } from './courier.ts';
-export { Leader, type LeaderComponents } from './leader.ts';
+export { Leader, type LeaderComponents } from './driver/leader.ts';
+export { MeshLog, type MeshLogComponents, type MeshLogInit } from './log/mesh-log.ts';
 export type { AppliedEntry, Decision } from './machine/apply.ts';
 export * from './machine/codec.ts';
 export { type CommandBody, type CommandKind, isKnownKind } from './machine/kinds.ts';
 export { MeshState, StateOverlay } from './machine/state.ts';
-export { MeshLog, type MeshLogComponents, type MeshLogInit } from './mesh-log.ts';
+export { Courier, type CourierComponents } from './outbox/courier.ts';
 export {
   type Decided,
   Outbox,
   type OutboxComponents,
   type OutboxInit,
   type Submitted,
-} from './outbox.ts';
+} from './outbox/outbox.ts';
+export { Submit, type SubmitComponents } from './outbox/submit.ts';
 export {
   HOPS_MAX,
   replicaProtocol,
@@ -26,6 +27,5 @@ export {
   submitRequest,
   submitResponse,
 } from './protocol.ts';
-export { Replica, type ReplicaComponents, type ReplicaTrust } from './replica.ts';
-export { type ReplicaServerComponents, serveReplica } from './replica-server.ts';
-export { Submit, type SubmitComponents } from './submit.ts';
+export { Replica, type ReplicaComponents, type ReplicaTrust } from './replica/replica.ts';
+export { type ReplicaServerComponents, serveReplica } from './replica/replica-server.ts';

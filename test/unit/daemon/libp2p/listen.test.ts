@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { freeListenAddresses } from '../../../../daemon/libp2p/listen.ts';
+import { freeListenAddresses, openAddress } from '../../../../daemon/libp2p/listen.ts';
 
 const servers: Server[] = [];
 
@@ -60,6 +60,47 @@ describe('freeListenAddresses', () => {
   ])('refuses %s', async (address) => {
     await expect(freeListenAddresses([address], 1)).rejects.toMatchObject({
       code: 'ERR_BOOTSTRAP_LISTEN',
+    });
+  });
+});
+
+describe('openAddress', () => {
+  const opener = (): { open: (address: string) => Promise<void>; tried: string[] } => {
+    const tried: string[] = [];
+    const open = async (address: string): Promise<void> => {
+      tried.push(address);
+      if (!(await listen(Number(address.split('/').at(-1))))) throw new Error('taken');
+    };
+    return { open, tried };
+  };
+
+  it('goes on to the next port when another was quicker', async () => {
+    const port = await take(1);
+    const { open, tried } = opener();
+    const opened = await openAddress(`/ip4/127.0.0.1/tcp/${port}`, 100, open);
+    expect(tried.length).toBeGreaterThan(1);
+    expect(tried.at(-1)).toBe(opened);
+    expect(Number(opened.split('/').at(-1))).toBeGreaterThan(port);
+  });
+
+  it('says what was wrong when no port is left to try', async () => {
+    const port = await take(1);
+    const address = `/ip4/127.0.0.1/tcp/${port}`;
+    await expect(openAddress(address, 1, opener().open)).rejects.toMatchObject({
+      code: 'ERR_BOOTSTRAP_LISTEN',
+      details: { address, reason: 'EADDRINUSE' },
+    });
+  });
+
+  it('does not search on when the port is free and opening it fails all the same', async () => {
+    const port = await take(1);
+    await new Promise((end) => servers.splice(0)[0]?.close(end));
+    const failing = async (): Promise<void> => {
+      throw new Error('no');
+    };
+    await expect(openAddress(`/ip4/127.0.0.1/tcp/${port}`, 100, failing)).rejects.toMatchObject({
+      code: 'ERR_BOOTSTRAP_LISTEN',
+      details: { reason: 'libp2p did not listen' },
     });
   });
 });

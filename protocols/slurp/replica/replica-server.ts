@@ -1,6 +1,6 @@
-import { CooeeError, LIMITS, type Responder } from '../interface/index.ts';
-import type { MeshLog } from './mesh-log.ts';
-import { PULL_BYTES_MAX, pullRequest, pullResponse, replicaProtocol } from './protocol.ts';
+import { CooeeError, LIMITS, type Responder } from '../../interface/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+import { PULL_BYTES_MAX, pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
 
 /** What serving the log needs. */
 export interface ReplicaServerComponents {

@@ -8,18 +8,18 @@ import {
   type Logger,
   type Signer,
   toError,
-} from '../interface/index.ts';
-import { equalBytes, type Signed } from '../wire/index.ts';
-import { isRepeated } from './machine/apply.ts';
+} from '../../interface/index.ts';
+import { equalBytes, type Signed } from '../../wire/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+import { isRepeated } from '../machine/apply.ts';
 import {
   type Batch,
   decodeBatch,
   encodeEntry,
   encodeHead,
   isBatchSigned,
-} from './machine/codec.ts';
-import { assertCommand } from './machine/kinds.ts';
-import type { MeshLog } from './mesh-log.ts';
+} from '../machine/codec.ts';
+import { assertCommand } from '../machine/kinds.ts';
 
 /** Batches that may wait for the disk; beyond that their origins keep them a little longer. */
 const PROPOSALS_MAX = 1_024;

@@ -12,14 +12,14 @@ import {
   type Requester,
   type StoreWrite,
   toError,
-} from '../interface/index.ts';
-import { equalBytes, toHex } from '../wire/index.ts';
-import { checkEntry, isMisfit, refuseHead } from './machine/check-entry.ts';
-import { assertHead, decodeHead, type SignedHead } from './machine/codec.ts';
-import { FollowWatch } from './machine/follow-watch.ts';
-import type { MeshLog } from './mesh-log.ts';
-import { pullRequest, pullResponse, replicaProtocol } from './protocol.ts';
-import { untilAborted } from './until-aborted.ts';
+} from '../../interface/index.ts';
+import { equalBytes, toHex } from '../../wire/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+import { assertHead, decodeHead, type SignedHead } from '../machine/codec.ts';
+import { pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
+import { untilAborted } from '../until-aborted.ts';
+import { checkEntry, isMisfit, refuseHead } from './check-entry.ts';
+import { FollowWatch } from './follow-watch.ts';
 
 /** How often a member asks for news when nobody tells it any. */
 const POLL_MS = 1_000;

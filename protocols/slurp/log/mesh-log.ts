@@ -11,19 +11,19 @@ import {
   type StateReader,
   type StoreWrite,
   toError,
-} from '../interface/index.ts';
+} from '../../interface/index.ts';
 import {
   appendLeaf,
   EMPTY_FRONTIER,
   leafHash,
   type MerkleFrontier,
   merkleRoot,
-} from '../wire/index.ts';
+} from '../../wire/index.ts';
+import { type AppliedEntry, applyEntry } from '../machine/apply.ts';
+import { decodeBatch, decodeEntry } from '../machine/codec.ts';
+import { MeshState, StateOverlay } from '../machine/state.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { AppliedStore } from './applied-store.ts';
-import { type AppliedEntry, applyEntry } from './machine/apply.ts';
-import { decodeBatch, decodeEntry } from './machine/codec.ts';
-import { MeshState, StateOverlay } from './machine/state.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** Entries that are applied with one batch of the store. */
 const RUN_ENTRIES_MAX = 64;

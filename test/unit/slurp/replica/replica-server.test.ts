@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { RequestHandler } from '../../../protocols/interface/index.ts';
-import { serveReplica } from '../../../protocols/slurp/index.ts';
-import { pullRequest, pullResponse } from '../../../protocols/slurp/protocol.ts';
-import { encodeCanonical } from '../../../protocols/wire/index.ts';
+import type { RequestHandler } from '../../../../protocols/interface/index.ts';
+import { serveReplica } from '../../../../protocols/slurp/index.ts';
+import { pullRequest, pullResponse } from '../../../../protocols/slurp/protocol.ts';
+import { encodeCanonical } from '../../../../protocols/wire/index.ts';
+import { batchOf, codeOf, founder, headOf, Machine } from '../mesh-world.ts';
 import { batch, Follower, logOf } from './follower.ts';
-import { batchOf, codeOf, founder, headOf, Machine } from './mesh-world.ts';
 
 describe('serveReplica', () => {
   it('serves no entries beyond the head, none without a head, and none of nonsense', async () => {

@@ -11,11 +11,11 @@ import {
   type StateReader,
   type StoreWrite,
   toError,
-} from '../interface/index.ts';
-import { cidOf, encodeCanonical, equalBytes } from '../wire/index.ts';
-import type { AppliedEntry } from './machine/apply.ts';
-import { assertCommandForm, type Command, decodeBatch, encodeBatch } from './machine/codec.ts';
-import { assertCommand, type CommandBody, type CommandKind } from './machine/kinds.ts';
+} from '../../interface/index.ts';
+import { cidOf, encodeCanonical, equalBytes } from '../../wire/index.ts';
+import type { AppliedEntry } from '../machine/apply.ts';
+import { assertCommandForm, type Command, decodeBatch, encodeBatch } from '../machine/codec.ts';
+import { assertCommand, type CommandBody, type CommandKind } from '../machine/kinds.ts';
 import { OutboxQuota } from './outbox-quota.ts';
 
 /** Room in a batch for everything but the commands. */

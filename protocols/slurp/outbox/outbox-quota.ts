@@ -1,5 +1,5 @@
-import { CooeeError, LIMITS } from '../interface/index.ts';
-import type { Command } from './machine/codec.ts';
+import { CooeeError, LIMITS } from '../../interface/index.ts';
+import type { Command } from '../machine/codec.ts';
 
 /** Counts the commands that wait, in all and by agent, against their limits. */
 export class OutboxQuota {

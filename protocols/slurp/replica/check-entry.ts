@@ -5,7 +5,7 @@ import {
   isCooeeError,
   type LogRecord,
 } from '../../interface/index.ts';
-import { decodeBatch, decodeEntry, isBatchSigned } from './codec.ts';
+import { decodeBatch, decodeEntry, isBatchSigned } from '../machine/codec.ts';
 
 /** Where an entry that another node sent must fit. */
 export interface EntryPlace {

@@ -6,10 +6,10 @@ import {
   type Logger,
   type Random,
   toError,
-} from '../interface/index.ts';
-import type { MeshLog } from './mesh-log.ts';
+} from '../../interface/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { Outbox, OutboxBatch } from './outbox.ts';
-import { untilAborted } from './until-aborted.ts';
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { CooeeError, LIMITS } from '../../../protocols/interface/index.ts';
+import { CooeeError, LIMITS } from '../../../../protocols/interface/index.ts';
 import {
   type AppliedEntry,
   decodeBatch,
   encodeBatch,
   Leader,
   Outbox,
-} from '../../../protocols/slurp/index.ts';
-import { systemError } from '../../../storage/faults.ts';
+} from '../../../../protocols/slurp/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
 import {
   batchOf,
   boot,
@@ -18,7 +18,7 @@ import {
   MESH,
   rename,
   second,
-} from './mesh-world.ts';
+} from '../mesh-world.ts';
 
 async function newOutbox(machine: Machine, number = 1, lastSeq = 1): Promise<Outbox> {
   const outbox = new Outbox(

@@ -1,6 +1,6 @@
-import { CooeeError, type Requester, type Responder } from '../interface/index.ts';
-import { decodeBatch } from './machine/codec.ts';
-import { HOPS_MAX, submitProtocol, submitRequest, submitResponse } from './protocol.ts';
+import { CooeeError, type Requester, type Responder } from '../../interface/index.ts';
+import { decodeBatch } from '../machine/codec.ts';
+import { HOPS_MAX, submitProtocol, submitRequest, submitResponse } from '../protocol.ts';
 
 /** How long the leader may take: it waits for its disk. */
 const SUBMIT_TIMEOUT_MS = 10_000;

@@ -6,10 +6,10 @@ import {
   type KeyValueStore,
   type Logger,
   type StoreWrite,
-} from '../interface/index.ts';
-import type { MerkleFrontier } from '../wire/index.ts';
-import type { MeshState, StateChange } from './machine/state.ts';
-import { type AppliedMark, appliedRecord, stateKey, stateValue } from './machine/stored.ts';
+} from '../../interface/index.ts';
+import type { MerkleFrontier } from '../../wire/index.ts';
+import type { MeshState, StateChange } from '../machine/state.ts';
+import { type AppliedMark, appliedRecord, stateKey, stateValue } from '../machine/stored.ts';
 
 /** How long a failed store is left alone before it is opened again. */
 const REOPEN_DELAY_MS = 500;

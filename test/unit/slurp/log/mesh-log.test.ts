@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AppliedEntry } from '../../../protocols/slurp/index.ts';
-import { systemError } from '../../../storage/faults.ts';
+import type { AppliedEntry } from '../../../../protocols/slurp/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
 import {
   batchOf,
   codeOf,
@@ -15,7 +15,7 @@ import {
   rename,
   rootOf,
   settle,
-} from './mesh-world.ts';
+} from '../mesh-world.ts';
 
 const batch = (seq: number) => batchOf(founder, { seq }, [issue(20 + seq), rename(`name ${seq}`)]);
 const batches = (from: number, count: number) =>

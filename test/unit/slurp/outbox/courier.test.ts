@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { CooeeError, type ErrorCode } from '../../../protocols/interface/index.ts';
-import { Courier, decodeBatch, Leader, Outbox } from '../../../protocols/slurp/index.ts';
-import { systemError } from '../../../storage/faults.ts';
-import { crypto, founder, Machine, MESH, settle } from './mesh-world.ts';
-import { expectNoUnhandled } from './unhandled.ts';
+import { CooeeError, type ErrorCode } from '../../../../protocols/interface/index.ts';
+import { Courier, decodeBatch, Leader, Outbox } from '../../../../protocols/slurp/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
+import { crypto, founder, Machine, MESH, settle } from '../mesh-world.ts';
+import { expectNoUnhandled } from '../unhandled.ts';
 
 expectNoUnhandled();
 

@@ -4,11 +4,10 @@ import {
   type LogRecord,
   type RequestHandler,
   type Responder,
-} from '../../../protocols/interface/index.ts';
-import { decodeHead, encodeHead, serveReplica } from '../../../protocols/slurp/index.ts';
-import { pullRequest, pullResponse } from '../../../protocols/slurp/protocol.ts';
-import { encodeCanonical, signingInput } from '../../../protocols/wire/index.ts';
-import { answer, batch, Follower, honest, logOf, type Source, trustOf } from './follower.ts';
+} from '../../../../protocols/interface/index.ts';
+import { decodeHead, encodeHead, serveReplica } from '../../../../protocols/slurp/index.ts';
+import { pullRequest, pullResponse } from '../../../../protocols/slurp/protocol.ts';
+import { encodeCanonical, signingInput } from '../../../../protocols/wire/index.ts';
 import {
   add,
   batchOf,
@@ -24,8 +23,9 @@ import {
   rename,
   rootOf,
   second,
-} from './mesh-world.ts';
-import { expectNoUnhandled } from './unhandled.ts';
+} from '../mesh-world.ts';
+import { expectNoUnhandled } from '../unhandled.ts';
+import { answer, batch, Follower, honest, logOf, type Source, trustOf } from './follower.ts';
 
 expectNoUnhandled();
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { CooeeError } from '../../../protocols/interface/index.ts';
-import { systemError } from '../../../storage/faults.ts';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
+import { batchOf, founder, recordsOf, rootOf } from '../mesh-world.ts';
+import { expectNoUnhandled } from '../unhandled.ts';
 import { batch, Follower, honest, logOf, type Source } from './follower.ts';
-import { batchOf, founder, recordsOf, rootOf } from './mesh-world.ts';
-import { expectNoUnhandled } from './unhandled.ts';
 
 expectNoUnhandled();
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CooeeError } from '../../../protocols/interface/index.ts';
-import { assertHead, decodeBatch, decodeHead, Leader } from '../../../protocols/slurp/index.ts';
-import { encodeSigned } from '../../../protocols/wire/index.ts';
-import { systemError } from '../../../storage/faults.ts';
+import type { CooeeError } from '../../../../protocols/interface/index.ts';
+import { assertHead, decodeBatch, decodeHead, Leader } from '../../../../protocols/slurp/index.ts';
+import { encodeSigned } from '../../../../protocols/wire/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
 import {
   add,
   batchOf,
@@ -19,7 +19,7 @@ import {
   settle,
   stranger,
   third,
-} from './mesh-world.ts';
+} from '../mesh-world.ts';
 
 async function lead() {
   const machine = await Machine.open();

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { CooeeError, type RequestHandler } from '../../../protocols/interface/index.ts';
-import { HOPS_MAX, Submit, submitProtocol, submitRequest } from '../../../protocols/slurp/index.ts';
-import { encodeCanonical } from '../../../protocols/wire/index.ts';
-import { batchOf, codeOf, founder, MESH, rename } from './mesh-world.ts';
+import { CooeeError, type RequestHandler } from '../../../../protocols/interface/index.ts';
+import {
+  HOPS_MAX,
+  Submit,
+  submitProtocol,
+  submitRequest,
+} from '../../../../protocols/slurp/index.ts';
+import { encodeCanonical } from '../../../../protocols/wire/index.ts';
+import { batchOf, codeOf, founder, MESH, rename } from '../mesh-world.ts';
 
 const BATCH = batchOf(founder, { seq: 2 }, [rename('x')]);
 

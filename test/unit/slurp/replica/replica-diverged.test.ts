@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { delay } from '../../../protocols/interface/index.ts';
-import { decodeHead, encodeHead } from '../../../protocols/slurp/index.ts';
-import { pullResponse } from '../../../protocols/slurp/protocol.ts';
+import { delay } from '../../../../protocols/interface/index.ts';
+import { decodeHead, encodeHead } from '../../../../protocols/slurp/index.ts';
+import { pullResponse } from '../../../../protocols/slurp/protocol.ts';
+import { founder, headOf, START_MS } from '../mesh-world.ts';
+import { expectNoUnhandled } from '../unhandled.ts';
 import { Follower, honest, logOf, type Source } from './follower.ts';
-import { founder, headOf, START_MS } from './mesh-world.ts';
-import { expectNoUnhandled } from './unhandled.ts';
 
 // Goal: a voter that was put back from an old copy is told of by name, an accident is not; a long
 // catch-up shows that it goes on.

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { CooeeError } from '../../../protocols/interface/index.ts';
-import { systemError } from '../../../storage/faults.ts';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
+import { codeOf, settle } from '../mesh-world.ts';
+import { expectNoUnhandled } from '../unhandled.ts';
 import { Follower, honest, logOf, type Source } from './follower.ts';
-import { codeOf, settle } from './mesh-world.ts';
-import { expectNoUnhandled } from './unhandled.ts';
 
 expectNoUnhandled();
 

@@ -1,6 +1,6 @@
-import { CooeeError, type LogRecord } from '../../../protocols/interface/index.ts';
-import { Replica, type ReplicaTrust } from '../../../protocols/slurp/index.ts';
-import { pullRequest, pullResponse } from '../../../protocols/slurp/protocol.ts';
+import { CooeeError, type LogRecord } from '../../../../protocols/interface/index.ts';
+import { Replica, type ReplicaTrust } from '../../../../protocols/slurp/index.ts';
+import { pullRequest, pullResponse } from '../../../../protocols/slurp/protocol.ts';
 import {
   batchOf,
   codeOf,
@@ -12,7 +12,7 @@ import {
   recordsOf,
   rename,
   rootOf,
-} from './mesh-world.ts';
+} from '../mesh-world.ts';
 
 export const batch = (seq: number, text = `name ${seq}`) =>
   batchOf(founder, { seq }, [rename(text)]);

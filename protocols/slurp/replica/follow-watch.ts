@@ -5,7 +5,7 @@ import {
   type Logger,
   type StateReader,
 } from '../../interface/index.ts';
-import type { SignedHead } from './codec.ts';
+import type { SignedHead } from '../machine/codec.ts';
 
 /** Pulls in a row that do not fit, and over how long, before it is no accident. */
 const MISFITS_MIN = 3;
