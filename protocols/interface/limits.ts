@@ -86,6 +86,8 @@ export const LIMITS = {
   timeWindowMs: 5 * 60 * 1000,
   /** Entries in one answer of the replica protocol. */
   replicaEntriesMax: 512,
+  /** Voters of a mesh, and as many learners. */
+  votersMax: 9,
   /** Events that an event stream can be resumed over; older ones are an explicit gap. */
   eventsKeptMax: 4_096,
   /** How long a caller may wait for a commit. */

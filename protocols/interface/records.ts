@@ -15,8 +15,23 @@ export interface MeshRecord {
   readonly level: number;
   /** Peers with a vote. */
   readonly voters: readonly string[];
+  /** Peers that receive the log as voters do, without a vote: on their way to a seat. */
+  readonly learners: readonly string[];
   readonly votersTarget: 'auto' | 1 | 3 | 5;
   readonly createdMs: number;
+}
+
+/** Who voted from an index on; table `voterset`, key = 8-digit number from 1. */
+export interface VoterSetRecord {
+  /** Index of the entry that brought it. */
+  readonly index: number;
+  readonly voters: readonly string[];
+  readonly learners: readonly string[];
+}
+
+/** Key of the table `voterset`: sorts in the order in which the configurations came. */
+export function voterSetKey(n: number): string {
+  return String(n).padStart(8, '0');
 }
 
 /** The leader as the log announces it; table `mesh`, key `leader`. */
@@ -111,6 +126,8 @@ export interface NumberRecord {
 export interface StateTables {
   /** Keys `mesh` and `leader`. */
   readonly mesh: MeshRecord | LeaderRecord;
+  /** Every configuration of voters there ever was: the links of the trust chain. */
+  readonly voterset: VoterSetRecord;
   readonly member: MemberRecord;
   readonly invite: InviteRecord;
   readonly origin: OriginRecord;

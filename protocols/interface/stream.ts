@@ -29,3 +29,20 @@ export interface Responder {
   handle(protocol: string, handler: RequestHandler): Promise<void>;
   unhandle(protocol: string): Promise<void>;
 }
+
+/**
+ * Messages to other members without answers, in order, at most once: what Raft's voters say to each
+ * other. One stream per direction and peer, kept open.
+ */
+export interface MessageLink {
+  /**
+   * Hands a message to the stream to the peer, which is opened when it is not. Never throws and
+   * never waits.
+   *
+   * @returns false when the message was dropped: the peer is not connected, or more waits for it
+   * than it takes
+   */
+  send(peer: string, message: Uint8Array): boolean;
+  /** Whether a connection to the peer is open: what `send` needs. */
+  isConnected(peer: string): boolean;
+}

@@ -8,6 +8,7 @@ import {
   refuse,
   type StateReader,
   type StateWriter,
+  voterSetKey,
 } from '../interface/index.ts';
 import { cidOf, encodeCanonical, toHex } from '../wire/index.ts';
 import type {
@@ -79,9 +80,11 @@ export function reduceGenesis(
     recovery: body.recovery,
     level: 1,
     voters: [peer],
+    learners: [],
     votersTarget: 'auto',
     createdMs: context.timeMs,
   });
+  state.put('voterset', voterSetKey(1), { index: 1, voters: [peer], learners: [] });
   const member = newMember(context, {
     peer,
     name: body.memberName,

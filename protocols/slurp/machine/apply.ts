@@ -1,6 +1,7 @@
 import type { Crypto, Outcome, StateEvent, StateReader } from '../../interface/index.ts';
 import type { Batch, Command, Entry } from './codec.ts';
 import { reduceCommand } from './kinds.ts';
+import { isLeaderBatch } from './leader-kinds.ts';
 import { StateOverlay } from './state.ts';
 
 /** What one command of an entry came to. */
@@ -65,8 +66,9 @@ export function applyEntry(
     decisions.push({ command, outcome });
   }
   const last = whole.get('origin', batch.origin);
-  // A clone's registration does not move the mark: the numbers are the first node's.
-  if (last === undefined || isAfter(batch, last)) {
+  // A clone's registration does not move the mark: the numbers are the first node's. The leader's
+  // own have no numbers of the outbox.
+  if (!isLeaderBatch(batch) && (last === undefined || isAfter(batch, last))) {
     whole.put('origin', batch.origin, { boot: batch.boot, seq: batch.seq });
   }
   overlay.absorb(whole);
@@ -80,6 +82,7 @@ export function applyEntry(
  * is the proof that the identity runs twice.
  */
 export function isRepeated(state: StateReader, batch: Batch): boolean {
+  if (isLeaderBatch(batch)) return false;
   const last = state.get('origin', batch.origin);
   if (last === undefined || isAfter(batch, last)) return false;
   return !isCloneProof(state, batch);

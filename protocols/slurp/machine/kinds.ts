@@ -1,15 +1,15 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import * as enrolment from '../../enrolment/index.ts';
 import {
   type ApplyContext,
   CooeeError,
-  type LeaderRecord,
   type Outcome,
   refuse,
   type StateWriter,
 } from '../../interface/index.ts';
 import * as membership from '../../membership/index.ts';
 import type { Command } from './codec.ts';
+import * as leader from './leader-kinds.ts';
 
 /** How a kind of command is checked and applied. */
 interface Kind<S extends z.ZodType> {
@@ -22,29 +22,6 @@ const kind = <S extends z.ZodType>(body: S, reduce: Kind<S>['reduce']): Kind<S> 
   reduce,
 });
 
-const leaderBody = z.strictObject({
-  term: z.number().int().min(1),
-  /** Age recipient; X25519 ones have 62 characters, hybrid ones about 2,000. */
-  recipient: z
-    .string()
-    .max(4096)
-    .regex(/^age1[0-9a-z]+$/),
-});
-
-/** `leader.announce`: the first entry of a term. */
-function reduceLeader(
-  state: StateWriter,
-  body: z.output<typeof leaderBody>,
-  context: ApplyContext,
-): Outcome {
-  const peer = context.origin;
-  if (!membership.meshOf(state)?.voters.includes(peer)) return refuse('ERR_MEMBERSHIP_FORBIDDEN');
-  if (body.term !== context.term) return refuse('ERR_SLURP_COMMAND', 'announced in another term');
-  const leader: LeaderRecord = { peer, ...body, index: context.index };
-  state.put('mesh', 'leader', leader);
-  return { ok: true, events: [{ type: 'leader:change', data: { peer, term: body.term } }] };
-}
-
 /**
  * Every kind of command: a closed union. One that is not here stops the log ("upgrade me"); a kind
  * is never removed while a log may hold it.
@@ -55,13 +32,14 @@ const KINDS = {
   'agent.retire': kind(enrolment.retireBody, enrolment.reduceRetire),
   'invite.issue': kind(membership.issueBody, membership.reduceIssue),
   'invite.revoke': kind(membership.revokeBody, membership.reduceRevoke),
-  'leader.announce': kind(leaderBody, reduceLeader),
+  'leader.announce': kind(leader.announceBody, leader.reduceAnnounce),
   'member.add': kind(membership.addBody, membership.reduceAdd),
   'member.boot': kind(membership.bootBody, membership.reduceBoot),
   'member.remove': kind(membership.removeBody, membership.reduceRemove),
   'member.role': kind(membership.roleBody, membership.reduceRole),
   'mesh.genesis': kind(membership.genesisBody, membership.reduceGenesis),
   'mesh.settings': kind(membership.settingsBody, membership.reduceSettings),
+  'voter.change': kind(leader.changeBody, leader.reduceChange),
 } as const;
 
 /** The name of a kind of command. */

@@ -75,7 +75,7 @@ export class World {
     });
     const mesh = { id: MESH, name: 'm', recovery: new Uint8Array(32), level, voters: [] };
     this.write((state) => {
-      state.put('mesh', 'mesh', { ...mesh, votersTarget: 'auto', createdMs: 0 });
+      state.put('mesh', 'mesh', { ...mesh, learners: [], votersTarget: 'auto', createdMs: 0 });
       for (const member of members) state.put('member', member.peer, member);
     });
   }

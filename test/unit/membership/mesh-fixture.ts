@@ -49,6 +49,7 @@ export class TestMesh {
       recovery: new Uint8Array(32),
       level: 1,
       voters: [ADMIN],
+      learners: [],
       votersTarget: 'auto',
       createdMs: 0,
     });

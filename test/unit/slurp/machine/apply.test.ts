@@ -99,7 +99,9 @@ describe('applyEntry', () => {
       fc.property(batches, fc.nat(), (plan, pick) => {
         fc.pre(plan.length > 0);
         const batch = plan[pick % plan.length] as Plan;
-        fc.pre(batch.changes[0]?.kind !== 'member.boot');
+        // The registration of a clone comes through, and the leader's own have no numbers.
+        const kind = batch.changes[0]?.kind;
+        fc.pre(kind !== 'member.boot' && kind !== 'leader.announce');
         const once = play(recordsFor(plan)).state;
         const { applied, state } = play(recordsFor([...plan, batch]));
         expect(applied.at(-1)).toMatchObject({ decisions: [], events: [] });
