@@ -29,6 +29,7 @@ export interface AppliedRun {
   readonly alongside: readonly StoreWrite[];
   readonly frontier: MerkleFrontier;
   readonly timeMs: number;
+  readonly term: number;
 }
 
 /**

@@ -69,6 +69,7 @@ export class MeshLog {
   #tail: MerkleFrontier = EMPTY_FRONTIER;
   #tailTerm = 0;
   #appliedTimeMs = 0;
+  #appliedTerm = 0;
   #commit = 0;
   #work: Promise<void> = Promise.resolve();
   #halted: CooeeError | undefined;
@@ -90,6 +91,11 @@ export class MeshLog {
   /** The last index whose entry is part of {@link state}. */
   get appliedIndex(): number {
     return this.#applied.size;
+  }
+
+  /** Term of the last applied entry; 0 before the first. */
+  get appliedTerm(): number {
+    return this.#appliedTerm;
   }
 
   get commitIndex(): number {
@@ -161,6 +167,7 @@ export class MeshLog {
     }
     this.#applied = applied.frontier;
     this.#appliedTimeMs = applied.timeMs;
+    this.#appliedTerm = applied.term;
     this.#commit = commit;
     await this.#loadTail();
     await this.#schedule(() => this.#applyCommitted());
@@ -285,11 +292,13 @@ export class MeshLog {
     }
     const timeMs = applied.at(-1)?.timeMs ?? this.#appliedTimeMs;
     const alongside = applied.flatMap((entry) => this.#hooks.flatMap((hook) => hook(entry)));
-    const run = { changes: overlay.changes(), alongside, frontier, timeMs };
+    const term = applied.at(-1)?.term ?? this.#appliedTerm;
+    const run = { changes: overlay.changes(), alongside, frontier, timeMs, term };
     await this.#stored.save(run, this.#stopped.signal);
     this.#state.merge(overlay.changes());
     this.#applied = frontier;
     this.#appliedTimeMs = timeMs;
+    this.#appliedTerm = term;
     for (const entry of applied) this.#tell(entry);
   }
 

@@ -13,6 +13,7 @@ export interface Decision {
 /** What applying one entry came to. */
 export interface AppliedEntry {
   readonly index: number;
+  readonly term: number;
   readonly timeMs: number;
   readonly batch: Batch;
   /** The batch as its origin signed it. */
@@ -42,7 +43,7 @@ export function applyEntry(
 ): AppliedEntry {
   const { index, term, timeMs, batch: batchBytes } = entry.entry;
   const { batch } = entry;
-  const applied = { index, timeMs, batch, batchBytes };
+  const applied = { index, term, timeMs, batch, batchBytes };
   if (isRepeated(overlay, batch)) return { ...applied, decisions: [], events: [] };
   const whole = new StateOverlay(overlay);
   const decisions: Decision[] = [];

@@ -19,23 +19,26 @@ const appliedSchema = z.strictObject({
   size: count,
   peaks: z.array(bytesOf(32)).max(53),
   timeMs,
+  term: count,
 });
 
 /** How far the log was applied, with what is needed to go on from there. */
 export interface AppliedMark {
   readonly frontier: MerkleFrontier;
   readonly timeMs: number;
+  /** Term of the last applied entry; 0 = none. */
+  readonly term: number;
 }
 
 /** The record `applied` of the namespace `meta`. */
 export const appliedRecord = {
-  encode: ({ frontier, timeMs: time }: AppliedMark): Uint8Array =>
-    encodeCanonical({ size: frontier.size, peaks: frontier.peaks, timeMs: time }),
+  encode: ({ frontier, timeMs: time, term }: AppliedMark): Uint8Array =>
+    encodeCanonical({ size: frontier.size, peaks: frontier.peaks, timeMs: time, term }),
   /** @throws CooeeError ERR_WIRE_MALFORMED, ERR_STORAGE_DAMAGED */
   decode: (bytes: Uint8Array | undefined): AppliedMark => {
-    if (bytes === undefined) return { frontier: EMPTY_FRONTIER, timeMs: 0 };
-    const { size, peaks, timeMs: time } = decodeAs(appliedSchema, bytes, 4096);
-    return { frontier: assertFrontier({ size, peaks }), timeMs: time };
+    if (bytes === undefined) return { frontier: EMPTY_FRONTIER, timeMs: 0, term: 0 };
+    const { size, peaks, timeMs: time, term } = decodeAs(appliedSchema, bytes, 4096);
+    return { frontier: assertFrontier({ size, peaks }), timeMs: time, term };
   },
 };
 

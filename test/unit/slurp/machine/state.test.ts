@@ -102,7 +102,7 @@ describe('what is stored of it', () => {
 
   it('is refused when the mark does not fit together', () => {
     const peak = new Uint8Array(32);
-    const mark = { frontier: { size: 3, peaks: [peak] }, timeMs: 0 };
+    const mark = { frontier: { size: 3, peaks: [peak] }, timeMs: 0, term: 1 };
     expect(() => appliedRecord.decode(appliedRecord.encode(mark))).toThrow(
       expect.objectContaining({ code: 'ERR_STORAGE_DAMAGED' }),
     );

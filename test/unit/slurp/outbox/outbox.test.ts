@@ -221,6 +221,7 @@ describe('what the log decides', () => {
 describe('Outbox.isForged', () => {
   const entryOf = (bytes: Uint8Array): AppliedEntry => ({
     index: 5,
+    term: 1,
     timeMs: 0,
     batch: decodeBatch(bytes).value,
     batchBytes: bytes,
