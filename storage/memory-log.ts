@@ -92,6 +92,11 @@ export class MemoryLog implements LogStore {
     return this.#content.hardState;
   }
 
+  termOf(index: number): number | undefined {
+    const { first, records } = this.#content;
+    return records[index - first]?.term;
+  }
+
   async open(): Promise<LogRecovery> {
     if (this.#status === 'open') return { tornBytes: 0 };
     await this.#queue.idle();

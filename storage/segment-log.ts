@@ -119,6 +119,10 @@ export class SegmentLog implements LogStore {
     return this.#state.hardState;
   }
 
+  termOf(index: number): number | undefined {
+    return this.#state.index.at(index)?.term;
+  }
+
   open(): Promise<LogRecovery> {
     return this.#inTurn(async () => {
       if (this.#status === 'open') return { tornBytes: 0 };

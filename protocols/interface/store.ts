@@ -115,6 +115,8 @@ export interface LogStore {
   /** The last index held; firstIndex - 1 when empty. */
   readonly lastIndex: number;
   readonly hardState: HardState;
+  /** Term of a record that is held; undefined for others. From memory. */
+  termOf(index: number): number | undefined;
   /**
    * Opens the log, or reopens it after a failure; cuts a torn tail, and makes durable what it
    * found.

@@ -44,7 +44,7 @@ export class LogState {
     switch (record.type) {
       case RECORD_TYPE.entry:
         if (record.index !== this.index.last + 1) return false;
-        this.index.push({ segment, offset, size: recordBytes(record) });
+        this.index.push({ segment, offset, size: recordBytes(record), term: record.term });
         return true;
       case RECORD_TYPE.hardState:
         this.#hardState = hardStateOf(record);

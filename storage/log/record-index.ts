@@ -6,14 +6,16 @@ export interface RecordPlace {
   readonly offset: number;
   /** Bytes of the record. */
   readonly size: number;
+  /** Raft's term of the entry. */
+  readonly term: number;
 }
 
 const CAPACITY_MIN = 1024;
 const SEGMENT_FACTOR = 2 ** 32;
 
 /**
- * Where each entry of the log stands, so that reading never scans: twelve bytes an entry in two
- * typed arrays (a million entries are 12 MB), in index order. Positions grow with the index.
+ * Where each entry of the log stands, so that reading never scans: twenty bytes an entry in
+ * three typed arrays (a million entries are 20 MB), in index order. Positions grow with the index.
  */
 export class RecordIndex {
   #first = 1;
@@ -21,6 +23,7 @@ export class RecordIndex {
   /** segment × 2^32 + offset: exact in a double up to segment 2^21. */
   #positions = new Float64Array(CAPACITY_MIN);
   #sizes = new Uint32Array(CAPACITY_MIN);
+  #terms = new Float64Array(CAPACITY_MIN);
 
   /** The first index held. */
   get first(): number {
@@ -43,6 +46,7 @@ export class RecordIndex {
     if (this.#count === this.#positions.length) this.#resize(this.#count * 2);
     this.#positions[this.#count] = place.segment * SEGMENT_FACTOR + place.offset;
     this.#sizes[this.#count] = place.size;
+    this.#terms[this.#count] = place.term;
     this.#count++;
   }
 
@@ -53,7 +57,8 @@ export class RecordIndex {
     if (position === undefined) return undefined;
     const segment = Math.floor(position / SEGMENT_FACTOR);
     const size = this.#sizes[slot] as number;
-    return { segment, offset: position - segment * SEGMENT_FACTOR, size };
+    const term = this.#terms[slot] as number;
+    return { segment, offset: position - segment * SEGMENT_FACTOR, size, term };
   }
 
   /**
@@ -78,6 +83,7 @@ export class RecordIndex {
     if (dropped <= 0) return;
     this.#positions.copyWithin(0, dropped, this.#count);
     this.#sizes.copyWithin(0, dropped, this.#count);
+    this.#terms.copyWithin(0, dropped, this.#count);
     this.#count -= dropped;
     this.#first = index;
     this.#shrink();
@@ -106,9 +112,12 @@ export class RecordIndex {
   #resize(capacity: number): void {
     const positions = new Float64Array(capacity);
     const sizes = new Uint32Array(capacity);
+    const terms = new Float64Array(capacity);
     positions.set(this.#positions.subarray(0, this.#count));
     sizes.set(this.#sizes.subarray(0, this.#count));
+    terms.set(this.#terms.subarray(0, this.#count));
     this.#positions = positions;
     this.#sizes = sizes;
+    this.#terms = terms;
   }
 }

@@ -190,6 +190,14 @@ function forgetting(makeBench: () => Promise<LogBench>): void {
     const again = await reborn();
     await again.open();
     expect(await readAll(again)).toEqual(expected);
+    expect([0, 1, 2, 3, 4, 5].map((index) => again.termOf(index))).toEqual([
+      undefined,
+      1,
+      1,
+      2,
+      2,
+      undefined,
+    ]);
     await again.truncateFrom(1);
     expect([again.firstIndex, again.lastIndex]).toEqual([1, 0]);
     await again.append(records(1, 1, 3));

@@ -11,7 +11,10 @@ it('finds places as a plain map does, over pushes, truncations and drops', () =>
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const index = new RecordIndex();
-      const model = new Map<number, { segment: number; offset: number; size: number }>();
+      const model = new Map<
+        number,
+        { segment: number; offset: number; size: number; term: number }
+      >();
       let first = 1;
       let last = 0;
       let position = 0;
@@ -22,6 +25,7 @@ it('finds places as a plain map does, over pushes, truncations and drops', () =>
               segment: 1 + Math.floor(position / 500),
               offset: position % 500,
               size: by,
+              term: 1 + (position % 7),
             };
             position++;
             index.push(place);
@@ -54,7 +58,7 @@ it('finds places as a plain map does, over pushes, truncations and drops', () =>
 
 it('keeps places exact in large segments and high numbers', () => {
   const index = new RecordIndex();
-  const place = { segment: 2 ** 21 - 1, offset: 2 ** 32 - 1, size: 2 ** 32 - 1 };
+  const place = { segment: 2 ** 21 - 1, offset: 2 ** 32 - 1, size: 2 ** 32 - 1, term: 2 ** 40 };
   index.reset(5);
   index.push(place);
   expect(index.at(5)).toEqual(place);
