@@ -38,6 +38,7 @@ export type RaftMessage = {
   readonly term: number;
 } & MessageBody;
 
+/** What a message says beside its ends and term, by type. */
 export type MessageBody =
   | {
       readonly type: 'pre-vote' | 'vote';
@@ -56,6 +57,11 @@ export type MessageBody =
        */
       readonly count: number;
       readonly commit: number;
+      /**
+       * What this leader knows to be durable at the receiver in this term; absent = 0. One whose
+       * log ends below it has lost what it acknowledged.
+       */
+      readonly acknowledged?: number;
     }
   | {
       readonly type: 'append-answer';
@@ -66,6 +72,11 @@ export type MessageBody =
       readonly hintTerm: number;
       /** The sender's last index, durable or not. */
       readonly lastIndex: number;
+      /**
+       * Given when the append's `acknowledged` was above `lastIndex`, echoed: the log is lost. Only
+       * with it a late or repeated answer is not taken for a loss. Absent = 0.
+       */
+      readonly acknowledged?: number;
     }
   | {
       readonly type: 'heartbeat';
@@ -150,7 +161,8 @@ export interface Ready {
   readonly isProposalDropped: boolean;
   /**
    * A snapshot that the leader asks this follower to fetch; absent when there is none. The driver
-   * answers with `snapshot-installed` when it has it.
+   * answers with `snapshot-installed` when it has it. Comes again, about once an election timeout,
+   * while the leader waits: a driver that is at it ignores that.
    */
   readonly fetchSnapshot?: { readonly from: string; readonly index: number };
 }
@@ -192,6 +204,13 @@ export interface RaftStatus {
   readonly transferee: string | null;
   /** Leader only; empty otherwise. */
   readonly progress: readonly PeerProgress[];
+  /**
+   * As it was given at the start, until this node finds that the leader counts on entries that it
+   * does not have: then false for good, and the driver has to remember it over a restart.
+   */
+  readonly canVote: boolean;
+  /** Messages since the start that no correct peer sends: ignored. */
+  readonly ignoredCount: number;
 }
 
 /** Settings of a core. */
