@@ -1,7 +1,7 @@
 /**
- * Request and response over one long-lived libp2p stream, with pushes from the server: bytes in,
- * bytes out. What the bytes mean is the protocol's matter. Format and limits:
- * docs/protocols/doors.md, section "Streams".
+ * Request and response over one long-lived libp2p stream, with pushes from the server, and messages
+ * without answers: bytes in, bytes out. What the bytes mean is the protocol's matter. Format and
+ * limits: docs/protocols/doors.md, section "Streams".
  *
  * @packageDocumentation
  */
@@ -20,6 +20,15 @@ export {
   type FrameKind,
   FrameReader,
 } from './stream/frames.ts';
+export {
+  LINK_DROPPED_METRIC,
+  LINK_REFUSED_METRIC,
+  type LinkConnections,
+  type LinkEvent,
+  StreamLink,
+  type StreamLinkComponents,
+  type StreamLinkInit,
+} from './stream/message-link.ts';
 export {
   type RequestHandler,
   type RequestServer,

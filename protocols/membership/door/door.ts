@@ -13,6 +13,7 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import { type Clock, LIMITS, type Logger, type Metrics, toError } from '../../interface/index.ts';
 import { type RateInit, RateLimiter } from '../../wire/index.ts';
 import { addressGroup } from './address-group.ts';
+import { endConnection } from './end-connection.ts';
 import { type GuestLimits, Guests } from './guests.ts';
 import { membersOnlyConnections } from './members-only-connections.ts';
 import { MembersOnlyRegistrar } from './members-only-registrar.ts';
@@ -309,7 +310,7 @@ export class Door {
     const isRemoved = this.#components.standing.standing(visit.peer) === 'removed';
     if (!wasMember && !(isRemoved && visit.connection.direction === 'outbound')) return;
     if (wasMember) this.#views?.registrar.demote(visit.connection.remotePeer);
-    visit.connection.abort(new Error('not a member any more'));
+    this.#end(visit.connection, new Error('not a member any more'));
   }
 
   /**
@@ -320,7 +321,7 @@ export class Door {
   #startAfresh({ connection }: Visit): void {
     const end = (): void => {
       timer.cancel();
-      connection.abort(new Error('admitted meanwhile: connect again'));
+      this.#end(connection, new Error('admitted meanwhile: connect again'));
     };
     const timer = this.#components.clock.schedule(FRESH_START_MS, end);
     const isOpen = (): boolean =>
@@ -349,7 +350,11 @@ export class Door {
   #close(visit: Visit): void {
     const { connection } = visit;
     if (connection.status !== 'open') return;
-    connection.close().catch((thrown: unknown) => connection.abort(toError(thrown)));
+    connection.close().catch((thrown: unknown) => this.#end(connection, toError(thrown)));
+  }
+
+  #end(connection: Connection, reason: Error): void {
+    endConnection(connection, reason, this.#components.logger);
   }
 
   #visitsOf(peer: string): Visit[] {

@@ -7,6 +7,7 @@ import {
   type Timer,
   toError,
 } from '../../interface/index.ts';
+import { endConnection } from './end-connection.ts';
 
 const PING_PROTOCOL = '/ipfs/ping/1.0.0';
 const PING_BYTES = 32;
@@ -72,7 +73,7 @@ export class Pulse implements Startable {
       if (!ended.signal.aborted) return;
       const error = toError(thrown);
       this.#components.logger.debug({ peer: connection.remotePeer.toString() }, error.message);
-      connection.abort(error);
+      endConnection(connection, error, this.#components.logger);
     } finally {
       timer.cancel();
     }

@@ -96,7 +96,7 @@ describe('schemas of the wire', () => {
       if (hidden.test(sign) && allows(nameText, sign)) wrong.push(`+${point.toString(16)}`);
     }
     expect(wrong).toEqual([]);
-  }, 60_000);
+  });
 
   it('answer long hostile texts at once', () => {
     const startMs = performance.now();

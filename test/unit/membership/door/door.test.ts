@@ -32,8 +32,12 @@ const MEMBERS_ONLY = [
 const REQUEST = encodeFrame({ kind: FRAME_KIND.request, id: 1, payload: new Uint8Array(8) });
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
+/** Waits for what comes by itself; the time only bounds hanging. */
+const eventually = <T>(check: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(check, { timeout: 30_000, interval: 20 });
+
 const visit = async (stranger: Stranger, to: TestNode): Promise<void> => {
-  await stranger.node.dial(multiaddr(to.address()), { signal: AbortSignal.timeout(3000) });
+  await stranger.node.dial(multiaddr(to.address()), { signal: AbortSignal.timeout(30_000) });
 };
 
 const meshPeers = (node: TestNode): number => {
@@ -52,7 +56,7 @@ const hears = async (from: TestNode, to: TestNode, word: string): Promise<void> 
       await from.net.node.services.pubsub.publish(TOPIC, text(word));
       expect(to.heard).toContain(word);
     },
-    { timeout: 3000, interval: 50 },
+    { timeout: 30_000, interval: 50 },
   );
 };
 
@@ -64,11 +68,11 @@ describe('a stranger', () => {
     const other = await startMember();
     admit(member, other);
     await connect(other, member);
-    await vi.waitFor(() => expect(member.tableSize()).toBe(1));
+    await eventually(() => expect(member.tableSize()).toBe(1));
     const stranger = await startStranger(MEMBERS_ONLY);
     await visit(stranger, member);
     // Identify has told the member that the stranger claims to speak everything.
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await member.net.node.peerStore.get(stranger.node.peerId)).protocols).toContain(OWN),
     );
     const spoken = MEMBERS_ONLY.map((protocol) => stranger.speak(member, protocol, REQUEST));
@@ -79,7 +83,7 @@ describe('a stranger', () => {
     expect(member.refused('stream-not-member')).toBe(MEMBERS_ONLY.length);
     expect(member.tableSize()).toBe(1);
     await expect(
-      member.net.openStream(stranger.peer, OWN, { signal: AbortSignal.timeout(1000) }),
+      member.net.openStream(stranger.peer, OWN, { signal: AbortSignal.timeout(30_000) }),
     ).rejects.toThrow(expect.objectContaining({ code: 'ERR_MEMBERSHIP_NOT_MEMBER' }));
     expect(member.refused('dial-not-member')).toBe(1);
   });
@@ -89,7 +93,7 @@ describe('a stranger', () => {
     const stranger = await startStranger([]);
     await visit(stranger, member);
     expect(await stranger.speak(member, JOIN, REQUEST)).toBe('answered');
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await stranger.node.peerStore.get(member.net.node.peerId)).protocols).toContain(JOIN),
     );
     expect(member.net.door.guestCount).toBe(1);
@@ -99,14 +103,17 @@ describe('a stranger', () => {
     const member = await startMember({ door: { guestStayMs: 150, guestsMax: 1 } });
     const stranger = await startStranger([]);
     await visit(stranger, member);
-    await vi.waitFor(() => expect(stranger.node.getConnections()).toEqual([]));
+    await eventually(() => expect(stranger.node.getConnections()).toEqual([]));
     expect(member.refused('guest-timeout')).toBe(1);
     expect(member.net.door.guestCount).toBe(0);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await member.net.node.peerStore.has(stranger.node.peerId)).toBe(false),
     );
-    await visit(stranger, member);
-    expect(await stranger.speak(member, JOIN, REQUEST)).toBe('answered');
+    // It has little time, and is put out again where it is too slow for that.
+    await eventually(async () => {
+      await visit(stranger, member);
+      expect(await stranger.speak(member, JOIN, REQUEST)).toBe('answered');
+    });
   });
 
   it.each([
@@ -123,8 +130,8 @@ describe('a stranger', () => {
     // How a refusal at the transport shows varies: a reset, a parse error or a connection that
     // closes.
     await visit(second, member).catch(() => undefined);
-    await vi.waitFor(() => expect(member.refused(reason)).toBe(1));
-    await vi.waitFor(() => expect(second.node.getConnections()).toEqual([]));
+    await eventually(() => expect(member.refused(reason)).toBe(1));
+    await eventually(() => expect(second.node.getConnections()).toEqual([]));
     expect(await first.speak(member, JOIN, REQUEST)).toBe('answered');
   });
 
@@ -132,8 +139,8 @@ describe('a stranger', () => {
     const member = await startMember();
     const stranger = await startStranger([], { privateKey: await generateKeyPair('secp256k1') });
     await visit(stranger, member).catch(() => undefined);
-    await vi.waitFor(() => expect(member.refused('key-type')).toBe(1));
-    await vi.waitFor(() => expect(stranger.node.getConnections()).toEqual([]));
+    await eventually(() => expect(member.refused('key-type')).toBe(1));
+    await eventually(() => expect(stranger.node.getConnections()).toEqual([]));
   });
 });
 
@@ -141,19 +148,19 @@ describe('a member', () => {
   it('that was a guest on the same connection hears and is heard at once', async () => {
     const [a, b] = [await startMember({ door: { holdMs: 3000 } }), await startMember()];
     await connect(b, a);
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await a.net.node.peerStore.get(b.net.node.peerId)).protocols).toContain(OWN),
     );
     const [before] = a.net.node.getConnections();
     // As at a join: one side knows first, and its streams wait at the other.
     b.standing.set(a.peer, 'member');
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(before?.streams.map(({ protocol }) => protocol)).toContain('/meshsub/1.2.0'),
     );
     a.standing.set(b.peer, 'member');
     await hears(a, b, 'from a');
     await hears(b, a, 'from b');
-    await vi.waitFor(() => expect([a.tableSize(), b.tableSize()]).toEqual([1, 1]));
+    await eventually(() => expect([a.tableSize(), b.tableSize()]).toEqual([1, 1]));
     expect(a.net.node.getConnections()).toEqual([before]);
     expect(a.net.door.guestCount).toBe(0);
     expect(a.refused('stream-not-member') + b.refused('stream-not-member')).toBe(0);
@@ -163,9 +170,9 @@ describe('a member', () => {
     const [a, b] = [await startMember({ door: { holdMs: 10 } }), await startMember()];
     b.standing.set(a.peer, 'member');
     await connect(b, a);
-    await vi.waitFor(() => expect(a.refused('stream-not-member')).toBeGreaterThan(0));
+    await eventually(() => expect(a.refused('stream-not-member')).toBeGreaterThan(0));
     a.standing.set(b.peer, 'member');
-    await vi.waitFor(() => expect(b.net.isConnected(a.peer)).toBe(false));
+    await eventually(() => expect(b.net.isConnected(a.peer)).toBe(false));
     await connect(b, a);
     await hears(a, b, 'from a');
     await hears(b, a, 'from b');
@@ -176,14 +183,14 @@ describe('a member', () => {
     await connect(b, a);
     const join = await b.net.node.dialProtocol(a.net.node.peerId, JOIN);
     b.standing.set(a.peer, 'member');
-    await vi.waitFor(() => expect(a.refused('stream-not-member')).toBeGreaterThan(0));
+    await eventually(() => expect(a.refused('stream-not-member')).toBeGreaterThan(0));
     a.standing.set(b.peer, 'member');
     const answered = new Promise((resolve) => join.addEventListener('message', resolve));
     join.send(REQUEST);
     await answered;
     expect(b.net.isConnected(a.peer)).toBe(true);
     join.abort(new Error('done'));
-    await vi.waitFor(() => expect(b.net.isConnected(a.peer)).toBe(false));
+    await eventually(() => expect(b.net.isConnected(a.peer)).toBe(false));
   });
 
   it('that is removed loses its connection, its gossip and its place in the DHT', async () => {
@@ -192,11 +199,11 @@ describe('a member', () => {
     await Promise.all([connect(b, a), connect(c, a), connect(c, b)]);
     await hears(a, c, 'before');
     await hears(b, c, 'before b');
-    await vi.waitFor(() => expect(a.tableSize()).toBe(2));
+    await eventually(() => expect(a.tableSize()).toBe(2));
     for (const node of [a, b]) node.standing.set(c.peer, 'removed');
-    await vi.waitFor(() => expect(c.net.node.getConnections()).toEqual([]));
+    await eventually(() => expect(c.net.node.getConnections()).toEqual([]));
     expect(a.net.isConnected(c.peer)).toBe(false);
-    await vi.waitFor(() => expect(a.tableSize()).toBe(1));
+    await eventually(() => expect(a.tableSize()).toBe(1));
     await expect(connect(a, c)).rejects.toThrow();
     expect(a.refused('dial-removed')).toBeGreaterThan(0);
     // It comes back as a guest, may ask why, and hears nothing.
@@ -208,7 +215,7 @@ describe('a member', () => {
     await hears(a, b, 'after');
     await hears(b, a, 'after b');
     expect(c.heard).not.toContain('after');
-    await vi.waitFor(() => expect(a.refused('stream-removed')).toBeGreaterThan(0));
+    await eventually(() => expect(a.refused('stream-removed')).toBeGreaterThan(0));
     expect(meshPeers(a)).toBe(1);
   });
 
@@ -219,11 +226,11 @@ describe('a member', () => {
     const address = multiaddr(a.address());
     for (let n = 0; n < 3; n += 1)
       await b.net.node.dial(address, { force: true }).catch(() => undefined);
-    await vi.waitFor(() => expect(a.refused('connections-per-peer')).toBeGreaterThan(0));
+    await eventually(() => expect(a.refused('connections-per-peer')).toBeGreaterThan(0));
     for (const { net } of [a, b]) {
-      await vi.waitFor(() => expect(net.node.getConnections().length).toBeLessThanOrEqual(2));
+      await eventually(() => expect(net.node.getConnections().length).toBeLessThanOrEqual(2));
     }
-    const stream = await b.net.openStream(a.peer, OWN, { signal: AbortSignal.timeout(2000) });
+    const stream = await b.net.openStream(a.peer, OWN, { signal: AbortSignal.timeout(30_000) });
     const answered = new Promise((resolve) => stream.addEventListener('message', resolve));
     stream.send(REQUEST);
     await answered;
@@ -248,8 +255,8 @@ describe('a member', () => {
     const silent = await startStranger(['/ipfs/ping/1.0.0']);
     a.standing.set(silent.peer, 'member');
     await visit(silent, a);
-    await vi.waitFor(() => expect(silent.got.get('/ipfs/ping/1.0.0')).toBeGreaterThan(0));
-    await vi.waitFor(() => expect(a.net.isConnected(silent.peer)).toBe(false));
+    await eventually(() => expect(silent.got.get('/ipfs/ping/1.0.0')).toBeGreaterThan(0));
+    await eventually(() => expect(a.net.isConnected(silent.peer)).toBe(false));
   });
 });
 
@@ -260,7 +267,7 @@ describe('the DHT of a mesh', () => {
     const drain = async (node: TestNode): Promise<string[]> => {
       const names: string[] = [];
       for await (const event of node.net.node.services.dht.put(key, text('value'), {
-        signal: AbortSignal.timeout(2000),
+        signal: AbortSignal.timeout(30_000),
       })) {
         names.push(event.name);
       }
@@ -269,7 +276,7 @@ describe('the DHT of a mesh', () => {
     expect(await drain(a)).not.toContain('PEER_RESPONSE');
     admit(a, b);
     await connect(b, a);
-    await vi.waitFor(() => expect(a.tableSize()).toBe(1));
+    await eventually(() => expect(a.tableSize()).toBe(1));
     expect(await drain(a)).toContain('QUERY_ERROR');
   });
 });

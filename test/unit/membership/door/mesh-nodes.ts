@@ -132,7 +132,7 @@ export function admit(...nodes: TestNode[]): void {
 }
 
 export async function connect(from: TestNode, to: TestNode): Promise<void> {
-  await from.net.dial(to.peer, [to.address()], AbortSignal.timeout(3000));
+  await from.net.dial(to.peer, [to.address()], AbortSignal.timeout(30_000));
 }
 
 /**
@@ -176,7 +176,7 @@ export async function startStranger(
   const speak = async (to: TestNode, protocol: string, bytes: Uint8Array) => {
     const [connection] = node.getConnections(to.net.node.peerId);
     if (connection === undefined) throw new Error('not connected');
-    const stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(3000) });
+    const stream = await connection.newStream(protocol, { signal: AbortSignal.timeout(30_000) });
     const answered = new Promise<'answered'>((resolve) => {
       stream.addEventListener('message', ({ data }) => {
         const key = `answer ${protocol}`;
