@@ -2,6 +2,7 @@
 // as idle. Run: npm run build && node bench/enrolment.ts [--json]
 import { fork } from 'node:child_process';
 import { TestMesh } from '../test/mesh/harness.ts';
+import { loopDelayMs } from './lib/event-loop.ts';
 import { figureOf, print } from './lib/figure.ts';
 import {
   AGENTS_PER_HOST,
@@ -16,7 +17,6 @@ import { rest, rssMb } from './lib/process.ts';
 const RUNS = 5;
 const POLL_MS = 100;
 const IDLE = { status: 'idle', limit: 1000 } as const;
-const DELAY = 'cooee_daemon_event_loop_delay_seconds';
 
 interface Run {
   readonly grantedMs: number;
@@ -24,16 +24,6 @@ interface Run {
   readonly delayMs: { readonly p99: number; readonly max: number };
   readonly idleDelayMs: number;
   readonly rssMb: number;
-}
-
-/** Reads the gauge, which also begins it anew. */
-async function loopDelayMs(host: Host): Promise<{ p99: number; max: number }> {
-  const text = await host.client.call('getMetrics');
-  const gaugeOf = (quantile: string): number => {
-    const line = text.split('\n').find((it) => it.startsWith(`${DELAY}{quantile="${quantile}"}`));
-    return Number(line?.split(' ')[1]) * 1000;
-  };
-  return { p99: gaugeOf('0.99'), max: gaugeOf('1') };
 }
 
 /** A process that does nothing beside the others: what the machine alone adds to a loop's delay. */

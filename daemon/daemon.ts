@@ -17,14 +17,14 @@ import {
 import { type Invite, parseInvite } from '../protocols/membership/index.ts';
 import { toHex } from '../protocols/wire/index.ts';
 import type { Home } from '../storage/home.ts';
-import type { Config } from './config/config.ts';
+import { type Config, nodeSettings } from './config/config.ts';
 import type { Host } from './host.ts';
 import { foundMesh } from './mesh/founding.ts';
 import { fileOf, redeemAt } from './mesh/joining.ts';
 import { type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
-import { type MeshStores, openMeshStores } from './mesh/stores.ts';
+import { type MeshStores, openMeshStores, startOver } from './mesh/stores.ts';
 import { buildNode, type NodeEvent, type NodeInit } from './node.ts';
 
 /** How long `cooee join` tries before it gives up. */
@@ -89,18 +89,22 @@ export class Daemon {
     return this.#phase;
   }
 
-  /**
-   * The node, also while it joins. @throws CooeeError ERR_API_STARTING when there is none right now
-   */
+  /** The node, also while it joins. @throws CooeeError ERR_API_STARTING while there is none */
   get node(): NodeLife {
     if (this.#node === undefined) throw new CooeeError('ERR_API_STARTING');
     return this.#node;
   }
 
-  /** The node of a mesh that this node is a member of. @throws CooeeError ERR_API_STARTING */
+  /** Its state may be shown. @throws CooeeError ERR_API_STARTING, ERR_SLURP_DIVERGED */
+  get soundNode(): NodeLife {
+    if (!this.node.parts.snapshots.isSound) throw new CooeeError('ERR_SLURP_DIVERGED');
+    return this.node;
+  }
+
+  /** The node of a mesh that this node is a member of. Throws as {@link soundNode}. */
   get memberNode(): NodeLife {
     if (this.#phase !== 'member') throw new CooeeError('ERR_API_STARTING');
-    return this.node;
+    return this.soundNode;
   }
 
   /** The operator recovery key of a mesh that was made by this start; handed out once. */
@@ -211,7 +215,9 @@ export class Daemon {
 
   /** Takes up the mesh of this home; one that was stopped while it joined goes on from there. */
   async #resume(file: MeshFile): Promise<void> {
-    await this.#bringUp(file);
+    await this.#bringUp(file).catch(async (error: unknown) => {
+      await this.#bringUp(await startOver(this.components, { folder: this.#folder, file, error }));
+    });
     if (this.node.parts.meshLog.appliedIndex < file.admittedIndex) {
       this.#phase = 'joining';
       await this.node.admitted(file.admittedIndex);
@@ -285,8 +291,8 @@ export class Daemon {
           recipient: this.init.recipient,
           listen: this.#listen,
           mdns: this.init.mdns,
-          beatMs: this.init.config.beatMs,
-          leaseMs: this.init.config.leaseMs,
+          ...nodeSettings(this.init.config),
+          voterAwayMs: this.init.config.voterAwayMs,
         },
       );
       this.components.onNode(boot.boot, this.#node.parts.meshLog.appliedIndex);

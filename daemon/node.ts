@@ -19,13 +19,31 @@ import type {
 import {
   Admission,
   JOIN_PROTOCOL,
-  meshOf,
+  memberOf,
   StandingBook,
   signStart,
   type TrustAnchor,
 } from '../protocols/membership/index.ts';
-import { Courier, Leader, MeshLog, Outbox, Replica, Submit } from '../protocols/slurp/index.ts';
+import {
+  type Consensus,
+  Courier,
+  type HeadService,
+  type HeadSigner,
+  LeaderAsks,
+  type LogVerifier,
+  MeshLog,
+  type MeshRecords,
+  mendInstall,
+  Outbox,
+  type ProofMaker,
+  type RecordJudge,
+  type Snapshots,
+  Submit,
+  TrustBook,
+} from '../protocols/slurp/index.ts';
 import { GossipService, topicName } from '../protocols/wire/index.ts';
+import type { StreamLink } from '../protocols/wire/stream.ts';
+import { dhtRecordsOf } from './libp2p/dht-records.ts';
 import type { GuestStreamsComponents } from './libp2p/guest-streams.ts';
 import { pubSubOf } from './libp2p/pubsub-port.ts';
 import { MeshStreams } from './libp2p/streams.ts';
@@ -37,6 +55,9 @@ import { NodeLife } from './mesh/node-life.ts';
 import { Presence } from './mesh/presence.ts';
 import { Watchdog } from './mesh/watchdog.ts';
 import { Writer } from './mesh/writer.ts';
+import { buildConsensus } from './parts/consensus.ts';
+import { buildHeads } from './parts/heads.ts';
+import { buildJudge, buildRecords } from './parts/records.ts';
 
 const TOPICS = ['capability', 'submission', 'help', 'enrol', 'slurp'] as const;
 
@@ -62,6 +83,7 @@ export interface NodeComponents {
 /** Something that happened; committed when it has an index. */
 export interface NodeEvent {
   readonly type: string;
+  readonly address?: string;
   readonly data: Readonly<Record<string, unknown>>;
   readonly index?: number;
 }
@@ -88,6 +110,10 @@ export interface NodeInit {
   readonly mdns: boolean;
   readonly beatMs?: number | undefined;
   readonly leaseMs?: number | undefined;
+  /** Entries from one snapshot to the next; the same on all members. */
+  readonly snapshotEveryEntries?: number | undefined;
+  /** How long a voter may be away before its seat goes to another member. */
+  readonly voterAwayMs?: number | undefined;
 }
 
 /** The parts of a node. */
@@ -100,11 +126,28 @@ export interface NodeParts {
   readonly guests: GuestStreamsComponents;
   /** Who leads, who is connected, whom to dial: the state and the connections put together. */
   readonly view: MeshView;
-  readonly leader: Leader | undefined;
-  readonly replica: Replica | undefined;
+  /** Tells {@link view} where Raft's word of the leader comes from. */
+  readonly followLeader: (leader: () => string | undefined | null) => void;
+  readonly trust: TrustBook;
+  readonly headSigner: HeadSigner;
+  readonly heads: HeadService;
+  readonly proofs: ProofMaker;
+  readonly logVerifier: LogVerifier;
+  /** Decides which records the DHT takes. */
+  readonly recordJudge: RecordJudge;
+  /** What this node keeps and finds in the DHT. */
+  readonly records: MeshRecords;
+  /** Messages between voters. */
+  readonly link: StreamLink;
+  /** This node's part in the log: a seat among the voters, or a follower by pull. */
+  readonly consensus: Consensus;
+  /** Snapshots of the state: taken, served, installed, compared with what was signed. */
+  readonly snapshots: Snapshots;
   readonly outbox: Outbox;
   readonly writer: Writer;
   readonly submit: Submit;
+  /** What only the leader can answer, asked from here. */
+  readonly leaderAsks: LeaderAsks;
   readonly courier: Courier;
   readonly gossip: GossipService;
   readonly presence: Presence;
@@ -129,33 +172,49 @@ export async function buildNode(components: NodeComponents, init: NodeInit): Pro
   const network = await buildNetwork(components, init, log);
   const slurp = await buildSlurp(components, init, { ...log, ...network });
   const protocols = buildProtocols(components, init, { ...log, ...network, ...slurp });
-  const parts = { ...log, ...network, ...slurp, ...protocols };
+  const records = await buildRecords(components, { ...log, ...network, ...slurp });
+  const parts = { ...log, ...network, ...slurp, ...protocols, records };
   return new NodeLife(components, init, parts);
 }
 
-type LogParts = Pick<NodeParts, 'meshLog' | 'state' | 'standing'>;
+type LogParts = Pick<NodeParts, 'meshLog' | 'state' | 'standing' | 'trust'>;
 type NetworkParts = Pick<
   NodeParts,
-  'network' | 'streams' | 'guests' | 'view' | 'presence' | 'gossip'
+  'network' | 'recordJudge' | 'streams' | 'guests' | 'view' | 'followLeader' | 'presence' | 'gossip'
 >;
 type SlurpParts = Pick<
   NodeParts,
-  'leader' | 'replica' | 'outbox' | 'writer' | 'submit' | 'courier'
+  | 'heads'
+  | 'headSigner'
+  | 'logVerifier'
+  | 'proofs'
+  | 'link'
+  | 'consensus'
+  | 'snapshots'
+  | 'outbox'
+  | 'writer'
+  | 'submit'
+  | 'leaderAsks'
+  | 'courier'
 >;
-type ProtocolParts = Omit<NodeParts, keyof (LogParts & NetworkParts & SlurpParts)>;
+type ProtocolParts = Omit<NodeParts, keyof (LogParts & NetworkParts & SlurpParts) | 'records'>;
 
 /** The log and the state that follows from it: who is a member stands there. */
 async function buildLog(components: NodeComponents, init: NodeInit): Promise<LogParts> {
-  const { log, store, crypto, clock, health } = components;
+  const { log, store, crypto, clock, health, metrics } = components;
   const logger = components.logger.child('cooee:slurp:log');
   const meshLog = new MeshLog(
     { log, store, crypto, clock, health, logger },
-    { meshId: init.meshId },
+    { meshId: init.meshId, snapshotEveryEntries: init.snapshotEveryEntries },
   );
+  if (await mendInstall({ log, store, crypto })) logger.info({}, 'a snapshot was installed');
   await meshLog.open();
+  const trust = new TrustBook({ meshLog, store, crypto, health, metrics, logger }, init.anchor);
+  await trust.open();
   const vouched = init.vouched.map(({ peer }) => peer);
   return {
     meshLog,
+    trust,
     state: meshLog.state,
     standing: new StandingBook(meshLog.state, vouched, components.signer.peer),
   };
@@ -165,11 +224,12 @@ async function buildLog(components: NodeComponents, init: NodeInit): Promise<Log
 async function buildNetwork(
   components: NodeComponents,
   init: NodeInit,
-  { state, standing }: LogParts,
+  { meshLog, trust, state, standing }: LogParts,
 ): Promise<NetworkParts> {
   const { clock, metrics, signer, crypto, store, privateKey, logger } = components;
   // gossipsub has a score before there is what it is of.
   let scoreOf: (peer: string) => number = () => 0;
+  const recordJudge = buildJudge(components, { meshLog, trust });
   const network = await createMeshLibp2p(
     { standing, clock, metrics, logger: logger.child('cooee:network') },
     {
@@ -180,10 +240,22 @@ async function buildNetwork(
       listen: init.listen,
       mdns: init.mdns,
       gossipScore: (peer) => scoreOf(peer),
+      dhtRecords: dhtRecordsOf(recordJudge),
     },
   );
   const streams = new MeshStreams({ network, clock, logger: logger.child('cooee:wire:stream') });
-  const view = new MeshView({ network, state, self: signer.peer, vouched: init.vouched });
+  // There is a network before there is Raft on it.
+  let raftLeader: () => string | undefined | null = () => null;
+  const view = new MeshView({
+    network,
+    state,
+    self: signer.peer,
+    vouched: init.vouched,
+    raftLeader: () => raftLeader(),
+  });
+  const followLeader = (leader: typeof raftLeader): void => {
+    raftLeader = leader;
+  };
   const isMember = (peer: string): boolean => standing.standing(peer) === 'member';
   const pubsub = pubSubOf(network.node.services.pubsub);
   const gossip = new GossipService(
@@ -201,7 +273,8 @@ async function buildNetwork(
   );
   scoreOf = (peer) => gossip.scoreOf(peer);
   const presence = new Presence({ clock, state, self: signer.peer, isConnected: view.isConnected });
-  return { network, streams, view, gossip, presence, guests: { network, clock, logger } };
+  const guests = { network, clock, logger };
+  return { network, recordJudge, streams, view, followLeader, gossip, presence, guests };
 }
 
 /** The way of every write: outbox, courier, leader; and the way back: the replica. */
@@ -210,20 +283,18 @@ async function buildSlurp(
   init: NodeInit,
   parts: LogParts & NetworkParts,
 ): Promise<SlurpParts> {
-  const { signer, crypto, clock, random, health, metrics, store, onFatal } = components;
-  const { meshLog, state, streams, view } = parts;
+  const { signer, crypto, clock, random, store } = components;
+  const { meshLog, trust, state, streams, view, gossip } = parts;
   const logger = components.logger.child('cooee:slurp');
-  const isVoter = meshOf(state)?.voters.includes(signer.peer) ?? false;
-  const leader = isVoter
-    ? new Leader({ meshLog, signer, crypto, clock, health, logger, onFatal }, meshLog.term + 1)
-    : undefined;
-  const following = { meshLog, store, crypto, clock, health, metrics, logger, onFatal };
-  const replica = isVoter
-    ? undefined
-    : new Replica({ ...following, requester: streams, sources: view.sources }, init.anchor);
-  await replica?.open();
+  const { snapshots, link, consensus } = await buildConsensus(components, init, parts);
+  parts.followLeader(() => (consensus.raft === undefined ? null : consensus.leader));
+  const heads = await buildHeads(
+    components,
+    { meshLog, trust, streams, view, gossip, snapshots },
+    consensus,
+  );
   const outbox = new Outbox(
-    { store, signer, crypto, clock, logger },
+    { store, signer, crypto, clock, logger, isLeader: () => consensus.isLeader },
     { meshId: init.meshId, boot: init.boot.boot, lastSeq: init.lastSeq },
   );
   await outbox.open(state);
@@ -234,7 +305,21 @@ async function buildSlurp(
     responder: streams,
     leader: view.leader,
     connected: view.connected,
-    propose: leader === undefined ? undefined : (batch) => leader.propose(batch),
+    voters: view.connectedVoters,
+    isLeader: () => consensus.isLeader,
+    propose: (batch, isOwn) => consensus.propose(batch, isOwn),
+  });
+  const leaderAsks = new LeaderAsks({
+    meshId: init.meshId,
+    self: signer.peer,
+    requester: streams,
+    responder: streams,
+    leader: view.leader,
+    voters: view.connectedVoters,
+    isLeader: () => consensus.isLeader,
+    isAdmin: (peer) => memberOf(state, peer)?.role === 'admin',
+    readIndex: () => consensus.readIndex(),
+    transfer: (to) => consensus.transfer(to),
   });
   const courier = new Courier({
     outbox,
@@ -243,9 +328,10 @@ async function buildSlurp(
     random,
     logger,
     deliver: (batch) => submit.deliver(batch),
-    follow: async (index) => await replica?.follow(index),
+    follow: (index) => consensus.follow(index),
   });
-  return { leader, replica, outbox, writer: new Writer(outbox, clock), submit, courier };
+  const writer = new Writer(outbox, clock);
+  return { ...heads, snapshots, link, consensus, outbox, writer, submit, leaderAsks, courier };
 }
 
 /** What members do with it: admission, enrolment, capability, and staying connected. */
@@ -255,7 +341,7 @@ function buildProtocols(
   parts: LogParts & NetworkParts & SlurpParts,
 ): ProtocolParts {
   const { signer, clock, random, health, store, logger } = components;
-  const { state, streams, guests, view, leader, replica, writer } = parts;
+  const { state, streams, guests, view, consensus, writer } = parts;
   const common = { ...components, ...parts, meshId: init.meshId, self: signer.peer };
   const guard = new IdentityGuard({
     ...common,
@@ -270,7 +356,7 @@ function buildProtocols(
   const enrolment = createEnrolment({
     ...common,
     bootSeq: { boot: init.boot.boot, next: () => ++claimSeq },
-    isLeader: () => leader !== undefined,
+    isLeader: () => consensus.isLeader,
     propose: (kind, body) => writer.decide(kind, body),
   });
   const capability = new CapabilityService(
@@ -291,7 +377,7 @@ function buildProtocols(
       const { index, ...outcome } = await writer.decide('member.add', body);
       return { index, outcome };
     },
-    follow: async (index, signal) => await replica?.follow(index, signal),
+    follow: (index, signal) => consensus.follow(index, signal),
     onClone: (peer, boot) => guard.accuse(peer, boot),
   });
   const introduction = new Introduction({

@@ -246,8 +246,9 @@ async function greet(
     process.stdout.write(`${JSON.stringify(status)}\n`);
   } else {
     const peer = daemon.components.signer.peer;
-    const page = services.queryAgents({ peer, limit: 16 });
-    const { agents } = 'json' in page ? JSON.parse(page.json) : page;
+    // Not by the service, which shows nothing while the state is being rebuilt: a start is no request.
+    const page = daemon.node.parts.capability.pageJson({ peer, limit: 16 });
+    const { agents } = JSON.parse(page);
     const colour = pc.createColors(options.colour);
     process.stdout.write(formatStatus(status, agents, { command: options.command, colour }));
   }

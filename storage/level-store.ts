@@ -4,6 +4,7 @@ import {
   type KeyValueStore,
   type Namespace,
   type StoreRange,
+  type StoreSnapshot,
   type StoreStatus,
   type StoreWrite,
 } from '../protocols/interface/index.ts';
@@ -31,9 +32,11 @@ const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 const PAGE_ENTRIES = 128;
 
 type Database = ClassicLevel<string, Uint8Array>;
+type Snapshot = ReturnType<Database['snapshot']>;
+type StoreEntry = readonly [string, Uint8Array];
 
-/** Steps to the present layout; none yet. */
-const MIGRATIONS: readonly Migration<Database>[] = [];
+/** Steps to the present layout. */
+const MIGRATIONS: readonly Migration<Database>[] = [{ from: 1, run: forgetState }];
 
 /** What a {@link LevelStore} is built on. */
 export interface LevelStoreComponents {
@@ -105,41 +108,40 @@ export class LevelStore implements KeyValueStore {
   }
 
   async get(namespace: Namespace, key: string): Promise<Uint8Array | undefined> {
+    return await this.#get(namespace, key);
+  }
+
+  getSync(namespace: Namespace, key: string): Uint8Array | undefined {
     const database = this.#openDatabase();
     try {
-      const value = await database.get(storedKey(namespace, key));
+      const value = database.getSync(storedKey(namespace, key));
       return value === undefined ? undefined : plainBytes(value);
     } catch (cause) {
       throw levelError(cause, { operation: 'reading the store', file: this.#directory });
     }
   }
 
-  async *entries(
-    namespace: Namespace,
-    range: StoreRange = {},
-  ): AsyncGenerator<readonly [string, Uint8Array]> {
+  entries(namespace: Namespace, range: StoreRange = {}): AsyncGenerator<StoreEntry> {
+    return this.#read(namespace, range);
+  }
+
+  snapshot(): StoreSnapshot {
     const database = this.#openDatabase();
-    const limit = range.limit ?? Number.POSITIVE_INFINITY;
-    if (!(limit > 0)) return;
-    const iterator = database.iterator({
-      ...storedBounds(namespace, range),
-      reverse: range.reverse ?? false,
-      ...(limit === Number.POSITIVE_INFINITY ? {} : { limit }),
-    });
-    try {
-      for (;;) {
-        const page = await iterator.nextv(PAGE_ENTRIES);
-        if (page.length === 0) return;
-        for (const [key, value] of page) {
-          this.#openDatabase();
-          yield [keyOf(namespace, key), plainBytes(value)];
-        }
-      }
-    } catch (cause) {
-      throw levelError(cause, { operation: 'reading the store', file: this.#directory });
-    } finally {
-      await iterator.close();
-    }
+    const snapshot = database.snapshot();
+    let isClosed = false;
+    const view = () => {
+      // One of an earlier opening is gone with it.
+      if (isClosed || this.#openDatabase() !== database) throw notOpenError('closed');
+      return snapshot;
+    };
+    return {
+      get: async (namespace, key) => await this.#get(namespace, key, view()),
+      entries: (namespace, range = {}) => this.#read(namespace, range, view),
+      close: async () => {
+        isClosed = true;
+        await snapshot.close();
+      },
+    };
   }
 
   async batch(
@@ -150,6 +152,52 @@ export class LevelStore implements KeyValueStore {
     for (const { key } of writes) assertKey(key);
     if (writes.length === 0) return;
     await this.#queue.push({ writes, sync: options.sync ?? false });
+  }
+
+  async #get(
+    namespace: Namespace,
+    key: string,
+    snapshot?: Snapshot,
+  ): Promise<Uint8Array | undefined> {
+    const database = this.#openDatabase();
+    try {
+      const value = await database.get(storedKey(namespace, key), { snapshot });
+      return value === undefined ? undefined : plainBytes(value);
+    } catch (cause) {
+      throw levelError(cause, { operation: 'reading the store', file: this.#directory });
+    }
+  }
+
+  async *#read(
+    namespace: Namespace,
+    range: StoreRange,
+    view?: () => Snapshot,
+  ): AsyncGenerator<StoreEntry> {
+    const database = this.#openDatabase();
+    const limit = range.limit ?? Number.POSITIVE_INFINITY;
+    const snapshot = view?.();
+    if (!(limit > 0)) return;
+    const iterator = database.iterator({
+      ...storedBounds(namespace, range),
+      reverse: range.reverse ?? false,
+      ...(limit === Number.POSITIVE_INFINITY ? {} : { limit }),
+      ...(snapshot === undefined ? {} : { snapshot }),
+    });
+    try {
+      for (;;) {
+        const page = await iterator.nextv(PAGE_ENTRIES);
+        if (page.length === 0) return;
+        for (const [key, value] of page) {
+          this.#openDatabase();
+          view?.();
+          yield [keyOf(namespace, key), plainBytes(value)];
+        }
+      }
+    } catch (cause) {
+      throw levelError(cause, { operation: 'reading the store', file: this.#directory });
+    } finally {
+      await iterator.close();
+    }
   }
 
   #openDatabase(): Database {
@@ -224,6 +272,16 @@ async function checkFormat(database: Database): Promise<void> {
     await step.run(database);
     await database.put(key, encodeFormat(step.from + 1), { sync: true });
   }
+}
+
+/**
+ * Format 2 has other keys for the state. It is all in the log, which was never compacted before:
+ * the next start applies it anew.
+ */
+async function forgetState(database: Database): Promise<void> {
+  // First: without it what is left of the state is not read.
+  await database.del(storedKey('meta', 'applied'), { sync: true });
+  await database.clear(storedBounds('state', {}));
 }
 
 function operationOf(write: StoreWrite) {

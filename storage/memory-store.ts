@@ -2,6 +2,7 @@ import type {
   KeyValueStore,
   Namespace,
   StoreRange,
+  StoreSnapshot,
   StoreStatus,
   StoreWrite,
 } from '../protocols/interface/index.ts';
@@ -95,6 +96,8 @@ export class MemoryStore implements KeyValueStore {
   /** What the last synced batch made durable, and the batches written since. */
   #durable = new SortedMap();
   #unsynced: StoreWrite[] = [];
+  /** Counts the times that it was opened: a snapshot ends with its own. */
+  #opening = 0;
 
   constructor(components: MemoryStoreComponents = {}) {
     this.#faults = components.faults ?? noFaults;
@@ -112,6 +115,7 @@ export class MemoryStore implements KeyValueStore {
     this.#live = this.#durable.copy();
     apply(this.#live, this.#unsynced);
     this.#status = 'open';
+    this.#opening++;
   }
 
   async close(): Promise<void> {
@@ -120,6 +124,10 @@ export class MemoryStore implements KeyValueStore {
   }
 
   async get(namespace: Namespace, key: string): Promise<Uint8Array | undefined> {
+    return this.getSync(namespace, key);
+  }
+
+  getSync(namespace: Namespace, key: string): Uint8Array | undefined {
     this.#assertOpen();
     return this.#live.get(storedKey(namespace, key))?.slice();
   }
@@ -129,16 +137,19 @@ export class MemoryStore implements KeyValueStore {
     range: StoreRange = {},
   ): AsyncGenerator<readonly [string, Uint8Array]> {
     this.#assertOpen();
-    const { gt, gte, lt } = storedBounds(namespace, range);
-    const from = this.#live.rank(gt ?? gte ?? '');
-    const isFirstOut = gt !== undefined && this.#live.get(gt) !== undefined;
-    const found = this.#live.slice(isFirstOut ? from + 1 : from, this.#live.rank(lt));
-    if (range.reverse === true) found.reverse();
-    const limit = range.limit ?? found.length;
-    for (const [key, value] of limit > 0 ? found.slice(0, limit) : []) {
+    for (const [key, value] of entriesOf(this.#live, namespace, range)) {
       this.#assertOpen();
-      yield [keyOf(namespace, key), value.slice()];
+      yield [key, value.slice()];
     }
+  }
+
+  snapshot(): StoreSnapshot {
+    this.#assertOpen();
+    const opening = this.#opening;
+    return new MemorySnapshot(this.#live.copy(), () => {
+      this.#assertOpen();
+      if (this.#opening !== opening) throw notOpenError('closed');
+    });
   }
 
   async batch(
@@ -205,6 +216,55 @@ export class MemoryStore implements KeyValueStore {
     apply(this.#durable, this.#unsynced);
     this.#unsynced = [];
   }
+}
+
+class MemorySnapshot implements StoreSnapshot {
+  readonly #map: SortedMap;
+  readonly #assertOpen: () => void;
+  #isClosed = false;
+
+  constructor(map: SortedMap, assertOpen: () => void) {
+    this.#map = map;
+    this.#assertOpen = () => {
+      if (this.#isClosed) throw notOpenError('closed');
+      assertOpen();
+    };
+  }
+
+  async get(namespace: Namespace, key: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    return this.#map.get(storedKey(namespace, key))?.slice();
+  }
+
+  async *entries(
+    namespace: Namespace,
+    range: StoreRange = {},
+  ): AsyncGenerator<readonly [string, Uint8Array]> {
+    this.#assertOpen();
+    for (const [key, value] of entriesOf(this.#map, namespace, range)) {
+      this.#assertOpen();
+      yield [key, value.slice()];
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+}
+
+/** Entries of a range, as they are now. */
+function entriesOf(
+  map: SortedMap,
+  namespace: Namespace,
+  range: StoreRange,
+): (readonly [string, Uint8Array])[] {
+  const { gt, gte, lt } = storedBounds(namespace, range);
+  const from = map.rank(gt ?? gte ?? '');
+  const isFirstOut = gt !== undefined && map.get(gt) !== undefined;
+  const found = map.slice(isFirstOut ? from + 1 : from, map.rank(lt));
+  if (range.reverse === true) found.reverse();
+  const limit = Math.max(0, range.limit ?? found.length);
+  return found.slice(0, limit).map(([key, value]) => [keyOf(namespace, key), value] as const);
 }
 
 function apply(map: SortedMap, writes: readonly StoreWrite[]): void {

@@ -28,6 +28,12 @@ interface ParsedBody {
   readonly value: unknown;
 }
 
+/** How new the answer to a read must be. */
+interface Freshness {
+  readonly minIndex?: number;
+  readonly consistency?: 'linearizable';
+}
+
 /** A request under way. */
 interface Exchange {
   readonly request: FastifyRequest;
@@ -95,10 +101,7 @@ async function handle(
   const { services } = context;
   const route: Route = ROUTES[name];
   const call = callOf(context, route, request);
-  const minIndex = (call.query as { minIndex?: number }).minIndex;
-  if (minIndex !== undefined && services.appliedIndex() < minIndex) {
-    await services.waitForIndex(minIndex, LIMITS.waitMsDefault);
-  }
+  await waitForFreshness(services, call.query as Freshness);
   const key = request.headers['idempotency-key'];
   const run = async (): Promise<StoredAnswer> => {
     const { status, body, afterwards } = await execute(services, name, call);
@@ -117,6 +120,16 @@ async function handle(
     .header('x-cooee-index', index)
     .type(route.kind === 'text' ? TEXT_TYPE : JSON_TYPE)
     .send(answer.json);
+}
+
+/** Waits until an answer is as new as the caller wants it. */
+async function waitForFreshness(
+  services: ApiServices,
+  { minIndex = 0, consistency }: Freshness,
+): Promise<void> {
+  const read = consistency === 'linearizable' ? await services.readIndex() : 0;
+  const index = Math.max(minIndex, read);
+  if (services.appliedIndex() < index) await services.waitForIndex(index, LIMITS.waitMsDefault);
 }
 
 function partsOf(name: HandledName, request: FastifyRequest): readonly string[] {

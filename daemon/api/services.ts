@@ -8,12 +8,18 @@ import type {
   HostView,
   InviteView,
   LeaderView,
+  LogView,
   MemberRole,
   MemberView,
+  ProofView,
   QueryOf,
   ResponseOf,
   Rights,
   StatusView,
+  SubmissionsView,
+  SubmissionView,
+  SubmittedView,
+  VerifyLogView,
   WriteView,
 } from './routes/index.ts';
 
@@ -30,14 +36,26 @@ export interface Caller {
   readonly rights: Rights;
 }
 
+/** What every read may ask for; the dispatcher sees to it. */
+type Freshness = 'minIndex' | 'consistency';
+
 /** Filters of {@link ApiServices.queryAgents}; `limit` has its default filled in. */
-export type AgentsQuery = Omit<QueryOf<'listAgents'>, 'minIndex'>;
+export type AgentsQuery = Omit<QueryOf<'listAgents'>, Freshness>;
+
+/** Filters of {@link ApiServices.listSubmissions}; `limit` has its default filled in. */
+export type SubmissionsQuery = Omit<QueryOf<'listSubmissions'>, Freshness>;
 
 /**
  * One page of agents. `json`, when given, is the whole answer `{"agents":[…],"cursor":…}` already
  * as text: it is sent as it is, which spares stringifying (STACK.md, trap 30).
  */
 export type AgentsPage = AgentsView | { readonly json: string };
+
+/** Filters and place of {@link ApiServices.readLog}. */
+export type LogQuery = QueryOf<'readLog'>;
+
+/** How far a verification has come, as the last answer said. */
+export type VerifiedSoFar = VerifyLogView['verified'];
 
 /**
  * What the handlers call. Every method may throw a CooeeError, which reaches the caller as it is.
@@ -47,6 +65,8 @@ export interface ApiServices {
   appliedIndex(): number;
   /** Resolves once `index` is applied. @throws CooeeError ERR_API_TIMEOUT after `timeoutMs` */
   waitForIndex(index: number, timeoutMs: number): Promise<void>;
+  /** The index that a linearizable read waits for. @throws CooeeError ERR_SLURP_NO_LEADER */
+  readIndex(): Promise<number>;
 
   status(): StatusView | Promise<StatusView>;
   members(): readonly MemberView[] | Promise<readonly MemberView[]>;
@@ -59,6 +79,8 @@ export interface ApiServices {
   leave(): Promise<ResponseOf<'leaveMesh'>>;
   setRole(peer: string, role: MemberRole, wait: WriteWait): Promise<WriteView>;
   removeMember(peer: string, wait: WriteWait): Promise<WriteView>;
+  /** What is not given stays. */
+  setMesh(change: BodyOf<'setMesh'>, wait: WriteWait): Promise<WriteView>;
 
   /**
    * Synchronous, from memory. @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours
@@ -77,8 +99,27 @@ export interface ApiServices {
   announce(token: string, change: BodyOf<'announceAgent'>, caller: Caller): Promise<AgentView>;
   rebind(token: string, peer: string, wait: WriteWait): Promise<WriteView>;
 
+  /** The author is filled in. */
+  submit(submission: BodyOf<'submit'>, wait: WriteWait): Promise<SubmittedView>;
+  /** @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours */
+  listSubmissions(query: SubmissionsQuery): SubmissionsView;
+  /** @throws CooeeError ERR_API_NOT_FOUND */
+  getSubmission(id: string): SubmissionView;
+
+  /** A page of the log. @throws CooeeError ERR_STORAGE_COMPACTED */
+  readLog(query: LogQuery): Promise<LogView>;
+  /** @throws CooeeError ERR_API_NOT_FOUND, ERR_STORAGE_COMPACTED */
+  proof(index: number, anchor: number): Promise<ProofView>;
+  /** Verifies the log on the disk a step further; from its beginning without `soFar`. */
+  verifyLog(soFar: VerifiedSoFar | undefined): Promise<VerifyLogView>;
+
   host(): Promise<HostView>;
   leader(): LeaderView | Promise<LeaderView>;
+  /**
+   * Answers the new leader. @throws CooeeError ERR_API_NOT_FOUND when `to` is no voter,
+   * ERR_SLURP_NO_LEADER, ERR_MEMBERSHIP_FORBIDDEN
+   */
+  transferLeader(to: string | undefined): Promise<LeaderView>;
   doctor(): Promise<DoctorView>;
   /** Prometheus text format. */
   metricsText(): string;

@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import { defineAgentCommands } from './agents/define.ts';
 import type { CliContext, CliHost } from './context.ts';
+import { defineLogCommands } from './log/define.ts';
 import { defineMeshCommands } from './mesh/define.ts';
 import { defineNodeCommands } from './node/define.ts';
+import { defineWorkCommands } from './work/define.ts';
 
 /** Runs the body of a command with its context; the body gives the exit code. */
 export type Act = (run: (context: CliContext) => Promise<number>) => Promise<void>;
@@ -41,5 +43,7 @@ export function buildProgram(host: CliHost, act: Act): Command {
   defineNodeCommands(program, act);
   defineMeshCommands(program, act);
   defineAgentCommands(program, act);
+  defineWorkCommands(program, act);
+  defineLogCommands(program, act);
   return program;
 }

@@ -18,15 +18,23 @@ export const COMMAND_ROUTES = {
   getHost: 'GET /v1/host',
   getLeader: 'GET /v1/leader',
   getStatus: 'GET /v1/status',
+  getProof: 'GET /v1/proof/{index}',
+  getSubmission: 'GET /v1/submissions/{id}',
   joinMesh: 'POST /v1/join',
   leaveMesh: 'POST /v1/leave',
   listAgents: 'GET /v1/agents',
   listMembers: 'GET /v1/members',
+  listSubmissions: 'GET /v1/submissions',
+  readLog: 'GET /v1/log',
   rebindAgent: 'POST /v1/agents/{token}/rebind',
   removeMember: 'DELETE /v1/members/{peer}',
   retireAgent: 'DELETE /v1/agents/{token}',
+  setMesh: 'PUT /v1/mesh/settings',
   setMemberRole: 'PUT /v1/members/{peer}/role',
   stopDaemon: 'POST /v1/stop',
+  submit: 'POST /v1/submissions',
+  transferLeader: 'POST /v1/leader/transfer',
+  verifyLog: 'POST /v1/log/verify',
 } as const satisfies Partial<Record<CallName, string>>;
 
 /** The calls that commands make. */

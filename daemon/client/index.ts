@@ -19,6 +19,10 @@ export type {
   MemberView,
   RouteName,
   StatusView,
+  SubmissionRow,
+  SubmissionsView,
+  SubmissionView,
+  SubmittedView,
   WriteView,
 } from '../api/routes/index.ts';
 export type { GapReason } from '../api/services.ts';

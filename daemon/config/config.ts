@@ -27,6 +27,10 @@ export const configSchema = z.strictObject({
   beatMs: z.int().min(1_000).max(300_000).default(30_000),
   /** How long a node's agents count as there without a beat. */
   leaseMs: z.int().min(3_000).max(900_000).default(90_000),
+  /** Entries of the log from one snapshot of the state to the next; the same on all members. */
+  snapshotEveryEntries: z.int().min(8).max(1_048_576).default(8_192),
+  /** How long a voter may be out of reach before its seat goes to another member. */
+  voterAwayMs: z.int().min(1_000).max(86_400_000).default(600_000),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
 });
 
@@ -57,6 +61,11 @@ export function parseConfig(text: string | undefined): Config {
     throw invalid('must be at least twice beatMs, or one lost beat reaps a node', 'leaseMs');
   }
   return parsed.data;
+}
+
+/** What of the settings goes to the node of a mesh as it is. */
+export function nodeSettings({ beatMs, leaseMs, snapshotEveryEntries }: Config) {
+  return { beatMs, leaseMs, snapshotEveryEntries };
 }
 
 function invalid(message: string, path: string, cause?: unknown): CooeeError {

@@ -1,7 +1,7 @@
 import { type PeerId, peerDiscoverySymbol } from '@libp2p/interface';
 import type { KadDHT, KadDHTInit, Selectors, Validators } from '@libp2p/kad-dht';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { CooeeError } from '../../protocols/interface/index.ts';
+import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
 
 /**
  * Records by key namespace (the first part of the key). Without an entry a namespace is refused.
@@ -18,9 +18,6 @@ export interface DhtInit {
   isMember(peer: string): boolean;
   readonly records?: DhtRecords;
 }
-
-/** Provider and value records that a node stores for others; each takes below 1 KiB. */
-const DHT_KEYS_MAX = 8192;
 
 /** The protocol id of a mesh's DHT. */
 export const kadProtocol = (mesh: string): string => `/cooee/${mesh}/kad/1.0.0`;
@@ -81,22 +78,35 @@ interface KeyedStore {
   delete(key: { toString(): string }, options?: object): unknown;
 }
 
+/** Bounds of {@link boundedStore}. */
+export interface StoreBounds {
+  readonly keysMax?: number;
+  readonly bytesMax?: number;
+}
+
 /**
- * A datastore that takes a bounded number of keys: a member could otherwise fill the memory with
- * provider records.
+ * A datastore that takes a bounded number of keys and bytes: a member could otherwise fill the
+ * memory with provider records.
  */
-export function boundedStore<T extends KeyedStore>(store: T, keysMax = DHT_KEYS_MAX): T {
-  const keys = new Set<string>();
+export function boundedStore<T extends KeyedStore>(store: T, bounds: StoreBounds = {}): T {
+  const { keysMax = LIMITS.dhtStoreKeysMax, bytesMax = LIMITS.dhtStoreBytesMax } = bounds;
+  const sizes = new Map<string, number>();
+  let bytes = 0;
   const bounded: KeyedStore = {
     put: async (key, value, options) => {
-      if (!keys.has(key.toString()) && keys.size >= keysMax) {
+      const name = key.toString();
+      const before = sizes.get(name);
+      const after = bytes - (before ?? 0) + value.length;
+      if ((before === undefined && sizes.size >= keysMax) || after > bytesMax) {
         throw new CooeeError('ERR_WIRE_RATE', 'The DHT store of this node is full.');
       }
-      keys.add(key.toString());
+      sizes.set(name, value.length);
+      bytes = after;
       return await store.put(key, value, options);
     },
     delete: async (key, options) => {
-      keys.delete(key.toString());
+      bytes -= sizes.get(key.toString()) ?? 0;
+      sizes.delete(key.toString());
       await store.delete(key, options);
     },
   };

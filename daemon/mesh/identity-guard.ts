@@ -11,7 +11,7 @@ import {
   toError,
 } from '../../protocols/interface/index.ts';
 import { isStartOf, type Start, startIn } from '../../protocols/membership/index.ts';
-import type { Courier, Leader, Outbox, Replica } from '../../protocols/slurp/index.ts';
+import type { Consensus, Courier, Outbox } from '../../protocols/slurp/index.ts';
 import type { MeshLibp2p } from '../libp2p.ts';
 import type { MeshView } from './mesh-view.ts';
 
@@ -20,8 +20,7 @@ export interface IdentityGuardComponents {
   readonly network: Pick<MeshLibp2p, 'node'>;
   readonly outbox: Outbox;
   readonly courier: Courier;
-  readonly leader: Leader | undefined;
-  readonly replica: Replica | undefined;
+  readonly consensus: Pick<Consensus, 'retire'>;
   readonly view: Pick<MeshView, 'voters'>;
   readonly state: StateReader;
   readonly crypto: Pick<Crypto, 'verify'>;
@@ -156,14 +155,14 @@ export class IdentityGuard {
    * have sent them.
    */
   async #settle(error: CooeeError): Promise<void> {
-    const { outbox, courier, leader, replica } = this.#components;
+    const { outbox, courier, consensus } = this.#components;
     await courier.stop();
     if (error.code === 'ERR_MEMBERSHIP_CLONE') {
-      await leader?.stop();
+      await consensus.retire('seat');
       return;
     }
     this.#components.onRemoved();
-    await replica?.stop();
+    await consensus.retire('all');
     // A command that was on its way to the disk when the outbox was shut is refused like the rest.
     await outbox.stop();
     for (let batch = outbox.first(); batch !== undefined; batch = outbox.first()) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -82,6 +83,24 @@ export class MeshFolder {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const target = join(folder, label);
     await rename(this.path, target);
+    return target;
+  }
+
+  /**
+   * Sets log and state aside in `damaged/`, so that nothing is lost, and remembers what is needed
+   * to get both from others.
+   */
+  async setStoresAside(label: string, file: MeshFile): Promise<string> {
+    const target = join(this.path, 'damaged', label);
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    // First: with the stores gone nothing else tells whom to ask.
+    await this.save(file);
+    for (const [from, name] of [
+      [this.logPath, 'log'],
+      [this.storePath, 'store'],
+    ] as const) {
+      if (existsSync(from)) await rename(from, join(target, name));
+    }
     return target;
   }
 

@@ -9,6 +9,8 @@ export interface MeshViewComponents {
   readonly self: string;
   /** Members that the invite named. */
   readonly vouched: readonly { readonly peer: string; readonly address: string }[];
+  /** What Raft says of the leader; null while this node has no seat to hear it from. */
+  readonly raftLeader: () => string | undefined | null;
 }
 
 /**
@@ -24,8 +26,21 @@ export class MeshView {
 
   readonly isConnected = (peer: string): boolean => this.#components.network.isConnected(peer);
 
-  /** The leader's peer id: as announced in the log, else the first voter. */
-  readonly leader = (): string | undefined => this.leaderRecord()?.peer ?? this.voters()[0];
+  /**
+   * The leader's peer id: as Raft knows it, for a node that has a seat; else as announced in the
+   * log, as long as it is connected or alone; before that the first voter.
+   */
+  readonly leader = (): string | undefined => {
+    const leader = this.#components.raftLeader();
+    if (leader !== null) return leader;
+    return this.leaderRecord()?.peer ?? this.voters()[0];
+  };
+
+  /** Voters that are connected. */
+  readonly connectedVoters = (): readonly string[] => {
+    const voters = new Set(this.voters());
+    return this.connected().filter((peer) => voters.has(peer));
+  };
 
   /** The leader as the log announced it. */
   leaderRecord(): LeaderRecord | undefined {

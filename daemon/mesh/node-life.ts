@@ -6,23 +6,14 @@ import {
   type GossipVerdict,
   isCooeeError,
   LIMITS,
-  type Timer,
   toError,
 } from '../../protocols/interface/index.ts';
 import { JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
-import {
-  type AppliedEntry,
-  assertHead,
-  decodeHead,
-  serveReplica,
-} from '../../protocols/slurp/index.ts';
+import { type AppliedEntry, serveReplica } from '../../protocols/slurp/index.ts';
 import type { RequestServer } from '../../protocols/wire/stream.ts';
 import { serveGuests } from '../libp2p/guest-streams.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
 import { LEVELS } from '../system/version.ts';
-
-/** How often an idle leader shows its head, so that a member that missed one hears of it. */
-const IDLE_HEAD_MS = 5_000;
 
 const FOLLOW_RETRY_MS = 200;
 
@@ -36,7 +27,6 @@ export class NodeLife {
   readonly #components: NodeComponents;
   readonly #stopped = new AbortController();
   #guests: RequestServer | undefined;
-  #idleHead: Timer | undefined;
   #isRegistered = false;
   #admittedIndex: number;
 
@@ -69,19 +59,23 @@ export class NodeLife {
    * @throws CooeeError ERR_BOOTSTRAP_LISTEN, ERR_STORAGE_*
    */
   async start(): Promise<void> {
-    const { meshLog, network, gossip, submit, enrolment, capability, state } = this.parts;
+    const { meshLog, network, gossip, submit, enrolment, capability, heads, link, state } =
+      this.parts;
     this.#join();
     await this.#serve();
+    await link.start();
     await network.start();
     await gossip.start();
     await submit.start();
-    this.parts.replica?.start();
+    await this.parts.leaderAsks.start();
+    await this.parts.consensus.start();
     this.parts.courier.start();
     await enrolment.start();
     await capability.start();
     await this.parts.redial.start();
     this.parts.watchdog.start();
-    this.#armIdleHead();
+    heads.start();
+    this.parts.records.start();
     if (memberOf(state, this.self) !== undefined) await this.#register();
     else if (this.#wasRemoved()) this.parts.guard.removed();
     this.#components.logger.info({ applied: meshLog.appliedIndex }, 'the node is up');
@@ -93,11 +87,11 @@ export class NodeLife {
    * @throws CooeeError ERR_SLURP_ANCHOR when the log is not the one that the invite named
    */
   async admitted(index: number): Promise<void> {
-    const { replica, meshLog, state, guard } = this.parts;
+    const { consensus, meshLog, state, guard } = this.parts;
     this.#admittedIndex = index;
-    while (replica !== undefined && meshLog.appliedIndex < index) {
+    while (meshLog.appliedIndex < index) {
       try {
-        await replica.follow(index);
+        await consensus.follow(index);
       } catch (error) {
         if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) throw error;
         this.#components.logger.debug({ err: toError(error) }, 'the log cannot be followed yet');
@@ -111,18 +105,20 @@ export class NodeLife {
   /** Stops everything; never throws. The stores are left to their owner. */
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
-    this.#idleHead?.cancel();
     const { parts } = this;
     parts.watchdog.stop();
     parts.introduction.stop();
     const steps: readonly (() => Promise<void>)[] = [
+      () => parts.records.stop(),
       () => parts.redial.stop(),
       () => parts.capability.stop(),
       () => parts.enrolment.stop(),
       () => parts.courier.stop(),
       () => parts.outbox.stop(),
-      async () => await parts.leader?.stop(),
-      async () => await parts.replica?.stop(),
+      () => parts.consensus.stop(),
+      () => parts.heads.stop(),
+      () => parts.snapshots.stop(),
+      () => parts.link.stop(),
       () => parts.gossip.stop(),
       () => parts.streams.stop(),
       async () => await this.#guests?.stop(),
@@ -142,40 +138,41 @@ export class NodeLife {
     const { meshLog, outbox, network, gossip } = this.parts;
     meshLog.addHook((entry) => outbox.writesFor(entry));
     meshLog.onApplied((entry) => this.#onApplied(entry));
+    meshLog.onReplaced((index) => this.#onReplaced(index));
     network.node.addEventListener('connection:open', (event) => this.#onConnection(event.detail));
     network.node.addEventListener('peer:disconnect', (event) =>
       this.#onDisconnect(event.detail.toString()),
     );
+    this.parts.consensus.onChange(() => this.#onLeadership());
+    this.parts.link.onPeer((peer, event) => {
+      if (event !== 'broken') this.parts.consensus.onConnection(peer, event === 'connected');
+    });
     gossip.handle('slurp', (message) => this.#onHead(message));
     network.onDiscovered((peer, addresses) => this.#onDiscovered(peer, addresses));
   }
 
   async #serve(): Promise<void> {
-    const { meshLog, streams, guests, admission, leader, replica } = this.parts;
+    const { meshLog, streams, guests, admission, trust, heads, headSigner, snapshots } = this.parts;
     this.#guests = await serveGuests(guests, JOIN_PROTOCOL, (peer, body) =>
       admission.handle(peer, body),
     );
-    await serveReplica({
-      meshLog,
-      responder: streams,
-      head: () => {
-        if (leader !== undefined) return { bytes: leader.head(), index: meshLog.appliedIndex };
-        const bytes = replica?.head();
-        return bytes === undefined ? undefined : { bytes, index: replica?.headIndex ?? 0 };
-      },
-    });
+    const refresh = (): Promise<void> => heads.refresh();
+    await serveReplica({ meshLog, responder: streams, trust, refresh, snapshots });
+    await snapshots.serve(streams);
+    await headSigner.serve(streams);
   }
 
   #onConnection(connection: Connection): void {
     const peer = connection.remotePeer.toString();
-    const { state, presence, introduction, replica, courier, enrolment, redial } = this.parts;
+    const { state, presence, introduction, consensus, courier, enrolment, redial } = this.parts;
     if (memberOf(state, peer) === undefined && !this.parts.view.connected().includes(peer)) return;
     presence.connected(peer);
     redial.onConnect(peer);
     introduction.present(peer);
-    replica?.nudge();
+    consensus.nudge();
     courier.nudge();
     enrolment.onPeer();
+    this.parts.records.onPeer();
     this.#tell('peer:connect', { peer });
   }
 
@@ -188,12 +185,29 @@ export class NodeLife {
   }
 
   #onApplied(entry: AppliedEntry): void {
-    const { outbox, enrolment, leader, guard } = this.parts;
+    const { outbox, enrolment, heads, guard } = this.parts;
     if (outbox.isForged(entry)) guard.cloned();
     outbox.onApplied(entry);
     for (const event of entry.events) this.#onEvent(event, entry.index > this.#admittedIndex);
     enrolment.onEntryApplied(entry);
-    if (leader !== undefined) this.#showHead();
+    this.parts.records.onApplied(entry);
+    heads.changed();
+  }
+
+  /** Entries were passed over: the parts look at the state instead. */
+  #onReplaced(index: number): void {
+    const { outbox, enrolment, state, standing, redial, view, presence } = this.parts;
+    void this.#note(outbox.onReplaced(state), 'what is decided stays in the outbox for now');
+    for (const [peer, { removedIndex }] of state.entries('member')) {
+      standing.changed(peer);
+      if (removedIndex !== null) this.#forget(peer);
+      else if (view.isConnected(peer)) presence.connected(peer);
+    }
+    redial.poke();
+    this.parts.capability.onReplaced();
+    this.parts.records.onReplaced();
+    enrolment.onEntryApplied({ index, decisions: [], events: [] });
+    if (this.#wasRemoved() && memberOf(state, this.self) === undefined) this.parts.guard.removed();
   }
 
   /** @param isNews - not history from before this node's admission */
@@ -201,13 +215,20 @@ export class NodeLife {
     const { standing, guard, redial, capability, presence, view, state } = this.parts;
     this.#components.onEvent(event);
     capability.onStateEvent(event);
+    // A voter has heard it from Raft already.
+    if (event.type === 'leader:change' && this.parts.consensus.raft === undefined) {
+      this.parts.courier.leaderChanged();
+    }
     const peer = event.data['peer'];
     if (!event.type.startsWith('member:') || typeof peer !== 'string') return;
     standing.changed(peer);
     if (event.type !== 'member:clone') guard.acquit(peer);
     if (event.type === 'member:join' || event.type === 'member:boot') redial.poke();
     // It came as a guest, over a connection that is a member's from now on.
-    if (event.type === 'member:join' && view.isConnected(peer)) presence.connected(peer);
+    if (event.type === 'member:join' && view.isConnected(peer)) {
+      presence.connected(peer);
+      this.parts.records.onPeer();
+    }
     const isOut = event.type === 'member:remove' || event.type === 'member:leave';
     if (isOut) this.#forget(peer);
     if (!isNews) return;
@@ -231,18 +252,20 @@ export class NodeLife {
 
   /** Only a head that the voters signed is worth a pull here, and worth handing on. */
   #onHead(message: GossipMessage): GossipVerdict {
-    const { replica, meshLog, view } = this.parts;
+    const { consensus, meshLog, trust } = this.parts;
     try {
-      const signed = decodeHead(message.body);
-      const voters = view.voters().length === 0 ? this.init.anchor.voters : view.voters();
-      assertHead(this.#components.crypto, signed, { mesh: meshLog.meshId, voters });
-      if (signed.head.index > meshLog.appliedIndex) replica?.nudge();
+      const signed = trust.hear(message.body);
+      if (signed.head.index > meshLog.appliedIndex) consensus.nudge();
       return 'accept';
     } catch (error) {
-      if (isCooeeError(error, 'ERR_WIRE_VERSION')) return 'ignore';
+      if (isCooeeError(error, 'ERR_WIRE_VERSION') || isCooeeError(error, 'ERR_SLURP_ANCHOR')) {
+        return 'ignore';
+      }
       if (!isCooeeError(error, 'ERR_SLURP_HEAD')) return 'reject';
-      // A node that has not heard who votes now takes a good head for a stranger's.
-      return error.details['reason'] === 'signature' ? 'reject' : 'ignore';
+      // A node that has not heard who votes now takes a good head for a stranger's: it asks.
+      if (error.details['reason'] === 'signature') return 'reject';
+      consensus.nudge();
+      return 'ignore';
     }
   }
 
@@ -260,15 +283,22 @@ export class NodeLife {
       });
   }
 
+  /** Who leads changed, or who votes: what waits for a leader is sent again. */
+  #onLeadership(): void {
+    const { consensus, courier, heads, link } = this.parts;
+    link.keep(consensus.partners);
+    courier.leaderChanged();
+    heads.changed();
+  }
+
   /**
-   * Registers this start in the log; the leader announces its term as well, and is up when both are
-   * committed.
+   * Registers this start in the log; a node is up when that is committed, or after half a second.
    */
   async #register(): Promise<void> {
     if (this.#isRegistered) return;
     this.#isRegistered = true;
-    const { writer, leader } = this.parts;
-    const { boot, name, recipient } = this.init;
+    const { writer } = this.parts;
+    const { boot, name } = this.init;
     const registered = this.#note(
       writer.decide(
         'member.boot',
@@ -277,14 +307,9 @@ export class NodeLife {
       ),
       'this start is not registered',
     );
-    if (leader === undefined) {
-      // A joiner that is told of its own start before it greets its user has nothing left to wait
-      // for.
-      await Promise.race([registered, this.#pause(REGISTER_WAIT_MS)]);
-      return;
-    }
-    const announced = writer.decide('leader.announce', { term: leader.term, recipient });
-    await Promise.all([registered, this.#note(announced, 'the term is not announced')]);
+    // A joiner that is told of its own start before it greets its user has nothing left to wait
+    // for.
+    await Promise.race([registered, this.#pause(REGISTER_WAIT_MS)]);
   }
 
   async #pause(timeoutMs: number): Promise<void> {
@@ -294,20 +319,6 @@ export class NodeLife {
   async #note(task: Promise<unknown>, message: string): Promise<void> {
     await task.catch((error: unknown) => {
       this.#components.logger.warn({ err: toError(error) }, message);
-    });
-  }
-
-  #showHead(): void {
-    const { leader, gossip } = this.parts;
-    if (leader === undefined || this.#stopped.signal.aborted) return;
-    gossip.publish('slurp', leader.head(), 'head');
-  }
-
-  #armIdleHead(): void {
-    if (this.parts.leader === undefined) return;
-    this.#idleHead = this.#components.clock.schedule(IDLE_HEAD_MS, () => {
-      this.#showHead();
-      this.#armIdleHead();
     });
   }
 

@@ -1,6 +1,12 @@
 import { describeGpu } from '../../bootstrap/host/index.ts';
 import { canonicalTuple } from '../../protocols/agent-id/index.ts';
-import { CooeeError, type Crypto } from '../../protocols/interface/index.ts';
+import { computeView } from '../../protocols/capability/index.ts';
+import {
+  CooeeError,
+  type Crypto,
+  isCooeeError,
+  type StateReader,
+} from '../../protocols/interface/index.ts';
 import type {
   AgentView,
   BodyOf,
@@ -12,7 +18,7 @@ import type {
 import type { AgentsPage, AgentsQuery, EnrolItem, WriteWait } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
 import { timeoutOf, writeView } from './mesh-services.ts';
-import { canonicalToken, resolveAgent } from './resolve.ts';
+import { canonicalToken, dhtNameOf, resolveAgent } from './resolve.ts';
 
 const BYTES_PER_MIB = 1024 * 1024;
 
@@ -27,11 +33,38 @@ export class AgentServices {
   }
 
   query(query: AgentsQuery): AgentsPage {
-    return { json: this.#daemon.node.parts.capability.pageJson(query) };
+    return { json: this.#daemon.soundNode.parts.capability.pageJson(query) };
   }
 
-  resolve(ref: string): ResponseOf<'getAgent'> {
-    const { state, capability } = this.#daemon.node.parts;
+  /** Out of the state of this node; while that lags behind the mesh's, also out of the DHT. */
+  async resolve(ref: string): Promise<ResponseOf<'getAgent'>> {
+    const { state, records } = this.#daemon.soundNode.parts;
+    try {
+      return this.#resolveHere(ref);
+    } catch (error) {
+      const isUnknown = isCooeeError(error, 'ERR_API_NOT_FOUND');
+      const isBehind = isUnknown && records.resolver.isBehind;
+      const found = isBehind ? await this.#resolveInDht(state, ref) : undefined;
+      if (found === undefined) throw error;
+      return found;
+    }
+  }
+
+  async #resolveInDht(state: StateReader, ref: string): Promise<AgentView | undefined> {
+    const name = dhtNameOf(state, this.#crypto.sha256, ref);
+    if (name === undefined) return undefined;
+    const { records } = this.#daemon.soundNode.parts;
+    const record = await records.resolver.find(name);
+    // Two tuples may share a tiny hash, and a whole hash names one of them.
+    if (record === undefined || (name.hash !== undefined && name.hash !== record.hash)) {
+      return undefined;
+    }
+    const view = computeView({ record, announced: undefined, isReachable: false });
+    return { ...view, capabilities: [], lastSeen: null, source: 'dht' };
+  }
+
+  #resolveHere(ref: string): ResponseOf<'getAgent'> {
+    const { state, capability } = this.#daemon.soundNode.parts;
     const resolved = resolveAgent(state, this.#crypto.sha256, ref);
     const viewOf = (token: string): AgentView => {
       const view = capability.get(token);
@@ -129,7 +162,7 @@ export class AgentServices {
   }
 
   #enrolledModels(): ReadonlySet<string> {
-    const { state } = this.#daemon.node.parts;
+    const { state } = this.#daemon.soundNode.parts;
     const self = this.#daemon.components.signer.peer;
     const models = new Set<string>();
     for (const [, agent] of state.entries('agent')) {

@@ -69,8 +69,8 @@ function checkMembers(daemon: Daemon): Check[] {
 }
 
 function checkLeader(daemon: Daemon): Check {
-  const { view, leader } = daemon.node.parts;
-  if (leader !== undefined) return ok('leader', `this node leads, term ${leader.term}`);
+  const { view, consensus } = daemon.node.parts;
+  if (consensus.isLeader) return ok('leader', `this node leads, term ${consensus.term}`);
   const peer = view.leader();
   if (peer !== undefined && view.isConnected(peer)) return ok('leader', `${peer} leads`);
   return {

@@ -13,6 +13,7 @@ import type { WriteWait } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
 import type { WriteResult } from '../mesh/writer.ts';
 import { seedKey } from '../system/crypto.ts';
+import { followersOf } from './slurp-view.ts';
 
 /** An invite answers only after its commit; this is how long that may take. */
 const INVITE_TIMEOUT_MS = 10_000;
@@ -42,8 +43,8 @@ export class MeshServices {
 
   status(): StatusView {
     const { daemon, version, home, socket, agentSocket, name } = this.#init;
-    const { health, signer } = daemon.components;
-    const { meshLog, state, view, outbox, leader, replica, network } = daemon.node.parts;
+    const { health, signer, clock } = daemon.components;
+    const { meshLog, state, view, outbox, consensus, network } = daemon.node.parts;
     const self = signer.peer;
     const isMember = daemon.phase === 'member';
     const isOut = daemon.node.parts.guard.verdict === 'ERR_MEMBERSHIP_REMOVED';
@@ -68,17 +69,20 @@ export class MeshServices {
         id: daemon.node.init.meshId,
         name: mesh !== undefined && 'name' in mesh ? mesh.name : '',
         level: mesh !== undefined && 'level' in mesh ? mesh.level : 0,
+        votersTarget: mesh !== undefined && 'votersTarget' in mesh ? mesh.votersTarget : 'auto',
       },
       role: !isMember ? 'joining' : view.voters().includes(self) ? 'voter' : 'replica',
       memberRole: isOut ? null : (memberOf(state, self)?.role ?? null),
       slurp: {
         leader: isLed ? (leaderPeer ?? null) : null,
-        isLeader: leader !== undefined,
-        term: leader?.term ?? record?.term ?? 0,
+        isLeader: consensus.isLeader,
+        term: Math.max(consensus.term, record?.term ?? 0),
         // A replica commits here once it holds all; what voters signed is committed before that.
-        commitIndex: Math.max(meshLog.commitIndex, replica?.knownIndex ?? 0),
+        commitIndex: Math.max(meshLog.commitIndex, consensus.replica?.knownIndex ?? 0),
         appliedIndex: meshLog.appliedIndex,
         voters: [...view.voters()],
+        learners: mesh !== undefined && 'learners' in mesh ? [...mesh.learners] : [],
+        followers: followersOf(consensus.raft, clock.monotonicMs()),
       },
       peers: { connected: view.connected().length, members: members.length },
       agents: {
@@ -91,7 +95,7 @@ export class MeshServices {
   }
 
   members(): readonly MemberView[] {
-    const { state, presence } = this.#init.daemon.node.parts;
+    const { state, presence } = this.#init.daemon.soundNode.parts;
     const views: MemberView[] = [];
     for (const [peer, member] of state.entries('member')) {
       if (member.removedIndex !== null) continue;
@@ -148,6 +152,11 @@ export class MeshServices {
   async removeMember(peer: string, wait: WriteWait): Promise<WriteView> {
     const { parts } = this.#init.daemon.memberNode;
     return writeView(await parts.writer.write('member.remove', { peer }, timeoutOf(wait)));
+  }
+
+  async setMesh(change: BodyOf<'setMesh'>, wait: WriteWait): Promise<WriteView> {
+    const { parts } = this.#init.daemon.memberNode;
+    return writeView(await parts.writer.write('mesh.settings', change, timeoutOf(wait)));
   }
 
   /** Where a joiner may knock: here first, then at other members that are connected. */

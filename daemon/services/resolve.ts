@@ -1,4 +1,9 @@
-import { createTokenCodec, didYouMean, parseTinyHash } from '../../protocols/agent-id/index.ts';
+import {
+  createTokenCodec,
+  didYouMean,
+  parseTinyHash,
+  tinyHashOf,
+} from '../../protocols/agent-id/index.ts';
 import {
   type AgentRecord,
   CooeeError,
@@ -31,6 +36,27 @@ export function resolveAgent(state: StateReader, sha256: Hash, ref: string): Res
   // Ten symbols are a tiny hash; tokens have five or eight.
   if (ref.replaceAll('-', '').length === 10) return ofTiny(state, parseTinyHash(ref));
   return ofTypedToken(state, sha256, ref);
+}
+
+/** Where the DHT has what a reference names; a whole hash stands under its tiny one. */
+export type AgentName =
+  | { readonly kind: 'token'; readonly token: string; readonly hash?: undefined }
+  | { readonly kind: 'hash'; readonly tinyHash: string; readonly hash?: string };
+
+/** The name of one agent in the DHT; undefined for a number, which names several. */
+export function dhtNameOf(state: StateReader, sha256: Hash, ref: string): AgentName | undefined {
+  if (NUMBER.test(ref)) return undefined;
+  const hash = HASH.test(ref) ? ref.toLowerCase() : undefined;
+  if (hash !== undefined) return { kind: 'hash', tinyHash: tinyHashOf(hash), hash };
+  if (/^ucxl:\/\//i.test(ref)) {
+    const address = parseAddress(ref);
+    if (address.kind === 'agentid') return dhtNameOf(state, sha256, address.id);
+    const record = enrolRecordOf(address);
+    if (record?.kind !== 'enrolment') return undefined;
+    return { kind: 'hash', tinyHash: record.tinyHash };
+  }
+  if (ref.replaceAll('-', '').length === 10) return { kind: 'hash', tinyHash: parseTinyHash(ref) };
+  return { kind: 'token', token: canonicalToken(state, sha256, ref) };
 }
 
 /**

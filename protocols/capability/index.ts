@@ -19,7 +19,7 @@ export {
 } from './codec.ts';
 export { announcementJsonSchema } from './json-schema.ts';
 export type { AgentPage, AgentQuery } from './query/find.ts';
-export { AGENT_STATUS, type AgentStatus, type AgentView } from './query/view.ts';
+export { AGENT_STATUS, type AgentStatus, type AgentView, computeView } from './query/view.ts';
 export {
   type CapabilityComponents,
   type CapabilityInit,

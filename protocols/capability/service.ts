@@ -199,6 +199,14 @@ export class CapabilityService implements Startable {
     return view;
   }
 
+  /** The state was replaced as a whole: entries were passed over that no event told of. */
+  onReplaced(): void {
+    if (!this.#isStarted) return;
+    this.#roster.load();
+    this.#announceSoon();
+    this.#puller.poke();
+  }
+
   /** To be called with each event of the log, after it was applied. */
   onStateEvent(event: StateEvent): void {
     if (!this.#isStarted) return;

@@ -20,6 +20,8 @@ export interface ApplyContext {
   readonly actor: Actor;
   /** The node that made and signed the batch. */
   readonly origin: string;
+  /** When its node made the command, by that node's clock: its own word. */
+  readonly commandMs: number;
   readonly commandId: string;
   readonly meshId: string;
   readonly crypto: Crypto;
@@ -32,6 +34,8 @@ export interface ApplyContext {
 export interface StateEvent {
   /** `noun:verb`. */
   readonly type: string;
+  /** UCXL address of what it is about. */
+  readonly address?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 

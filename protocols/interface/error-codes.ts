@@ -343,7 +343,7 @@ export const ERROR_CODES = {
   ERR_MEMBERSHIP_LAST_VOTER: row(
     409,
     4,
-    'The only voter of a mesh cannot be removed.',
+    'With fewer than three voters none of them can be removed.',
     'Move the seat to another member first, or stop the mesh.',
   ),
   ERR_MEMBERSHIP_NOT_MEMBER: row(
@@ -370,6 +370,25 @@ export const ERROR_CODES = {
     'The mesh has no such member.',
     'cooee members lists them.',
   ),
+  // raft
+  ERR_RAFT_INPUT: row(
+    500,
+    1,
+    'The Raft core was given what it cannot take.',
+    'Report it as a bug, with the log of the daemon.',
+  ),
+  ERR_RAFT_INVARIANT: row(
+    500,
+    1,
+    'The Raft core found its own state impossible.',
+    'Restart the daemon and report it as a bug, with its log.',
+  ),
+  ERR_RAFT_STATE: row(
+    500,
+    1,
+    'What is stored of Raft contradicts itself.',
+    'Move the home away and join again; see docs/operations.md.',
+  ),
   // slurp
   ERR_SLURP_ANCHOR: row(
     403,
@@ -382,6 +401,13 @@ export const ERROR_CODES = {
     4,
     'The command is not valid.',
     'Use an unmodified daemon of a supported version.',
+  ),
+  ERR_SLURP_DIVERGED: row(
+    503,
+    6,
+    'The state of this node is not the one that the voters signed for.',
+    'It is being rebuilt from other members: wait, or ask another member.',
+    true,
   ),
   ERR_SLURP_HEAD: row(
     403,
@@ -409,11 +435,36 @@ export const ERROR_CODES = {
     'Wait until the outbox drains: cooee status',
     true,
   ),
+  ERR_SLURP_PROOF: row(
+    403,
+    4,
+    'The proof is not valid.',
+    'Ask a member for a new one: cooee log proof INDEX; do not trust what this one says.',
+  ),
+  ERR_SLURP_RECORD: row(
+    403,
+    4,
+    'A record of the DHT is not valid.',
+    'Nothing of it was believed; details.reason says why. Use an unmodified daemon.',
+  ),
   ERR_SLURP_SIGNATURE: row(
     403,
     4,
     'A signature is not valid.',
     'Use an unmodified daemon of a supported version.',
+  ),
+  ERR_SLURP_SKIPPED: row(
+    410,
+    1,
+    'The log decided this while the node was away; how is not known here.',
+    'Look whether it is there, for example with cooee submissions, before you send it again.',
+  ),
+  ERR_SLURP_SNAPSHOT: row(
+    503,
+    6,
+    'No connected member has all parts of the snapshot.',
+    'It is tried again by itself; see that another member is connected: cooee status',
+    true,
   ),
   // storage
   ERR_STORAGE_BUSY: row(
@@ -502,6 +553,25 @@ export const ERROR_CODES = {
     2,
     'One write is larger than the store takes.',
     'Write less at once.',
+  ),
+  // submission
+  ERR_SUBMISSION_ADDRESS: row(
+    400,
+    2,
+    'A submission cannot stand at this address.',
+    'Write ucxl://agent:role@project:task/#/path; COOEE:enrol is the register of agents.',
+  ),
+  ERR_SUBMISSION_MALFORMED: row(
+    400,
+    2,
+    'The submission is not valid.',
+    'Compare it with docs/schemas/dr.json; numbers are whole, texts well-formed.',
+  ),
+  ERR_SUBMISSION_TOO_LARGE: row(
+    413,
+    2,
+    'The submission is larger than this version takes.',
+    'Keep it within 32 KiB: put long texts elsewhere and link to them.',
   ),
   // ucxl
   ERR_UCXL_SYNTAX: row(

@@ -42,6 +42,14 @@ export const LIMITS = {
   inviteBytesMax: 1 * KIB,
   /** Uses that one invite may have. */
   inviteUsesMax: 1000,
+  /** A submission, its patch left out. */
+  submissionBytesMax: 256 * KIB,
+  /** A submission's content that travels and is kept in one piece with its command. */
+  submissionInlineBytesMax: 32 * KIB,
+  /** A submission's title, also that of an option in it. */
+  submissionTitleBytesMax: 512,
+  /** Items in one list of a submission. */
+  submissionItemsMax: 256,
   /** A UCXL address. */
   addressBytesMax: 1 * KIB,
   /** A member's name. */
@@ -84,6 +92,12 @@ export const LIMITS = {
   replayWindowSize: 1_024,
   /** How far a beat's or an enrolment's time may be from ours. */
   timeWindowMs: 5 * 60 * 1000,
+  /** A record of the DHT: a whole log entry, its audit path and a signed head fit. */
+  dhtRecordBytesMax: 72 * KIB,
+  /** What a node stores for the DHT, in bytes. */
+  dhtStoreBytesMax: 64 * 1024 * KIB,
+  /** Keys that a node stores for the DHT: records and providers. */
+  dhtStoreKeysMax: 8_192,
   /** Entries in one answer of the replica protocol. */
   replicaEntriesMax: 512,
   /** Voters of a mesh, and as many learners. */

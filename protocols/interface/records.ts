@@ -122,6 +122,37 @@ export interface NumberRecord {
   readonly slots: Readonly<Record<string, string>>;
 }
 
+/** Who handed something in: the node, and the agent on it when it was one. */
+export interface AuthorRecord {
+  readonly peer: string;
+  /** Token. */
+  readonly agent?: string;
+}
+
+/** A submission, without its content; table `submission`, key = content id. */
+export interface SubmissionRecord {
+  readonly kind: 'dr';
+  readonly address: string;
+  readonly title: string;
+  readonly author: AuthorRecord;
+  /** Index of the entry that brought it. */
+  readonly index: number;
+  /** Agreed time of that entry. */
+  readonly timeMs: number;
+  /** When its node accepted it, by that node's clock. */
+  readonly acceptedMs: number;
+  /** Which one it is at its address, from 1, in log order. */
+  readonly version: number;
+}
+
+/** What stands at an address; table `addressed`, key = address. */
+export interface AddressRecord {
+  /** How many versions there are. */
+  readonly versions: number;
+  /** Content id of the last one. */
+  readonly id: string;
+}
+
 /** Every table of the replicated state, with the type of its values. */
 export interface StateTables {
   /** Keys `mesh` and `leader`. */
@@ -143,20 +174,66 @@ export interface StateTables {
   readonly model: number;
   /** Peer -> the last enrolment that was decided, so that none is decided twice. */
   readonly enrolment: OriginRecord;
-  /** Key `lowestFree`: no number below it is free. */
+  /**
+   * Key `lowestFree`: no agent number below it is free. Key `submissions`: how many there are.
+   */
   readonly cursor: number;
+  readonly submission: SubmissionRecord;
+  /** Content id -> canonical bytes of the content. */
+  readonly content: Uint8Array;
+  /** {@link submittedKey} -> content id: all submissions in log order. */
+  readonly submitted: string;
+  readonly addressed: AddressRecord;
+  /** {@link versionKey} -> content id: the versions at an address but for the last one. */
+  readonly version: string;
 }
 
 /** A table's name. */
 export type StateTable = keyof StateTables;
 
+/**
+ * Tables that grow with what is handed in. Their values are not kept in memory but read from the
+ * store when they are asked for, so they can be read by key only.
+ */
+export const COLD_TABLES = [
+  'addressed',
+  'content',
+  'submission',
+  'submitted',
+  'version',
+] as const satisfies readonly StateTable[];
+
+/** One of {@link COLD_TABLES}. */
+export type ColdTable = (typeof COLD_TABLES)[number];
+
+/** A table that is kept in memory. */
+export type HotTable = Exclude<StateTable, ColdTable>;
+
+const COLD: ReadonlySet<StateTable> = new Set(COLD_TABLES);
+
+/** Whether the table is one of {@link COLD_TABLES}. */
+export function isColdTable(table: StateTable): table is ColdTable {
+  return COLD.has(table);
+}
+
+/** Key of the table `submitted`: the n-th submission of the mesh, from 1. */
+export function submittedKey(n: number): string {
+  return String(n).padStart(12, '0');
+}
+
+/** Key of the table `version`. An address has no spaces, so no two meet. */
+export function versionKey(address: string, version: number): string {
+  return `${address} ${String(version).padStart(12, '0')}`;
+}
+
 /** Reads the replicated state. Values are shared and must not be changed. */
 export interface StateReader {
+  /** The value. @throws CooeeError ERR_STORAGE_* of a cold table, while the store cannot be read */
   get<T extends StateTable>(table: T, key: string): StateTables[T] | undefined;
   /** All entries of a table, in no particular order. Not for hot paths. */
-  entries<T extends StateTable>(table: T): Iterable<readonly [string, StateTables[T]]>;
+  entries<T extends HotTable>(table: T): Iterable<readonly [string, StateTables[T]]>;
   /** Entries of a table. */
-  size(table: StateTable): number;
+  size(table: HotTable): number;
 }
 
 /** Changes the replicated state while one command is applied. */

@@ -12,6 +12,11 @@
  * | `announcement` | peer -> signed original announcement |
  * | `pending` | id -> enrolment request that waits for its grant |
  * | `gpuinfo` | tuple hash -> GPU description, on leaders that opened it |
+ * | `chain` | 16 decimal digits of the index -> link of the trust chain: a signed head |
+ * | `block` | CID -> part of a snapshot of the state |
+ * | `tile` | 16 decimal digits of an index, a multiple of 256 -> inner nodes of the Merkle tree |
+ * | `snapshot` | 16 decimal digits of the index -> what a snapshot is made of; `install` |
+ * | `dht` | `change/<token>`, `entry/<index>`, `path/<index>`: what proves this node's agents |
  */
 export const NAMESPACES = [
   'meta',
@@ -22,6 +27,11 @@ export const NAMESPACES = [
   'announcement',
   'pending',
   'gpuinfo',
+  'chain',
+  'block',
+  'tile',
+  'snapshot',
+  'dht',
 ] as const;
 
 /** One of {@link NAMESPACES}. */
@@ -51,6 +61,19 @@ export interface StoreRange {
 export type StoreStatus = 'closed' | 'open' | 'failed';
 
 /**
+ * The contents of a store at one moment, whatever is written after. Whoever took it closes it; it
+ * ends with the store at the latest.
+ */
+export interface StoreSnapshot {
+  /** As {@link KeyValueStore.get}. @throws CooeeError ERR_STORAGE_NOT_OPEN, also once closed */
+  get(namespace: Namespace, key: string): Promise<Uint8Array | undefined>;
+  /** As {@link KeyValueStore.entries}. @throws CooeeError ERR_STORAGE_NOT_OPEN, also once closed */
+  entries(namespace: Namespace, range?: StoreRange): AsyncIterable<readonly [string, Uint8Array]>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
  * A durable, ordered key-value store. One suite in test/unit/storage runs against every
  * implementation.
  */
@@ -67,8 +90,21 @@ export interface KeyValueStore {
   close(): Promise<void>;
   /** The value, or undefined. @throws CooeeError ERR_STORAGE_NOT_OPEN */
   get(namespace: Namespace, key: string): Promise<Uint8Array | undefined>;
+  /**
+   * As {@link get}, at once: for small values, since the caller waits for the disk. What a batch
+   * wrote is seen when that batch has resolved.
+   *
+   * @throws CooeeError ERR_STORAGE_NOT_OPEN
+   */
+  getSync(namespace: Namespace, key: string): Uint8Array | undefined;
   /** Entries in key order; bounded by `range`. */
   entries(namespace: Namespace, range?: StoreRange): AsyncIterable<readonly [string, Uint8Array]>;
+  /**
+   * What the store holds now, at once: batches that have resolved, and none that has not.
+   *
+   * @throws CooeeError ERR_STORAGE_NOT_OPEN
+   */
+  snapshot(): StoreSnapshot;
   /**
    * Writes all or nothing; later writes to one key win. With `sync` it is on the disk when this
    * resolves; earlier batches without it may still not be. An empty batch does nothing. After any

@@ -143,7 +143,9 @@ export function reduceRemove(
   const member = memberOf(state, body.peer);
   if (member === undefined) return refuse('ERR_MEMBERSHIP_UNKNOWN_PEER');
   if (isLastAdmin(state, member)) return refuse('ERR_MEMBERSHIP_LAST_ADMIN');
-  if (meshOf(state)?.voters.includes(body.peer)) return refuse('ERR_MEMBERSHIP_LAST_VOTER');
+  const voters = meshOf(state)?.voters ?? [];
+  // Of two voters both are needed to decide anything, the removal of a seat included.
+  if (voters.includes(body.peer) && voters.length < 3) return refuse('ERR_MEMBERSHIP_LAST_VOTER');
   state.put('member', body.peer, { ...member, removedIndex: context.index });
   revokeInvitesOf(state, body.peer);
   const type = isSelf ? 'member:leave' : 'member:remove';

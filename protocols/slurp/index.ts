@@ -5,7 +5,12 @@
  * @packageDocumentation
  */
 
-export { Leader, type LeaderComponents } from './driver/leader.ts';
+export { LeaderAsks, type LeaderAsksComponents } from './asking/leader-asks.ts';
+export * from './dht/index.ts';
+export { Consensus, type ConsensusComponents, type ConsensusInit } from './driver/consensus.ts';
+export { raftProtocol } from './driver/raft-codec.ts';
+export * from './heads/index.ts';
+export { peekState } from './log/applied-store.ts';
 export { MeshLog, type MeshLogComponents, type MeshLogInit } from './log/mesh-log.ts';
 export type { AppliedEntry, Decision } from './machine/apply.ts';
 export * from './machine/codec.ts';
@@ -20,6 +25,10 @@ export {
   type Submitted,
 } from './outbox/outbox.ts';
 export { Submit, type SubmitComponents } from './outbox/submit.ts';
+export type { AuditTree } from './proof/audit-tree.ts';
+export * from './proof/index.ts';
+export { type LogProblem, LogVerifier, type VerifiedLog } from './proof/log-verifier.ts';
+export { ProofMaker, type ProofMakerComponents } from './proof/proof-maker.ts';
 export {
   HOPS_MAX,
   replicaProtocol,
@@ -27,5 +36,9 @@ export {
   submitRequest,
   submitResponse,
 } from './protocol.ts';
-export { Replica, type ReplicaComponents, type ReplicaTrust } from './replica/replica.ts';
+export { Replica, type ReplicaComponents } from './replica/replica.ts';
 export { type ReplicaServerComponents, serveReplica } from './replica/replica-server.ts';
+export { mendInstall } from './snapshot/install.ts';
+export type { Installed, MarkTrust } from './snapshot/ports.ts';
+export type { SnapshotOffer } from './snapshot/records.ts';
+export { Snapshots, type SnapshotsComponents } from './snapshot/snapshots.ts';

@@ -69,19 +69,14 @@ export function merkleRoot(sha256: Hash, frontier: MerkleFrontier): Uint8Array {
 }
 
 /**
- * The audit path (RFC 6962, section 2.1.1) of leaf `index` (from 0) in a tree of `size` leaves.
- *
- * @param leafAt - the leaf hash at a position; called once for each leaf below the path's subtrees
+ * The subtrees whose roots make up the audit path (RFC 6962, section 2.1.1) of leaf `index` (from
+ * 0) in a tree of `size` leaves: from each first leaf up to, not including, the second; the lowest
+ * subtree first.
  */
-export function auditPath(
-  sha256: Hash,
-  leaves: { readonly size: number; readonly leafAt: (position: number) => Uint8Array },
-  index: number,
-): readonly Uint8Array[] {
-  if (!isPosition(index, leaves.size)) throw new RangeError('no such leaf');
-  const path: Uint8Array[] = [];
+export function auditSiblings(index: number, size: number): readonly (readonly [number, number])[] {
+  if (!isPosition(index, size)) throw new RangeError('no such leaf');
   let from = 0;
-  let to = leaves.size;
+  let to = size;
   const siblings: [number, number][] = [];
   while (to - from > 1) {
     const split = from + largestPowerBelow(to - from);
@@ -93,10 +88,22 @@ export function auditPath(
       from = split;
     }
   }
-  for (const [low, high] of siblings.reverse()) {
-    path.push(subtreeRoot(sha256, leaves.leafAt, low, high));
-  }
-  return path;
+  return siblings.reverse();
+}
+
+/**
+ * The audit path (RFC 6962, section 2.1.1) of leaf `index` (from 0) in a tree of `size` leaves.
+ *
+ * @param leafAt - the leaf hash at a position; called once for each leaf below the path's subtrees
+ */
+export function auditPath(
+  sha256: Hash,
+  leaves: { readonly size: number; readonly leafAt: (position: number) => Uint8Array },
+  index: number,
+): readonly Uint8Array[] {
+  return auditSiblings(index, leaves.size).map(([low, high]) =>
+    subtreeRoot(sha256, leaves.leafAt, low, high),
+  );
 }
 
 /** Whether `leaf` stands at `index` (from 0) in the tree of `size` leaves with that root. */

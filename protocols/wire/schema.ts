@@ -70,6 +70,20 @@ export const nameText = z
     message: `expected at most ${LIMITS.memberNameBytesMax} bytes`,
   });
 
-/** A signature over the domain prefix and the body, as received. */
-export const signedSchema = (bytesMax: number) =>
+const signedWrapping = (bytesMax: number) =>
   z.strictObject({ b: bytesUpTo(bytesMax), s: bytesOf(64) });
+
+const signedSchemas = new Map<number, ReturnType<typeof signedWrapping>>();
+
+/**
+ * A signature over the domain prefix and the body, as received. One schema for each of the few
+ * limits that there are: to make one costs more than to decode a batch.
+ */
+export function signedSchema(bytesMax: number): ReturnType<typeof signedWrapping> {
+  let schema = signedSchemas.get(bytesMax);
+  if (schema === undefined) {
+    schema = signedWrapping(bytesMax);
+    signedSchemas.set(bytesMax, schema);
+  }
+  return schema;
+}

@@ -3,7 +3,7 @@ import { CooeeError } from '../../protocols/interface/index.ts';
 import { decodeCanonical, encodeCanonical } from '../../protocols/wire/index.ts';
 
 /** Version of the key-value store's layout that this program writes. */
-export const STORE_FORMAT_VERSION = 1;
+export const STORE_FORMAT_VERSION = 2;
 
 /** Where the format record stands: namespace `meta`. */
 export const FORMAT_KEY = 'format';

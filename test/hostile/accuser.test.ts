@@ -60,7 +60,7 @@ it('a member that calls others clones is counted, and the others go on', async (
     expect(outbox.waiting).toBe(0);
     const done = await host.client.call('setMemberRole', {
       params: { peer: await beta.peer() },
-      query: { wait: 'committed', timeoutMs: 5_000 },
+      query: { wait: 'committed', timeoutMs: 30_000 },
       body: { role: host === alpha ? 'admin' : 'curator' },
     });
     expect(done.state).toBe('committed');

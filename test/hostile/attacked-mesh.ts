@@ -74,7 +74,7 @@ export const expectAtWork = async (): Promise<number> => {
   const peer = await beta.peer();
   const write = beta.client.call('setMemberRole', {
     params: { peer },
-    query: { wait: 'committed', timeoutMs: 5_000 },
+    query: { wait: 'committed', timeoutMs: 30_000 },
     body: { role: 'admin' },
   });
   expect(await codeOf(write)).toBe('ERR_MEMBERSHIP_FORBIDDEN');

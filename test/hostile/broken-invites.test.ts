@@ -13,7 +13,7 @@ import {
   parseInvite,
 } from '../../protocols/membership/index.ts';
 import { decodeCanonical } from '../../protocols/wire/index.ts';
-import { type CliResult, runCli, type TestHost, TestMesh } from '../mesh/harness.ts';
+import { type CliResult, runCli, type TestHost, TestMesh, until } from '../mesh/harness.ts';
 import { Rogue } from './rogue.ts';
 
 // Goal: whatever somebody pastes for an invite, and whatever a guest sends for a join request, the
@@ -237,7 +237,11 @@ describe('the join protocol under fuzz', () => {
     const after = await alpha.client.call('getStatus', {});
     expect(after.slurp.commitIndex).toBe(before);
     // The member that used the invite up is away, which is all there is to say.
-    expect(after.health.conditions.map(({ code }) => code)).toEqual(['alone']);
+    const codes = await until('it says that it is alone', async () => {
+      const { health } = await alpha.client.call('getStatus', {});
+      return health.conditions.length > 0 && health.conditions.map(({ code }) => code);
+    });
+    expect(codes).toEqual(['alone']);
     expect(await alpha.invite()).toMatch(/^cooee1/);
   });
 });

@@ -71,7 +71,7 @@ const story = async (
 const enrolMany = async (host: TestHost): Promise<string[]> => {
   const models = Array.from({ length: AGENTS }, (_, i) => ({ model: `model-${i}` }));
   const { agents } = await host.client.call('enrolAgents', {
-    query: { wait: 'committed', timeoutMs: 20_000 },
+    query: { wait: 'committed', timeoutMs: 60_000 },
     body: { models },
   });
   const tokens = agents.flatMap(({ token }) => token ?? []);
@@ -173,7 +173,7 @@ describe('a full disk under', () => {
       const tokens = await enrolMany(leader);
       await leader.client.call('setMemberRole', {
         params: { peer: await member.peer() },
-        query: { wait: 'committed' },
+        query: { wait: 'committed', timeoutMs: 60_000 },
         body: { role: 'admin' },
       });
       await until('the member knows them, and that it is an admin', async () => {
@@ -190,11 +190,7 @@ describe('a full disk under', () => {
       await member.end('SIGKILL');
       await Promise.all([leader.up(), member.up()]);
       for (const host of [leader, member]) {
-        await until(
-          `${host.name} has it all`,
-          async () => await retiredAt(host, acknowledged),
-          20_000,
-        );
+        await until(`${host.name} has it all`, async () => await retiredAt(host, acknowledged));
       }
       await until('it complains no more', async () => (await conditionsOf(member)).length === 0);
     });

@@ -4,6 +4,7 @@ import { LIMITS, type Signer } from '../../protocols/interface/index.ts';
 import { encodeHead } from '../../protocols/slurp/index.ts';
 import { encodeSigned, topicName } from '../../protocols/wire/index.ts';
 import { until } from '../mesh/harness.ts';
+import { Stopwatch } from '../mesh/stopwatch.ts';
 import {
   alpha,
   alphaPeer,
@@ -122,10 +123,19 @@ describe('a member on gossip', () => {
     const rogue = await member();
     await heardBy(rogue);
     const before = await alpha.counter(DROPPED);
-    const endMs = performance.now() + 4_000;
+    const watch = new Stopwatch();
+    const startMs = performance.now();
+    const slow: number[] = [];
     let sent = 0;
+    let dropped = 0;
+    // On for longer where that is not enough of anything, but not for ever.
+    const isOn = (): boolean => {
+      const tookMs = performance.now() - startMs;
+      const isEnough = sent > 500 && slow.length > 3 && dropped > 50;
+      return tookMs < 4_000 || (tookMs < 30_000 && !isEnough);
+    };
     const flood = async (): Promise<void> => {
-      while (performance.now() < endMs) {
+      while (isOn()) {
         const burst = Array.from({ length: 25 }, () =>
           publish(rogue, 'capability', envelope(rogue, 'capability')),
         );
@@ -134,14 +144,16 @@ describe('a member on gossip', () => {
         await new Promise((wake) => setImmediate(wake));
       }
     };
-    const slow: number[] = [];
     const others = async (): Promise<void> => {
-      while (performance.now() < endMs) slow.push(await expectAtWork());
+      while (isOn()) {
+        slow.push(await expectAtWork());
+        dropped = (await alpha.counter(DROPPED)) - before;
+      }
     };
     await Promise.all([flood(), others()]);
     expect(sent).toBeGreaterThan(500);
-    expect((await alpha.counter(DROPPED)) - before).toBeGreaterThan(50);
+    expect(dropped).toBeGreaterThan(50);
     expect(slow.length).toBeGreaterThan(3);
-    expect(Math.max(...slow)).toBeLessThan(2_000);
+    await watch.expectTook(Math.max(...slow), 2_000, 'a write beside a flood');
   });
 });

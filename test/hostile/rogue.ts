@@ -103,7 +103,7 @@ export class Rogue {
   async connect(host: TestHost): Promise<unknown> {
     const { addresses } = (await host.client.call('getStatus', {})).node;
     const [first = ''] = addresses;
-    return await this.node.dial(multiaddr(first), { signal: AbortSignal.timeout(5_000) }).then(
+    return await this.node.dial(multiaddr(first), { signal: AbortSignal.timeout(30_000) }).then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -121,7 +121,7 @@ export class Rogue {
       .getConnections()
       .find(({ remotePeer, status }) => remotePeer.toString() === peer && status === 'open');
     return await connection
-      ?.newStream(protocol, { signal: AbortSignal.timeout(5_000) })
+      ?.newStream(protocol, { signal: AbortSignal.timeout(30_000) })
       .catch(() => undefined);
   }
 
@@ -189,7 +189,7 @@ export class Rogue {
 }
 
 /** Collects what arrives on a stream until it is over, or for so long. */
-export async function bytesOn(stream: Stream, timeoutMs = 5_000): Promise<number> {
+export async function bytesOn(stream: Stream, timeoutMs = 30_000): Promise<number> {
   let bytes = 0;
   stream.addEventListener('message', ({ data }) => {
     bytes += data.byteLength;

@@ -7,6 +7,7 @@ import { LIMITS } from '../../protocols/interface/index.ts';
 import { encodeProof, JOIN_PROTOCOL, parseInvite } from '../../protocols/membership/index.ts';
 import { encodeCanonical, encodeFrame, FRAME_KIND } from '../../protocols/wire/index.ts';
 import { type TestHost, TestMesh, until } from '../mesh/harness.ts';
+import { Stopwatch } from '../mesh/stopwatch.ts';
 import { bytesOn, Rogue, type RogueInit } from './rogue.ts';
 
 // Goal: whoever is not in the member list gets nothing of the mesh but identify and the join
@@ -253,12 +254,12 @@ describe('the join protocol', () => {
       ...peer.start(),
     } as const;
     const to = await beta.peer();
-    const startMs = performance.now();
+    const watch = new Stopwatch();
     expect(await refusal(peer.ask(to, { ...present, boot: 2 }))).toBe('ERR_SLURP_SIGNATURE');
     const code = await refusal(peer.ask(to, present));
     expect(['ERR_MEMBERSHIP_NOT_MEMBER', 'ERR_SLURP_NO_LEADER']).toContain(code);
     // Less than a guest may stay: it is told, not cut off.
-    expect(performance.now() - startMs).toBeLessThan(LIMITS.guestStayMs - 1_000);
+    await watch.expectWithin(LIMITS.guestStayMs - 1_000, 'the answer');
   });
 
   it('answers no flood of requests, and ends streams with frames that are none', async () => {
@@ -294,25 +295,34 @@ describe('the join protocol', () => {
 });
 
 describe('the places of guests', () => {
+  /** As many as one address may send, and one more. */
+  const crowdFrom = async (from: string): Promise<{ guests: Rogue[]; more: Rogue }> => {
+    const guests: Rogue[] = [];
+    while (guests.length < LIMITS.guestsPerAddressMax) guests.push(await rogue({ from }));
+    return { guests, more: await rogue({ from }) };
+  };
+
   it('are few, come back when a guest stalls or trickles, keep no joiner out', async (context) => {
     if (process.platform !== 'linux') context.skip('127.0.0.2 and on are loopback on Linux only');
     const before = await alpha.counter(REFUSALS, 'guest-timeout');
     const stalled: Rogue[] = [];
+    // All are made before the first comes in, whose time runs from there.
+    const ninth = await rogue({ from: '127.0.0.4' });
+    const crowds = [await crowdFrom('127.0.0.2'), await crowdFrom('127.0.0.3')];
+    const startMs = performance.now();
     // Two addresses fill all places; the first guest of each sends a byte now and then.
-    for (const from of ['127.0.0.2', '127.0.0.3']) {
-      for (let i = 0; i < LIMITS.guestsPerAddressMax; i++) stalled.push(await stranger({ from }));
-      const more = await rogue({ from });
+    for (const { guests, more } of crowds) {
+      for (const guest of guests) expect(await guest.connect(alpha)).toBeUndefined();
+      stalled.push(...guests);
       await more.connect(alpha);
       await until('one more from that address is out', () => !more.isConnected(alphaPeer));
     }
-    const startMs = performance.now();
     const streams = await Promise.all(
       [stalled[0]!, stalled[4]!].map((peer) => peer.open(alphaPeer, JOIN_PROTOCOL)),
     );
     const trickle = setInterval(() => {
       for (const stream of streams) send(stream!, Uint8Array.of(0));
     }, 500);
-    const ninth = await rogue({ from: '127.0.0.4' });
     await ninth.connect(alpha);
     await until('one more from anywhere is out', () => !ninth.isConnected(alphaPeer));
     expect(await alpha.counter(REFUSALS, 'guests-per-address')).toBeGreaterThanOrEqual(1);
@@ -322,17 +332,12 @@ describe('the places of guests', () => {
     const line = await alpha.invite();
     const gamma = mesh.host('gamma');
     gamma.spawn('--join', line);
-    await until(
-      'all that stalled are out',
-      () => !stalled.some((it) => it.isConnected(alphaPeer)),
-      15_000,
-    );
-    expect(performance.now() - startMs).toBeGreaterThan(LIMITS.guestStayMs - 5_000);
+    await until('all that stalled are out', () => !stalled.some((it) => it.isConnected(alphaPeer)));
+    expect(performance.now() - startMs).toBeGreaterThan(LIMITS.guestStayMs - 100);
     clearInterval(trickle);
     await until(
       'gamma is in',
       async () => (await gamma.client.call('getStatus', {})).role === 'replica',
-      20_000,
     );
     expect((await alpha.counter(REFUSALS, 'guest-timeout')) - before).toBe(8);
     // Every place is free again.
@@ -349,6 +354,8 @@ describe('a removed member', () => {
     expect(await peer.connect(beta)).toBeUndefined();
     for (const to of [alphaPeer, betaPeer]) {
       await until('it is served as a member', async () => {
+        // Put out once more where it was known too late: its streams had been refused.
+        if (!peer.isConnected(to)) await peer.connect(to === alphaPeer ? alpha : beta);
         const stream = peer.requests(to, `/cooee/${meshId}/replica/1`);
         const answer = await stream.request(PULL).finally(() => stream.stop());
         return answer.length > 0;
@@ -358,10 +365,12 @@ describe('a removed member', () => {
     expect(held.map(({ remotePeer }) => remotePeer.toString())).toContain(betaPeer);
     await alpha.client.call('removeMember', {
       params: { peer: peer.peer },
-      query: { wait: 'committed' },
+      query: { wait: 'committed', timeoutMs: 60_000 },
     });
     // It may come back at once, as a guest: what it had is gone.
-    await until('both have put it out', () => held.every(({ status }) => status !== 'open'), 2_000);
+    const watch = new Stopwatch();
+    await until('both have put it out', () => held.every(({ status }) => status !== 'open'));
+    await watch.expectWithin(2_000, 'putting it out');
     const protocols = membersOnly(meshId);
     for (const host of [alpha, beta]) {
       const to = await host.peer();

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentView, EventView } from '../../daemon/api/routes/index.ts';
 import { isCooeeError } from '../../protocols/interface/index.ts';
 import { type TestHost, TestMesh, until } from './harness.ts';
+import { Stopwatch } from './stopwatch.ts';
 
 // Goal: what an agent can do is known on all of five nodes within a second, to a newcomer as well,
 // and who is silent is shown as such until it is back.
@@ -57,10 +58,12 @@ describe('five nodes', () => {
 
   /** All of them see it within a second from now on. */
   const allSee = async (what: string, check: (host: TestHost) => Promise<boolean>) => {
-    const others = hosts.map(async (host) => {
-      await until(`${what} on ${host.name}`, () => check(host), WITHIN_MS);
+    const watch = new Stopwatch();
+    const all = hosts.map(async (host) => {
+      await until(`${what} on ${host.name}`, () => check(host));
     });
-    await Promise.all(others);
+    await Promise.all(all);
+    await watch.expectWithin(WITHIN_MS, what);
   };
 
   beforeAll(async () => {
@@ -74,7 +77,7 @@ describe('five nodes', () => {
     await Promise.all(
       hosts.map(async (host) => {
         const { token } = await host.client.call('enrolAgents', {
-          query: { wait: 'committed' },
+          query: { wait: 'committed', timeoutMs: 60_000 },
           body: { model: `model-of-${host.name}` },
         });
         own.set(host, token ?? '');
@@ -174,12 +177,12 @@ describe('five nodes', () => {
       params: { token },
       body: { capabilities: ['sing'] },
     });
+    const watch = new Stopwatch();
     for (const [position, { events }] of streams.entries()) {
-      const event = await until(
-        `the event on ${at(position).name}`,
-        () => events.find(({ data }) => (data as { token?: string }).token === token),
-        WITHIN_MS,
+      const event = await until(`the event on ${at(position).name}`, () =>
+        events.find(({ data }) => (data as { token?: string }).token === token),
       );
+      await watch.expectWithin(WITHIN_MS, `the event on ${at(position).name}`);
       expect(event).toMatchObject({ type: 'agent:announce', data: { capabilities: ['sing'] } });
       // Once each, not once a part or a beat.
       expect(events).toHaveLength(1);
@@ -193,15 +196,13 @@ describe('five nodes', () => {
     });
     const newcomer = mesh.host('n6');
     await newcomer.up('--config', config, '--join', await at(0).invite());
-    await until(
-      'the newcomer knows all',
-      async () => {
-        const agents = await find(newcomer);
-        expect(agents).toMatchObject(expected);
-        return true;
-      },
-      WITHIN_MS,
-    );
+    const watch = new Stopwatch();
+    await until('the newcomer knows all', async () => {
+      const agents = await find(newcomer);
+      expect(agents).toMatchObject(expected);
+      return true;
+    });
+    await watch.expectWithin(WITHIN_MS, 'completing a newcomer');
     await newcomer.end();
   });
 

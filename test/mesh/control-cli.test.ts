@@ -162,7 +162,7 @@ describe('exit codes', () => {
     const { code, stderr } = await beta.cli('invite', '--json');
     expect([code, JSON.parse(stderr).error.retryable]).toEqual([6, true]);
     await alpha.up();
-  }, 60_000);
+  });
 });
 
 describe('a home whose path is too long for a socket', () => {

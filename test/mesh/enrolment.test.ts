@@ -72,7 +72,7 @@ describe('tokens', () => {
       gpuId: n & 3,
     }));
     const answer = await member.client.call('enrolAgents', {
-      query: { wait: 'committed', timeoutMs: 20_000 },
+      query: { wait: 'committed', timeoutMs: 60_000 },
       body: { models },
     });
     expect(answer.state).toBe('committed');

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliResult, type TestHost, TestMesh, until } from './harness.ts';
+import { Stopwatch } from './stopwatch.ts';
 
 // The first quarter of an hour of a new user, through the real command line only: three homes on
 // one machine, one mesh, two models on each, and whoever needs a capability finds it from wherever
@@ -103,10 +104,10 @@ describe('first light', () => {
   });
 
   it('`up` on an empty home makes a mesh and shows it within 2 s', async () => {
-    const startMs = performance.now();
+    const watch = new Stopwatch();
     alpha.run('up', '--home', alpha.home, ...flagsOf(alpha));
     await until('alpha greets', () => alpha.stdout.includes('next'));
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    await watch.expectWithin(2_000, 'a first `up`');
     for (const word of ['mesh', 'peer', 'leader', 'addresses', 'sockets', 'agents']) {
       expect(alpha.stdout).toMatch(new RegExp(`^${word} `, 'mu'));
     }
@@ -211,7 +212,7 @@ describe('first light', () => {
       ...['announce', token, '--status', 'idle', '--load', '250', '--max-tasks', '4'],
       ...['--capability', 'code-review', '--capability', 'Rust'],
     );
-    const atMs = performance.now();
+    const watch = new Stopwatch();
     expect(announced).toMatchObject({
       token,
       status: 'idle',
@@ -224,7 +225,7 @@ describe('first light', () => {
         ).agents;
         return agent;
       });
-      expect(performance.now() - atMs).toBeLessThan(1_000);
+      await watch.expectWithin(1_000, `an announcement on ${host.name}`);
       expect(found).toMatchObject({ token, hostname: 'gamma', load: 250, maxTasks: 4 });
     }
     const table = await beta.cli('agents', '--capability', 'CODE_review');
@@ -299,17 +300,15 @@ describe('first light', () => {
 
   it('removes a member by name: it is gone everywhere and says so', async () => {
     const { code, stdout } = await alpha.cli('members', 'remove', 'gamma');
+    const watch = new Stopwatch();
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^removed 12D3/u) });
     for (const host of [alpha, beta]) {
-      await until(
-        `${host.name} has two members`,
-        async () => {
-          const { members } = await host.client.call('listMembers', {});
-          const { peers } = await host.client.call('getStatus', {});
-          return members.length === 2 && peers.connected === 1;
-        },
-        2_000,
-      );
+      await until(`${host.name} has two members`, async () => {
+        const { members } = await host.client.call('listMembers', {});
+        const { peers } = await host.client.call('getStatus', {});
+        return members.length === 2 && peers.connected === 1;
+      });
+      await watch.expectWithin(2_000, `a removal on ${host.name}`);
     }
     await until('gamma knows, and is alone', async () => {
       const { health, memberRole, peers } = await gamma.json<Status>('status');

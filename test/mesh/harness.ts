@@ -16,12 +16,12 @@ export interface CliResult {
 
 /**
  * Tries `check` until it gives something other than undefined or false; the last error is shown
- * when time is up.
+ * when time is up. The time only bounds hanging: what must be quick is held against a stopwatch.
  */
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
   const endMs = performance.now() + timeoutMs;
   let last: unknown;
@@ -39,13 +39,21 @@ export async function until<T>(
   }
 }
 
-let nextPort = 20_000 + (process.pid % 500) * 20;
+// Below what the system gives to connections that go out (32768 and on), and below the port that a
+// daemon takes by itself with those that follow it.
+let nextPort = 12_000 + (process.pid % 450) * 30;
 
 /** A loopback port of this test process's own range. */
 export function freePort(): number {
   nextPort += 1;
   return nextPort;
 }
+
+/** The daemons that run, so that none outlives its test process, however that ends. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /** One host: a home of its own, and at most one daemon on it. All traffic stays on loopback. */
 export class TestHost {
@@ -86,16 +94,15 @@ export class TestHost {
 
   /** Waits until the daemon is a member. */
   async ready(): Promise<void> {
-    await until(
-      `${this.name} is up`,
-      async () => {
-        if (this.#daemon?.exitCode != null) throw new Error(`exit ${this.#daemon.exitCode}`);
-        return (await this.client.call('getStatus', {})).role !== 'joining';
-      },
-      20_000,
-    ).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${this.stderr.slice(-4000)}`);
-    });
+    const isUp = async (): Promise<boolean | 'ended'> => {
+      if (this.#daemon?.exitCode != null) return 'ended';
+      return (await this.client.call('getStatus', {})).role !== 'joining';
+    };
+    const outcome = await until(`${this.name} is up`, isUp, 60_000).catch(String);
+    if (outcome === true) return;
+    // All that it printed has come when it is closed.
+    const how = outcome === 'ended' ? `${this.name} ended: exit ${await this.#exited}` : outcome;
+    throw new Error(`${how}\n${this.stderr.slice(-4000)}`);
   }
 
   /** Starts the daemon without waiting. */
@@ -123,6 +130,8 @@ export class TestHost {
       this.stderr += chunk.toString();
     });
     this.#daemon = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     this.#exited = new Promise((done) => child.once('close', (code) => done(code)));
   }
 

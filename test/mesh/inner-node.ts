@@ -26,6 +26,8 @@ export interface Overheard {
 export interface InnerNodeInit {
   /** The only peers that it connects to; all members without it. Then nobody can dial it either. */
   readonly only?: readonly string[];
+  /** It gets no entry, head or snapshot by the replica protocol: what it has it keeps. */
+  readonly isCutOff?: boolean;
 }
 
 /**
@@ -114,6 +116,7 @@ export async function startInnerNode(host: TestHost, init: InnerNodeInit = {}): 
     },
   );
   const { met, overheard } = watch(node, init);
+  if (init.isCutOff === true) cutOff(node);
   await node.start();
   overhear(node, overheard);
   return {
@@ -149,6 +152,15 @@ function watch(node: NodeLife, { only }: InnerNodeInit) {
     return await open(to, ...more);
   };
   return { met, overheard };
+}
+
+function cutOff(node: NodeLife): void {
+  const { streams } = node.parts;
+  const request = streams.request.bind(streams);
+  streams.request = async (peer, protocol, ...more) => {
+    if (protocol.includes('/replica/')) throw new Error('there is no way to the log');
+    return await request(peer, protocol, ...more);
+  };
 }
 
 /** Writes down what gossip brings, in front of the validators. */

@@ -120,7 +120,7 @@ async function runDaemon(block: Block): Promise<void> {
       if (missing === undefined) return true;
       throw new Error(`"${missing}" is not in:\n${running.printed}`);
     },
-    20_000,
+    120_000,
   );
 }
 

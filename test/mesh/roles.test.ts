@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestHost, TestMesh, until } from './harness.ts';
+import { Stopwatch } from './stopwatch.ts';
 import { conditions, errorOf, hasMesh, membersOn, refusedCli, refusedUp } from './views.ts';
 
 // What a member may do, as the log decides it; and how a member that was removed stays out.
@@ -120,7 +121,7 @@ describe('roles and removal', () => {
     await amy.json('members', 'remove', 'cat');
     cat.spawn();
 
-    await until('cat has heard it', async () => (await conditions(cat)) === 'removed', 5_000);
+    await until('cat has heard it', async () => (await conditions(cat)) === 'removed');
     const status = await until('nothing of it waits, nobody is with it', async () => {
       const answer = await cat.client.call('getStatus', {});
       return answer.outbox.waiting === 0 && answer.peers.connected === 0 ? answer : false;
@@ -148,10 +149,10 @@ describe('roles and removal', () => {
     await until('dan is connected', async () => {
       return (await dan.client.call('getStatus', {})).peers.connected === 2;
     });
-    const startMs = performance.now();
+    const watch = new Stopwatch();
     await amy.client.call('removeMember', {
       params: { peer: await dan.peer() },
-      query: { wait: 'committed' },
+      query: { wait: 'committed', timeoutMs: 60_000 },
     });
     for (const host of [amy, ben]) {
       await until(`${host.name} has dropped it`, async () => {
@@ -163,7 +164,7 @@ describe('roles and removal', () => {
       const { peers: its, memberRole } = await dan.client.call('getStatus', {});
       return its.connected === 0 && memberRole === null && (await conditions(dan)) === 'removed';
     });
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    await watch.expectWithin(2_000, 'cutting off a member');
     await dan.end();
   });
 

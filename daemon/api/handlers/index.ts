@@ -5,14 +5,18 @@
  */
 import * as agents from './agents.ts';
 import type { HandledName, Handler } from './define.ts';
+import * as log from './log.ts';
 import * as members from './members.ts';
 import * as operating from './operating.ts';
+import * as submissions from './submissions.ts';
 
 export type { Answer, Call, HandledName, Handler } from './define.ts';
 
 /** Operation id → handler; a route without one does not compile. */
 export const HANDLERS: { readonly [N in HandledName]: Handler<N> } = {
   ...operating,
+  ...log,
   ...members,
   ...agents,
+  ...submissions,
 };

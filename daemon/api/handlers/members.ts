@@ -16,3 +16,6 @@ export const setMemberRole: Handler<'setMemberRole'> = async (services, { params
 
 export const removeMember: Handler<'removeMember'> = async (services, { params, query }) =>
   written(await services.removeMember(params.peer, waitOf(query)));
+
+export const setMesh: Handler<'setMesh'> = async (services, { query, body }) =>
+  written(await services.setMesh(body, waitOf(query)));

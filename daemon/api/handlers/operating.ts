@@ -8,6 +8,9 @@ export const getHost: Handler<'getHost'> = async (services) => ok(await services
 
 export const getLeader: Handler<'getLeader'> = async (services) => ok(await services.leader());
 
+export const transferLeader: Handler<'transferLeader'> = async (services, { body }) =>
+  ok(await services.transferLeader(body.to));
+
 export const getDoctor: Handler<'getDoctor'> = async (services) => ok(await services.doctor());
 
 export const stopDaemon: Handler<'stopDaemon'> = async (services) => {

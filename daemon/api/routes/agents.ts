@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { LIMITS } from '../../../protocols/interface/limits.ts';
 import { defineRoute } from './define.ts';
 import {
+  freshness,
   index,
-  minIndex,
   peer,
   queryInt,
+  readQuery,
   time,
   token,
   waitQuery,
@@ -48,6 +49,10 @@ export const agentView = z
     maxTasks: tasks.nullable(),
     tasks: tasks.nullable(),
     lastSeen: time.nullable().describe('null when never announced'),
+    source: z
+      .literal('dht')
+      .optional()
+      .describe('Out of the DHT, while the state of this node lags behind the one of the mesh'),
   })
   .meta({ id: 'Agent' });
 
@@ -66,7 +71,7 @@ const listQuery = z.strictObject({
   peer: peer.optional(),
   limit: queryInt(1, LIMITS.listItemsMax).default(LIMITS.listItemsDefault),
   cursor: z.string().min(1).max(256).optional(),
-  minIndex,
+  ...freshness,
 });
 
 const enrolment = z
@@ -128,10 +133,11 @@ export const agentRoutes = {
     summary: 'Resolve an agent',
     docs:
       '`ref` is a token, a hash, a tiny hash, `number:N` (or `#N`, percent-encoded), or a UCXL ' +
-      'address, percent-encoded. A number answers `{agents}`: all slots of that model on its host.',
+      'address, percent-encoded. A number answers `{agents}`: all slots of that model on its host. ' +
+      'What this node does not know while its state lags behind is looked for in the DHT (`source`).',
     rights: 'agent',
     params: z.strictObject({ ref: z.string().min(1).max(LIMITS.addressBytesMax) }),
-    query: z.strictObject({ minIndex }),
+    query: readQuery,
     response: z.union([agentView, z.object({ agents: z.array(agentView) })]),
   }),
   enrolAgents: defineRoute({

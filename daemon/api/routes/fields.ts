@@ -39,8 +39,17 @@ export const minIndex = queryInt(0, Number.MAX_SAFE_INTEGER)
   .optional()
   .describe('Answer only when this log index is applied here.');
 
-/** `?minIndex=` alone. */
-export const readQuery = z.strictObject({ minIndex });
+/** `?consistency=linearizable` of reads. */
+export const consistency = z
+  .enum(['linearizable'])
+  .optional()
+  .describe('Answer with all that was committed anywhere before: a majority of voters is asked.');
+
+/** `?minIndex=&consistency=` of reads: how new the answer must be. */
+export const freshness = { minIndex, consistency };
+
+/** {@link freshness} alone. */
+export const readQuery = z.strictObject(freshness);
 
 /** The answer to a plain write. */
 export const writeView = z

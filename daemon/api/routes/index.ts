@@ -9,9 +9,11 @@ import type { z } from 'zod';
 import { agentRoutes } from './agents.ts';
 import type { Route } from './define.ts';
 import { eventRoutes } from './events.ts';
+import { logRoutes } from './log.ts';
 import { memberRoutes } from './members.ts';
 import { operatingRoutes } from './operating.ts';
 import { statusRoutes } from './status.ts';
+import { submissionRoutes } from './submissions.ts';
 
 export type { Rights, Route, RouteKind } from './define.ts';
 
@@ -20,6 +22,8 @@ export const ROUTES = {
   ...statusRoutes,
   ...memberRoutes,
   ...agentRoutes,
+  ...submissionRoutes,
+  ...logRoutes,
   ...eventRoutes,
   ...operatingRoutes,
 } as const satisfies Record<string, Route>;
@@ -64,8 +68,24 @@ export type AgentsView = ResponseOf<'listAgents'>;
 export type WriteView = ResponseOf<'retireAgent'>;
 /** How far an enrolment has come. */
 export type EnrolView = ResponseOf<'enrolAgents'>;
+/** How far a submission has come. */
+export type SubmittedView = ResponseOf<'submit'>;
+/** One submission without its content. */
+export type SubmissionRow = SubmissionsView['submissions'][number];
+/** One page of submissions. */
+export type SubmissionsView = ResponseOf<'listSubmissions'>;
+/** One submission. */
+export type SubmissionView = ResponseOf<'getSubmission'>;
 /** Models and GPUs of a host. */
 export type HostView = ResponseOf<'getHost'>;
+/** One page of the log. */
+export type LogView = ResponseOf<'readLog'>;
+/** One entry of the log. */
+export type LogEntryView = LogView['entries'][number];
+/** A proof of an entry. */
+export type ProofView = ResponseOf<'getProof'>;
+/** How far verifying the log has come. */
+export type VerifyLogView = ResponseOf<'verifyLog'>;
 /** The leader. */
 export type LeaderView = ResponseOf<'getLeader'>;
 /** What the checks found. */

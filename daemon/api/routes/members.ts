@@ -21,6 +21,11 @@ export const memberView = z
   .meta({ id: 'Member' });
 
 const meshAndPeer = z.object({ mesh: z.string(), peer });
+/** How many members vote. */
+export const votersTarget = z
+  .union([z.literal('auto'), z.literal(1), z.literal(3), z.literal(5)])
+  .describe('auto: 1 with fewer than 3 members, 3 from 3 on, 5 from 7 on');
+
 const peerParams = z.strictObject({ peer });
 
 /** Routes about who is in the mesh. */
@@ -93,6 +98,23 @@ export const memberRoutes = {
     rights: 'operator',
     params: peerParams,
     query: waitQuery,
+    response: writeView,
+    writes: true,
+  }),
+  setMesh: defineRoute({
+    method: 'PUT',
+    path: '/v1/mesh/settings',
+    summary: 'Change what holds for the whole mesh',
+    docs:
+      'For admins; what is not given stays. The level never goes down, and goes up only when ' +
+      'every member supports it.',
+    rights: 'operator',
+    query: waitQuery,
+    body: z.strictObject({
+      name: z.string().min(1).max(LIMITS.memberNameBytesMax).optional(),
+      votersTarget: votersTarget.optional(),
+      level: z.int().min(1).max(255).optional(),
+    }),
     response: writeView,
     writes: true,
   }),

@@ -26,6 +26,14 @@ const checkView = z
   })
   .meta({ id: 'Check' });
 
+const leaderView = z
+  .object({
+    peer: peer.nullable(),
+    term: z.int().min(0),
+    recipient: z.string().nullable().describe('age1…: enrolments are sealed to it'),
+  })
+  .meta({ id: 'Leader' });
+
 /** Routes about running the daemon. */
 export const operatingRoutes = {
   getHost: defineRoute({
@@ -47,11 +55,19 @@ export const operatingRoutes = {
     summary: 'The leader and its age recipient',
     docs: '`peer` and `recipient` are null while there is no leader.',
     rights: 'agent',
-    response: z.object({
-      peer: peer.nullable(),
-      term: z.int().min(0),
-      recipient: z.string().nullable().describe('age1…: enrolments are sealed to it'),
-    }),
+    response: leaderView,
+  }),
+  transferLeader: defineRoute({
+    method: 'POST',
+    path: '/v1/leader/transfer',
+    summary: 'Hand leadership to another voter',
+    docs:
+      'For admins, on any node: it is handed on to the leader. Without `to` the voter that is ' +
+      'furthest takes over. Answers once the new leader has announced itself.',
+    rights: 'operator',
+    body: z.strictObject({ to: peer.optional() }),
+    bodyOptional: true,
+    response: leaderView,
   }),
   getDoctor: defineRoute({
     method: 'GET',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineRoute } from './define.ts';
 import { index, memberRole, peer } from './fields.ts';
+import { votersTarget } from './members.ts';
 
 const conditionView = z
   .object({
@@ -21,6 +22,13 @@ const nodeView = z.object({
   addresses: z.array(z.string()).describe('Multiaddrs that this node listens on'),
 });
 
+const followerView = z.object({
+  peer,
+  isLearner: z.boolean(),
+  lagEntries: z.int().min(0).describe('Entries of the leader that it has not acknowledged'),
+  silentMs: z.int().min(0).nullable().describe('Since its last answer; null before the first'),
+});
+
 const slurpView = z.object({
   leader: peer.nullable().describe('null while there is none'),
   isLeader: z.boolean(),
@@ -28,13 +36,22 @@ const slurpView = z.object({
   commitIndex: index,
   appliedIndex: index,
   voters: z.array(peer),
+  learners: z.array(peer).describe('On their way to a vote'),
+  followers: z
+    .array(followerView)
+    .describe('On the leader: how far the other voters and the learners are; else empty'),
 });
 
 /** What `cooee status --json` prints. */
 export const statusView = z
   .object({
     node: nodeView,
-    mesh: z.object({ id: z.string(), name: z.string(), level: z.int().min(0) }),
+    mesh: z.object({
+      id: z.string(),
+      name: z.string(),
+      level: z.int().min(0),
+      votersTarget,
+    }),
     role: z.enum(['voter', 'replica', 'joining']),
     memberRole: memberRole.nullable().describe('null while joining'),
     slurp: slurpView,

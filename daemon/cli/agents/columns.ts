@@ -29,6 +29,7 @@ export function formatAgent(context: CliContext, agent: AgentView): string {
     ['tiny hash', agent.tinyHash],
     ['hash', agent.hash],
   ];
+  if (agent.source === 'dht') fields.push(['source', 'the DHT: this node lags behind']);
   return formatFields(
     fields.map(([label, value]) => [label, [sanitizeLine(value) || '-']] as const),
     context.colours.dim,

@@ -29,10 +29,8 @@ export function defineMeshCommands(program: Command, act: Act): void {
     .command('leave')
     .description('leave the mesh; it is set aside in the home')
     .action(() => act(async (context) => (await import('./leave.ts')).runLeave(context)));
-  program
-    .command('leader')
-    .description('show the leader and the age recipient that enrolments are sealed to')
-    .action(() => act(async (context) => (await import('./leader.ts')).runLeader(context)));
+  defineLeader(program, act);
+  defineSettings(program, act);
   defineMembers(program, act);
 }
 
@@ -55,5 +53,37 @@ function defineMembers(program: Command, act: Act): void {
     .addArgument(new Argument('<role>', 'its new role').choices(ROLES))
     .action((peer: string, role: string) =>
       act(async (context) => (await import('./members.ts')).runRole(context, peer, role)),
+    );
+}
+
+function defineLeader(program: Command, act: Act): void {
+  const leader = program
+    .command('leader')
+    .description('show the leader and the age recipient that enrolments are sealed to')
+    .action(() => act(async (context) => (await import('./leader.ts')).runLeader(context)));
+  leader
+    .command('transfer')
+    .description('hand leadership to another voter (admins)')
+    .argument('[peer]', `${PEER} (default: the voter that is furthest)`)
+    .action((peer: string | undefined) =>
+      act(async (context) => (await import('./leader.ts')).runTransfer(context, peer)),
+    );
+}
+
+function defineSettings(program: Command, act: Act): void {
+  const mesh = program
+    .command('mesh')
+    .description('show what holds for the whole mesh: name, level, voters')
+    .action(() => act(async (context) => (await import('./settings.ts')).runMesh(context)));
+  mesh
+    .command('set')
+    .description('change it (admins)')
+    .option('--name <name>', 'a new name')
+    .addOption(
+      new Option('--voters <count>', 'how many members vote').choices(['auto', '1', '3', '5']),
+    )
+    .option('--level <level>', 'raise the level; every member must support it')
+    .action((options) =>
+      act(async (context) => (await import('./settings.ts')).runSet(context, options)),
     );
 }

@@ -5,14 +5,24 @@ import {
   isCooeeError,
   type KeyValueStore,
   type Logger,
+  type StateReader,
   type StoreWrite,
 } from '../../interface/index.ts';
 import type { MerkleFrontier } from '../../wire/index.ts';
-import type { MeshState, StateChange } from '../machine/state.ts';
-import { type AppliedMark, appliedRecord, stateKey, stateValue } from '../machine/stored.ts';
+import { type ColdReader, MeshState, type StateChange } from '../machine/state.ts';
+import {
+  type AppliedMark,
+  appliedRecord,
+  COLD_MARK,
+  stateKey,
+  stateValue,
+} from '../machine/stored.ts';
 
 /** How long a failed store is left alone before it is opened again. */
 const REOPEN_DELAY_MS = 500;
+
+/** Rows that are forgotten with one batch of the store. */
+const WIPED_AT_ONCE = 1_024;
 
 /** What {@link AppliedStore} is built from. */
 export interface AppliedStoreComponents {
@@ -24,7 +34,7 @@ export interface AppliedStoreComponents {
 
 /** What applying a run of entries changed. */
 export interface AppliedRun {
-  readonly changes: Iterable<StateChange>;
+  readonly changes: readonly StateChange[];
   /** Writes of others that must be in the same batch. */
   readonly alongside: readonly StoreWrite[];
   readonly frontier: MerkleFrontier;
@@ -42,14 +52,25 @@ export class AppliedStore {
     this.#components = components;
   }
 
+  /** Reads what is not kept in memory. */
+  readonly cold: ColdReader = (table, key) => {
+    const bytes = this.#components.store.getSync('state', stateKey.format(table, key));
+    return bytes === undefined ? undefined : stateValue.decode(bytes);
+  };
+
   /** Loads the state anew. @throws CooeeError ERR_WIRE_*, ERR_STORAGE_* */
   async load(state: MeshState): Promise<AppliedMark> {
     const { store } = this.#components;
-    const applied = appliedRecord.decode(await store.get('meta', 'applied'));
-    state.clear();
-    for await (const [key, bytes] of store.entries('state')) {
-      state.merge([{ ...stateKey.parse(key), value: stateValue.decode(bytes) }]);
+    const mark = await store.get('meta', 'applied');
+    const applied = appliedRecord.decode(mark);
+    const loaded = new MeshState();
+    // Without the mark what stands there is left of a state that is to be built anew. Cold values
+    // would be taken for the new one's.
+    if (mark === undefined) await this.#wipe();
+    for await (const [key, bytes] of store.entries('state', { lt: COLD_MARK })) {
+      loaded.merge([{ ...stateKey.parse(key), value: stateValue.decode(bytes) }]);
     }
+    state.become(loaded);
     return applied;
   }
 
@@ -59,15 +80,40 @@ export class AppliedStore {
    * @throws the signal's reason when it is aborted while the store fails
    */
   async save({ changes, alongside, ...mark }: AppliedRun, signal: AbortSignal): Promise<void> {
+    const writes = [...changes.map(writeOf), ...alongside, markOf(mark)];
+    await this.#insist(() => this.#components.store.batch(writes), signal);
+    this.#components.health.clear('store-failed');
+  }
+
+  /**
+   * Resolves once cold tables can be read: whoever shares the store may have met an error. Throws
+   * as {@link save} does.
+   */
+  async readable(signal: AbortSignal): Promise<void> {
+    if (this.#components.store.status !== 'failed') return;
+    await this.#insist(async () => undefined, signal);
+  }
+
+  async #wipe(): Promise<void> {
+    const { store } = this.#components;
+    let writes: StoreWrite[] = [];
+    for await (const [key] of store.entries('state')) {
+      writes.push({ namespace: 'state', key });
+      if (writes.length < WIPED_AT_ONCE) continue;
+      await store.batch(writes);
+      writes = [];
+    }
+    await store.batch(writes);
+  }
+
+  async #insist(task: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { store, health, clock, logger } = this.#components;
-    const writes = [...[...changes].map(writeOf), ...alongside, markOf(mark)];
     for (;;) {
       try {
         // Opening is what mends a failed store, unless somebody who shares it has done so. A closed
         // one is its owner's.
         if (store.status === 'failed') await store.open();
-        await store.batch(writes);
-        health.clear('store-failed');
+        await task();
         return;
       } catch (error) {
         if (!isCooeeError(error)) throw error;
@@ -92,4 +138,16 @@ function writeOf({ table, key: name, value }: StateChange): StoreWrite {
 
 function markOf(mark: AppliedMark): StoreWrite {
   return { namespace: 'meta', key: 'applied', value: appliedRecord.encode(mark) };
+}
+
+/**
+ * The state in a store that is open, as it was applied last, without its log and without the cold
+ * tables.
+ *
+ * @throws CooeeError ERR_WIRE_*, ERR_STORAGE_*
+ */
+export async function peekState(components: AppliedStoreComponents): Promise<StateReader> {
+  const state = new MeshState();
+  await new AppliedStore(components).load(state);
+  return state;
 }

@@ -2,8 +2,8 @@ import {
   type Clock,
   CooeeError,
   type Crypto,
+  type HardState,
   type Health,
-  isCooeeError,
   type KeyValueStore,
   type Logger,
   type LogRecord,
@@ -11,6 +11,8 @@ import {
   type StateReader,
   type StoreWrite,
   toError,
+  type VoterSetRecord,
+  voterSetKey,
 } from '../../interface/index.ts';
 import {
   appendLeaf,
@@ -19,16 +21,24 @@ import {
   type MerkleFrontier,
   merkleRoot,
 } from '../../wire/index.ts';
-import { type AppliedEntry, applyEntry } from '../machine/apply.ts';
-import { decodeBatch, decodeEntry } from '../machine/codec.ts';
-import { MeshState, StateOverlay } from '../machine/state.ts';
+import type { AppliedEntry } from '../machine/apply.ts';
+import { MeshState } from '../machine/state.ts';
 import { untilAborted } from '../until-aborted.ts';
-import { AppliedStore } from './applied-store.ts';
+import { type AppliedRun, AppliedStore } from './applied-store.ts';
+import { applyRecords, pendingLinks } from './apply-run.ts';
+import { haltError, isUnread } from './halt.ts';
+import { RecentRecords } from './recent-records.ts';
+import { tileWrites } from './tiles.ts';
 
 /** Entries that are applied with one batch of the store. */
 const RUN_ENTRIES_MAX = 64;
 /** A run is applied in one go, and the list of a large host (25 KB) takes a while: two of them. */
 const RUN_BYTES_MAX = 64 * 1024;
+/** Applied indices whose Merkle frontier is kept at hand: heads are of the last few. */
+const FRONTIERS_KEPT = 1_024;
+
+/** Entries from one mark to the next; part of what the voters agree on. */
+const SNAPSHOT_EVERY_ENTRIES = 8_192;
 
 /** What the log of a mesh is built from. */
 export interface MeshLogComponents {
@@ -43,6 +53,8 @@ export interface MeshLogComponents {
 /** Settings of {@link MeshLog}. */
 export interface MeshLogInit {
   readonly meshId: string;
+  /** Entries from one mark, at which a snapshot is taken, to the next; the same on every node. */
+  readonly snapshotEveryEntries?: number | undefined;
 }
 
 /**
@@ -58,14 +70,20 @@ export type ApplyHook = (entry: AppliedEntry) => readonly StoreWrite[];
  * there.
  */
 export class MeshLog {
+  readonly snapshotEveryEntries: number;
   readonly #components: MeshLogComponents;
   readonly #stored: AppliedStore;
   readonly #meshId: string;
-  readonly #state = new MeshState();
+  readonly #state: MeshState;
+  readonly #recent = new RecentRecords();
   readonly #hooks: ApplyHook[] = [];
   readonly #listeners: ((entry: AppliedEntry) => void)[] = [];
+  readonly #runListeners: ((run: AppliedRun) => void)[] = [];
+  readonly #replaceListeners: ((index: number) => void)[] = [];
   readonly #stopped = new AbortController();
   #applied: MerkleFrontier = EMPTY_FRONTIER;
+  /** The last {@link FRONTIERS_KEPT} of them: a ring by index. */
+  readonly #frontiers: MerkleFrontier[] = [];
   #tail: MerkleFrontier = EMPTY_FRONTIER;
   #tailTerm = 0;
   #appliedTimeMs = 0;
@@ -77,7 +95,9 @@ export class MeshLog {
   constructor(components: MeshLogComponents, init: MeshLogInit) {
     this.#components = components;
     this.#stored = new AppliedStore(components);
+    this.#state = new MeshState(this.#stored.cold);
     this.#meshId = init.meshId;
+    this.snapshotEveryEntries = init.snapshotEveryEntries ?? SNAPSHOT_EVERY_ENTRIES;
   }
 
   get state(): StateReader {
@@ -135,6 +155,16 @@ export class MeshLog {
     return merkleRoot(this.#components.crypto.sha256, this.#applied);
   }
 
+  /**
+   * The Merkle frontier right after an applied entry: of the last 1,024 of them that this program
+   * applied itself.
+   */
+  frontierAt(index: number): MerkleFrontier | undefined {
+    if (index === this.#applied.size) return this.#applied;
+    const kept = this.#frontiers[index % FRONTIERS_KEPT];
+    return kept?.size === index ? kept : undefined;
+  }
+
   /** Merkle root of all that is held. */
   tailRoot(): Uint8Array {
     return merkleRoot(this.#components.crypto.sha256, this.#tail);
@@ -143,6 +173,22 @@ export class MeshLog {
   /** Called in order for each applied entry, after it is in the store and the state. */
   onApplied(listener: (entry: AppliedEntry) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /**
+   * Called for each run of entries, after it is in the store and the state and before anything that
+   * follows is written: at a mark the store holds the state of that very index.
+   */
+  onRun(listener: (run: AppliedRun) => void): void {
+    this.#runListeners.push(listener);
+  }
+
+  /**
+   * Called with {@link appliedIndex} after the state was replaced as a whole: entries may have been
+   * passed over that nobody was told of.
+   */
+  onReplaced(listener: (appliedIndex: number) => void): void {
+    this.#replaceListeners.push(listener);
   }
 
   /** See {@link ApplyHook}. */
@@ -157,6 +203,36 @@ export class MeshLog {
    * ERR_STORAGE_*
    */
   async open(): Promise<void> {
+    await this.#load();
+    await this.#schedule(() => this.#applyCommitted());
+  }
+
+  /**
+   * Has the state, and what of the log it makes needless, replaced on the disk by `task`, then
+   * loads both anew and applies what is committed beyond. Nothing is applied meanwhile.
+   *
+   * @throws CooeeError what the task throws: nothing more can be applied then; as {@link open}
+   */
+  async replace(task: () => Promise<void>): Promise<void> {
+    await this.#schedule(async () => {
+      try {
+        await task();
+        this.#recent.clear();
+        this.#frontiers.length = 0;
+        await this.#load();
+        this.#halted = undefined;
+      } catch (error) {
+        this.#halted = new CooeeError('ERR_STORAGE_DAMAGED', 'the state was not replaced in full', {
+          cause: error,
+        });
+        throw error;
+      }
+      this.#tell(this.#replaceListeners, this.appliedIndex);
+    });
+    await this.#schedule(() => this.#applyCommitted());
+  }
+
+  async #load(): Promise<void> {
     const { log } = this.#components;
     const applied = await this.#stored.load(this.#state);
     const commit = Math.max(applied.frontier.size, log.hardState.commit);
@@ -170,7 +246,6 @@ export class MeshLog {
     this.#appliedTerm = applied.term;
     this.#commit = commit;
     await this.#loadTail();
-    await this.#schedule(() => this.#applyCommitted());
   }
 
   /** Stops retries; the stores are closed by their owner. */
@@ -185,13 +260,54 @@ export class MeshLog {
    * @throws CooeeError ERR_STORAGE_* : nothing was appended as far as callers may know
    */
   async append(records: readonly LogRecord[], commit: number): Promise<void> {
+    const { vote } = this.#components.log.hardState;
+    await this.persist(records, { term: records.at(-1)?.term ?? this.term, vote, commit });
+  }
+
+  /**
+   * Writes what a voter must not forget: entries behind all that is held and the hard state, with
+   * one fsync.
+   *
+   * @throws CooeeError ERR_STORAGE_* : nothing was appended as far as callers may know
+   */
+  async persist(records: readonly LogRecord[], hardState: HardState): Promise<void> {
     const { log, crypto } = this.#components;
-    const term = records.at(-1)?.term ?? this.term;
-    await log.append(records, { term, vote: log.hardState.vote, commit });
+    await log.append(records, hardState);
+    this.#recent.push(records);
     for (const { bytes } of records) {
       this.#tail = appendLeaf(crypto.sha256, this.#tail, leafHash(crypto.sha256, bytes));
     }
-    this.#tailTerm = term;
+    this.#tailTerm = Math.max(this.#tailTerm, hardState.term);
+  }
+
+  /**
+   * Forgets entries that were never committed.
+   *
+   * @param from the first one; behind what is applied
+   * @throws CooeeError ERR_STORAGE_*
+   */
+  async truncateFrom(from: number): Promise<void> {
+    if (from <= this.#applied.size) {
+      throw new CooeeError('ERR_STORAGE_SEQUENCE', `entry ${from} is applied: it stays`);
+    }
+    this.#recent.truncateFrom(from);
+    await this.#components.log.truncateFrom(from);
+    await this.#loadTail();
+  }
+
+  /** Who votes and learns as of what is applied, and the index of the entry that said so. */
+  configuration(): {
+    readonly configuration: Pick<VoterSetRecord, 'voters' | 'learners'>;
+    readonly configurationIndex: number;
+  } {
+    const latest = this.#state.get('voterset', voterSetKey(this.#state.size('voterset')));
+    const { voters, learners, index } = latest ?? { voters: [], learners: [], index: 0 };
+    return { configuration: { voters, learners }, configurationIndex: index };
+  }
+
+  /** What the log holds, for who decides about it: Raft's core. */
+  get held(): Pick<LogStore, 'firstIndex' | 'lastIndex' | 'hardState' | 'termOf'> {
+    return this.#components.log;
   }
 
   /** The root that the log would have with these entries behind it. */
@@ -206,8 +322,7 @@ export class MeshLog {
 
   /** Forgets what was never committed: it does not fit the head that was to prove it. */
   async dropUncommitted(): Promise<void> {
-    await this.#components.log.truncateFrom(this.#commit + 1);
-    await this.#loadTail();
+    await this.truncateFrom(this.#commit + 1);
   }
 
   /**
@@ -217,6 +332,7 @@ export class MeshLog {
   async reopenLog(): Promise<void> {
     const { log } = this.#components;
     if (log.status === 'failed') await log.open();
+    this.#recent.clear();
     await this.#loadTail();
   }
 
@@ -234,7 +350,13 @@ export class MeshLog {
 
   /** Records as they are held, for those who follow. */
   async read(from: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
-    return await this.#components.log.read(from, countMax, bytesMax);
+    const recent = this.#recent.read(from, countMax, bytesMax);
+    return recent ?? (await this.#components.log.read(from, countMax, bytesMax));
+  }
+
+  /** As {@link read}, from memory alone; undefined when it takes the disk. */
+  readRecent(from: number, countMax: number, bytesMax: number): readonly LogRecord[] | undefined {
+    return this.#recent.read(from, countMax, bytesMax);
   }
 
   async #loadTail(): Promise<void> {
@@ -254,7 +376,7 @@ export class MeshLog {
 
   /** At least one record, or the loops that wait for more would never end. */
   async #readRun(from: number, countMax: number): Promise<readonly LogRecord[]> {
-    const records = await this.#components.log.read(from, countMax, RUN_BYTES_MAX);
+    const records = await this.read(from, countMax, RUN_BYTES_MAX);
     if (records.length > 0) return records;
     throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log lacks an entry', { details: { from } });
   }
@@ -276,60 +398,47 @@ export class MeshLog {
 
   async #applyRun(records: readonly LogRecord[]): Promise<void> {
     const { crypto } = this.#components;
-    const overlay = new StateOverlay(this.#state);
-    const applied: AppliedEntry[] = [];
-    let frontier = this.#applied;
-    try {
-      for (const { bytes } of records) {
-        const entry = decodeEntry(bytes);
-        const batch = decodeBatch(entry.batch).value;
-        applied.push(applyEntry(overlay, { entry, batch }, { crypto, meshId: this.#meshId }));
-        frontier = appendLeaf(crypto.sha256, frontier, leafHash(crypto.sha256, bytes));
-      }
-    } catch (error) {
-      if (applied.length === 0) throw this.#halt(error);
-      // What came before the entry that stops us is applied; the next round meets that entry first.
+    await this.#stored.readable(this.#stopped.signal);
+    const start = { state: this.#state, frontier: this.#applied };
+    const { meshId, snapshotEveryEntries } = this;
+    const done = applyRecords(start, records, { crypto, meshId, snapshotEveryEntries });
+    const { overlay, applied, frontiers, stop } = done;
+    // What came before the entry that stops us is applied; the next round meets that entry first.
+    if (stop !== undefined && applied.length === 0) {
+      throw isUnread(stop.error) ? stop.error : this.#halt(stop.error);
     }
+    const frontier = frontiers.at(-1) ?? this.#applied;
     const timeMs = applied.at(-1)?.timeMs ?? this.#appliedTimeMs;
     const alongside = applied.flatMap((entry) => this.#hooks.flatMap((hook) => hook(entry)));
+    alongside.push(...pendingLinks(crypto, done));
+    alongside.push(...tileWrites(crypto.sha256, start.frontier, { records, frontiers }));
     const term = applied.at(-1)?.term ?? this.#appliedTerm;
-    const run = { changes: overlay.changes(), alongside, frontier, timeMs, term };
+    const run = { changes: [...overlay.changes()], alongside, frontier, timeMs, term };
     await this.#stored.save(run, this.#stopped.signal);
-    this.#state.merge(overlay.changes());
+    this.#state.merge(run.changes);
     this.#applied = frontier;
+    for (const it of frontiers) this.#frontiers[it.size % FRONTIERS_KEPT] = it;
     this.#appliedTimeMs = timeMs;
     this.#appliedTerm = term;
-    for (const entry of applied) this.#tell(entry);
+    this.#tell(this.#runListeners, run);
+    for (const entry of applied) this.#tell(this.#listeners, entry);
   }
 
   /** A listener's fault is its own: the log goes on, and so do the other listeners. */
-  #tell(entry: AppliedEntry): void {
-    for (const listener of this.#listeners) {
+  #tell<T>(listeners: readonly ((it: T) => void)[], it: T): void {
+    for (const listener of listeners) {
       try {
-        listener(entry);
+        listener(it);
       } catch (error) {
         const { logger } = this.#components;
-        logger.error({ err: toError(error), index: entry.index }, 'a listener of the log failed');
+        logger.error({ err: toError(error) }, 'a listener of the log failed');
       }
     }
   }
 
   #halt(thrown: unknown): CooeeError {
-    const { health, logger } = this.#components;
-    const cause = toError(thrown);
-    const isOld = isCooeeError(cause, 'ERR_SLURP_LEVEL') || isCooeeError(cause, 'ERR_WIRE_VERSION');
-    const error = new CooeeError(isOld ? 'ERR_SLURP_LEVEL' : 'ERR_STORAGE_DAMAGED', undefined, {
-      cause,
-      details: { index: this.#applied.size + 1 },
-    });
+    const error = haltError(this.#components, thrown, this.#applied.size + 1);
     this.#halted = error;
-    logger.error({ err: cause, index: this.#applied.size + 1 }, 'an entry cannot be applied');
-    health.raise({
-      code: isOld ? 'upgrade-needed' : 'log-damaged',
-      severity: 'error',
-      text: `${error.message} (entry ${this.#applied.size + 1})`,
-      remedy: error.remedy,
-    });
     return error;
   }
 }

@@ -56,6 +56,7 @@ export function applyEntry(
       timeMs,
       actor: command.actor,
       origin: batch.origin,
+      commandMs: command.timeMs,
       commandId: command.id,
       meshId: init.meshId,
       crypto: init.crypto,

@@ -52,11 +52,24 @@ const batchSchema = z.strictObject({
 /** Commands that their origin signed together. */
 export type Batch = z.output<typeof batchSchema>;
 
+/**
+ * Batches that this program signed itself, by their bytes: what it put together it need not take
+ * apart. Bytes that came from elsewhere are never among them.
+ */
+const signedHere = new WeakMap<Uint8Array, Batch>();
+
 /** Signs a batch. @throws CooeeError ERR_WIRE_TOO_LARGE: the caller bounds what it puts together */
 export function encodeBatch(signer: Signer, batch: Omit<Batch, 'v' | 'origin'>): Uint8Array {
-  const bytes = encodeSigned(signer, 'batch', { v: 1, ...batch, origin: signer.peer });
+  const value: Batch = { v: 1, ...batch, origin: signer.peer };
+  const bytes = encodeSigned(signer, 'batch', value);
   if (bytes.length > LIMITS.batchBytesMax) throw new CooeeError('ERR_WIRE_TOO_LARGE');
+  signedHere.set(bytes, value);
   return bytes;
+}
+
+/** The batch, when this program signed it itself; its signature needs no check then. */
+export function batchSignedHere(bytes: Uint8Array): Batch | undefined {
+  return signedHere.get(bytes);
 }
 
 /**
@@ -162,10 +175,18 @@ export function encodeHead(signer: Signer, head: Omit<Head, 'v'>): Uint8Array {
 export function decodeHead(bytes: Uint8Array): SignedHead {
   const outer = decodeAs(signedHeadSchema, bytes, HEAD_BYTES_MAX);
   return {
-    head: decodeAs(headSchema, outer.h, HEAD_BYTES_MAX),
+    head: decodeHeadBody(outer.h),
     body: outer.h,
     signatures: outer.sigs,
   };
+}
+
+/**
+ * Takes the bytes apart that voters sign. @throws CooeeError ERR_WIRE_TOO_LARGE,
+ * ERR_WIRE_MALFORMED, ERR_WIRE_VERSION
+ */
+export function decodeHeadBody(body: Uint8Array): Head {
+  return decodeAs(headSchema, body, HEAD_BYTES_MAX);
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type StateWriter,
 } from '../../interface/index.ts';
 import * as membership from '../../membership/index.ts';
+import * as submission from '../../submission/index.ts';
 import type { Command } from './codec.ts';
 import * as leader from './leader-kinds.ts';
 
@@ -39,6 +40,7 @@ const KINDS = {
   'member.role': kind(membership.roleBody, membership.reduceRole),
   'mesh.genesis': kind(membership.genesisBody, membership.reduceGenesis),
   'mesh.settings': kind(membership.settingsBody, membership.reduceSettings),
+  'submission.commit': kind(submission.commitBody, submission.reduceCommit),
   'voter.change': kind(leader.changeBody, leader.reduceChange),
 } as const;
 
@@ -54,6 +56,12 @@ export function isKnownKind(text: string): text is CommandKind {
 }
 
 /**
+ * Bodies checked by {@link assertCommand}, with what came out: what the leader has checked
+ * before the log it need not check again when it applies it.
+ */
+const checked = new WeakMap<object, { readonly kind: string; readonly data: unknown }>();
+
+/**
  * Checks a command's body against its kind: what is wrong here is refused before the log.
  *
  * @throws CooeeError ERR_SLURP_LEVEL for an unknown kind, ERR_SLURP_COMMAND for a wrong body
@@ -65,7 +73,10 @@ export function assertCommand(command: Command): void {
     });
   }
   const parsed = KINDS[command.kind].body.safeParse(command.body);
-  if (parsed.success) return;
+  if (parsed.success) {
+    checked.set(command.body, { kind: command.kind, data: parsed.data });
+    return;
+  }
   const issue = parsed.error.issues[0];
   throw new CooeeError('ERR_SLURP_COMMAND', `${command.kind}: ${issue?.message ?? ''}`, {
     details: { kind: command.kind, path: issue?.path.join('.') ?? '' },
@@ -85,6 +96,8 @@ export function reduceCommand(
 ): Outcome {
   if (!isKnownKind(command.kind)) assertCommand(command);
   const entry: Kind<z.ZodType> = KINDS[command.kind as CommandKind] as Kind<z.ZodType>;
+  const known = checked.get(command.body);
+  if (known?.kind === command.kind) return entry.reduce(state, known.data, context);
   const parsed = entry.body.safeParse(command.body);
   if (!parsed.success) return refuse('ERR_SLURP_COMMAND', 'the body is not valid');
   return entry.reduce(state, parsed.data, context);

@@ -1,4 +1,12 @@
-import type { StateReader, StateTable, StateTables, StateWriter } from '../../interface/index.ts';
+import {
+  type ColdTable,
+  type HotTable,
+  isColdTable,
+  type StateReader,
+  type StateTable,
+  type StateTables,
+  type StateWriter,
+} from '../../interface/index.ts';
 
 /** One change of the replicated state; without a value the key is deleted. */
 export interface StateChange {
@@ -9,28 +17,50 @@ export interface StateChange {
 
 type Table = Map<string, StateTables[StateTable]>;
 
+/** Values of cold tables that were written last: what comes in is often asked for at once. */
+const RECENT_MAX = 1_024;
+
+/** Where the values of cold tables are read from. @throws CooeeError ERR_STORAGE_* */
+export type ColdReader = (table: ColdTable, key: string) => StateTables[StateTable] | undefined;
+
 /**
- * The replicated state in memory. Changed by {@link MeshState.merge} alone, after the changes are
- * in the store.
+ * The replicated state: in memory, but for the cold tables, which stay in the store. Changed by
+ * {@link MeshState.merge} alone, after the changes are in the store; so a value of a cold table is
+ * there to be read from the moment on at which a hot one is.
  */
 export class MeshState implements StateReader {
-  readonly #tables = new Map<StateTable, Table>();
+  #tables = new Map<StateTable, Table>();
+  readonly #cold: ColdReader | undefined;
+  readonly #recent = new Map<string, StateTables[StateTable]>();
+
+  /** @param cold - without it the cold tables are kept in memory like the others */
+  constructor(cold?: ColdReader) {
+    this.#cold = cold;
+  }
 
   get<T extends StateTable>(table: T, key: string): StateTables[T] | undefined {
+    if (this.#cold !== undefined && isColdTable(table)) {
+      const value = this.#recent.get(`${table}/${key}`) ?? this.#cold(table, key);
+      return value as StateTables[T] | undefined;
+    }
     return this.#tables.get(table)?.get(key) as StateTables[T] | undefined;
   }
 
-  *entries<T extends StateTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
+  *entries<T extends HotTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
     const entries = this.#tables.get(table);
     if (entries !== undefined) yield* entries as Iterable<readonly [string, StateTables[T]]>;
   }
 
-  size(table: StateTable): number {
+  size(table: HotTable): number {
     return this.#tables.get(table)?.size ?? 0;
   }
 
   merge(changes: Iterable<StateChange>): void {
     for (const { table, key, value } of changes) {
+      if (this.#cold !== undefined && isColdTable(table)) {
+        this.#remember(table, key, value);
+        continue;
+      }
       let entries = this.#tables.get(table);
       if (entries === undefined) {
         entries = new Map();
@@ -41,9 +71,26 @@ export class MeshState implements StateReader {
     }
   }
 
-  /** Forgets everything: before a rebuild from the log. */
-  clear(): void {
-    this.#tables.clear();
+  /**
+   * Takes over what another one holds in memory, in one go: nobody sees half a state. The other
+   * must not be changed any more.
+   */
+  become(other: MeshState): void {
+    this.#tables = other.#tables;
+    this.#recent.clear();
+  }
+
+  #remember(table: ColdTable, key: string, value: StateTables[StateTable] | undefined): void {
+    const name = `${table}/${key}`;
+    this.#recent.delete(name);
+    // Contents are large, and nothing reads them while commands are applied.
+    if (value === undefined || table === 'content') return;
+    this.#recent.set(name, value);
+    if (this.#recent.size <= RECENT_MAX) return;
+    for (const oldest of this.#recent.keys()) {
+      this.#recent.delete(oldest);
+      break;
+    }
   }
 }
 
@@ -68,7 +115,7 @@ export class StateOverlay implements StateWriter {
     return this.#base.get(table, key);
   }
 
-  *entries<T extends StateTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
+  *entries<T extends HotTable>(table: T): Iterable<readonly [string, StateTables[T]]> {
     // As it is now: the caller may write while it walks, and meets each key once, with the value it
     // had before.
     const found = new Map<string, StateTables[T]>(this.#base.entries(table));
@@ -79,7 +126,7 @@ export class StateOverlay implements StateWriter {
     yield* found;
   }
 
-  size(table: StateTable): number {
+  size(table: HotTable): number {
     let size = this.#base.size(table);
     for (const [key, value] of this.#changes.get(table) ?? []) {
       const isInBase = this.#base.get(table, key) !== undefined;

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { CooeeError, type StateTable, type StateTables } from '../../interface/index.ts';
+import {
+  CooeeError,
+  isColdTable,
+  type StateTable,
+  type StateTables,
+  voterSetKey,
+} from '../../interface/index.ts';
 import {
   assertFrontier,
   bytesOf,
@@ -11,6 +17,7 @@ import {
   type MerkleFrontier,
   timeMs,
 } from '../../wire/index.ts';
+import { bucketOf, bucketText } from './bucket.ts';
 
 /** Values of the state are small; larger contents are blocks. */
 const STATE_VALUE_BYTES_MAX = 64 * 1024;
@@ -42,14 +49,31 @@ export const appliedRecord = {
   },
 };
 
-/** Keys of the namespace `state`: `<table>/<key>`. */
+/**
+ * Stands before the bucket in a key of a cold table. It sorts behind all digits, so that loading
+ * the state reads past what stays in the store.
+ */
+export const COLD_MARK = '~';
+
+/**
+ * Keys of the namespace `state`: `<bucket as 3 hexadecimal digits>/<table>/<key>`, of a cold table
+ * with a `~` before. A bucket lies together, so that a snapshot reads those that changed.
+ */
 export const stateKey = {
-  format: (table: StateTable, key: string): string => `${table}/${key}`,
+  format: (table: StateTable, key: string): string => stateKey.ofName(`${table}/${key}`),
+  /** @param name `<table>/<key>` */
+  ofName: (name: string): string => {
+    const isCold = isColdTable(name.slice(0, name.indexOf('/')) as StateTable);
+    return `${isCold ? COLD_MARK : ''}${bucketText(bucketOf(name))}/${name}`;
+  },
+  /** `<table>/<key>`. */
+  nameOf: (text: string): string => text.slice(text.indexOf('/') + 1),
   /** @throws CooeeError ERR_STORAGE_DAMAGED */
   parse: (text: string): { table: StateTable; key: string } => {
-    const slash = text.indexOf('/');
+    const name = stateKey.nameOf(text);
+    const slash = name.indexOf('/');
     if (slash < 1) throw new CooeeError('ERR_STORAGE_DAMAGED', 'a state key has no table');
-    return { table: text.slice(0, slash) as StateTable, key: text.slice(slash + 1) };
+    return { table: name.slice(0, slash) as StateTable, key: name.slice(slash + 1) };
   },
 };
 
@@ -62,4 +86,17 @@ export const stateValue = {
   /** @throws CooeeError ERR_WIRE_MALFORMED, ERR_WIRE_TOO_LARGE */
   decode: (bytes: Uint8Array): StateTables[StateTable] =>
     decodeCanonical(bytes, STATE_VALUE_BYTES_MAX) as StateTables[StateTable],
+};
+
+const pendingSchema = z.strictObject({ n: count.min(2), index: count.min(2), root: bytesOf(32) });
+
+/** A change of voters and the root of the log right after it: what its link will be made of. */
+export type PendingLink = z.output<typeof pendingSchema>;
+
+/** Records `pending/<n>` of the namespace `head`; written with the entry's own batch. */
+export const pendingLink = {
+  key: (n: number): string => `pending/${voterSetKey(n)}`,
+  encode: (link: PendingLink): Uint8Array => encodeCanonical(link),
+  /** @throws CooeeError ERR_WIRE_MALFORMED, ERR_WIRE_TOO_LARGE */
+  decode: (bytes: Uint8Array): PendingLink => decodeAs(pendingSchema, bytes, 256),
 };

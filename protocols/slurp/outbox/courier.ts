@@ -40,6 +40,8 @@ export class Courier {
   #retryMs = RETRY_MS_MIN;
   /** What is being sent or waits to be sent again. */
   #current: OutboxBatch | undefined;
+  /** Ends the wait for the answer that is under way. */
+  #attempt = new AbortController();
 
   constructor(components: CourierComponents) {
     this.#components = components;
@@ -69,15 +71,25 @@ export class Courier {
     this.#wake?.();
   }
 
+  /**
+   * As {@link nudge}, and what was sent is not waited for: the old leader may be frozen, and would
+   * keep everything back until its answer is overdue.
+   */
+  leaderChanged(): void {
+    this.#attempt.abort(new CooeeError('ERR_SLURP_NO_LEADER', 'who leads changed'));
+    this.nudge();
+  }
+
   async #run(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       const batch = this.#components.outbox.first();
       this.#current = batch;
+      this.#attempt = new AbortController();
       if (batch === undefined) {
         await this.#sleep();
-      } else if (await this.#attempt(batch)) {
+      } else if (await this.#bring(batch)) {
         this.#retryMs = RETRY_MS_MIN;
-      } else {
+      } else if (!this.#attempt.signal.aborted) {
         const waitMs = this.#retryMs;
         this.#retryMs = Math.min(RETRY_MS_MAX, waitMs * 2);
         await this.#sleep(waitMs);
@@ -86,7 +98,7 @@ export class Courier {
   }
 
   /** True when the batch is decided, one way or the other. Never rejects. */
-  async #attempt(batch: OutboxBatch): Promise<boolean> {
+  async #bring(batch: OutboxBatch): Promise<boolean> {
     const { outbox, logger, follow } = this.#components;
     try {
       const index = await this.#deliver(batch);
@@ -102,7 +114,8 @@ export class Courier {
   async #deliver(batch: OutboxBatch): Promise<number | undefined> {
     const { outbox, logger, deliver } = this.#components;
     try {
-      return await untilAborted(deliver(batch.bytes), this.#stopped.signal);
+      const ended = AbortSignal.any([this.#stopped.signal, this.#attempt.signal]);
+      return await untilAborted(deliver(batch.bytes), ended);
     } catch (error) {
       if (!isCooeeError(error) || !isFinal(error)) throw error;
       logger.warn({ code: error.code, seq: batch.seq }, 'a batch was refused before the log');

@@ -16,6 +16,8 @@ import { cidOf, encodeCanonical, equalBytes } from '../../wire/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import { assertCommandForm, type Command, decodeBatch, encodeBatch } from '../machine/codec.ts';
 import { assertCommand, type CommandBody, type CommandKind } from '../machine/kinds.ts';
+import { isLeaderBatch } from '../machine/leader-kinds.ts';
+import { LateAcceptance } from './late-acceptance.ts';
 import { OutboxQuota } from './outbox-quota.ts';
 
 /** Room in a batch for everything but the commands. */
@@ -28,6 +30,11 @@ export interface OutboxComponents {
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly logger: Logger;
+  /**
+   * Whether this node leads: then the log, which is synced a moment later, makes what is accepted
+   * durable, and the outbox need not be synced for it.
+   */
+  readonly isLeader?: () => boolean;
 }
 
 /** Settings of {@link Outbox}. */
@@ -35,10 +42,7 @@ export interface OutboxInit {
   readonly meshId: string;
   /** The number of this start. */
   readonly boot: number;
-  /**
-   * The last batch number of this start that is in use already (genesis takes the first); default
-   * 0.
-   */
+  /** The last batch number of this start that is in use (genesis takes the first). Default 0. */
   readonly lastSeq?: number;
 }
 
@@ -51,9 +55,7 @@ export type Decided =
 /** A command that was handed in. */
 export interface Submitted {
   readonly id: string;
-  /**
-   * Resolves when it is on this node's disk. Rejects when it could not be kept: it is gone then.
-   */
+  /** Resolves when it is durable. Rejects when it could not be kept: it is gone then. */
   readonly accepted: Promise<void>;
   /**
    * Resolves when it was decided and, if by the log, applied here. Never rejects; may take as long
@@ -91,6 +93,7 @@ export class Outbox {
   readonly #batches = new Map<string, OutboxBatch>();
   readonly #decided = new Map<string, (decided: Decided) => void>();
   readonly #quota = new OutboxQuota();
+  readonly #late: LateAcceptance;
   readonly #changeListeners: (() => void)[] = [];
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
@@ -100,6 +103,7 @@ export class Outbox {
 
   constructor(components: OutboxComponents, init: OutboxInit) {
     this.#components = components;
+    this.#late = new LateAcceptance({ ...components, secure: (key) => this.#secure(key) });
     this.#meshId = init.meshId;
     this.#boot = init.boot;
     this.#seq = init.lastSeq ?? 0;
@@ -126,14 +130,12 @@ export class Outbox {
     const mark = state.get('origin', this.#components.signer.peer);
     for await (const [key, bytes] of this.#components.store.entries('outbox')) {
       const { boot, seq, commands } = decodeBatch(bytes).value;
-      const isDecided =
-        mark !== undefined && (boot < mark.boot || (boot === mark.boot && seq <= mark.seq));
       // A number is never used for other bytes, nor a name for another command.
       if (boot === this.#boot) {
         this.#seq = Math.max(this.#seq, seq);
         this.#commandCount += commands.length;
       }
-      if (isDecided) {
+      if (isBehind({ boot, seq }, mark)) {
         stale.push({ namespace: 'outbox', key });
         continue;
       }
@@ -179,6 +181,11 @@ export class Outbox {
     return undefined;
   }
 
+  /** Commands on the disk that are not decided yet, in the order in which they came. */
+  *undecided(): Iterable<Command> {
+    for (const { commands } of this.#batches.values()) yield* commands;
+  }
+
   /**
    * The writes by which the store forgets a batch, for the batch of the store that applies its
    * entry.
@@ -206,6 +213,23 @@ export class Outbox {
           : { index: entry.index, outcome },
       );
     }
+  }
+
+  /**
+   * The state was replaced by one further on: what it has decided is forgotten, and how it was
+   * decided cannot be told.
+   *
+   * @throws CooeeError ERR_STORAGE_*: the next start forgets it
+   */
+  async onReplaced(state: StateReader): Promise<void> {
+    const mark = state.get('origin', this.#components.signer.peer);
+    const gone = [...this.#batches.values()].filter((batch) => isBehind(batch, mark));
+    for (const batch of gone) {
+      this.#remove(batch);
+      const error = new CooeeError('ERR_SLURP_SKIPPED');
+      for (const { id } of batch.commands) this.#settle(id, { error });
+    }
+    if (gone.length > 0) await this.#write(gone.map(({ key }) => ({ namespace: 'outbox', key })));
   }
 
   /**
@@ -240,7 +264,8 @@ export class Outbox {
    * True when the entry has this node's name and number but other bytes: the identity runs twice.
    */
   isForged(entry: AppliedEntry): boolean {
-    if (entry.batch.origin !== this.#components.signer.peer) return false;
+    const { origin } = entry.batch;
+    if (origin !== this.#components.signer.peer || isLeaderBatch(entry.batch)) return false;
     if (entry.batch.boot !== this.#boot) return entry.batch.boot > this.#boot;
     if (entry.batch.seq > this.#seq) return true;
     const own = this.#batches.get(keyOf(entry.batch.boot, entry.batch.seq));
@@ -269,14 +294,16 @@ export class Outbox {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const taken = this.#take();
+      const isLeader = this.#components.isLeader?.() ?? false;
       try {
-        await this.#persist(taken);
+        const key = await this.#persist(taken, !isLeader);
+        if (isLeader) this.#late.wait(key, () => acceptAll(taken));
+        else acceptAll(taken);
       } catch (error) {
         this.#components.logger.warn({ err: toError(error) }, 'a command could not be kept');
         this.#fail(taken, error);
         continue;
       }
-      for (const { accept } of taken) accept();
       for (const listener of this.#changeListeners) listener();
     }
     this.#flushing = undefined;
@@ -303,7 +330,7 @@ export class Outbox {
     return this.#waiting.splice(0, taken);
   }
 
-  async #persist(taken: readonly Waiting[]): Promise<void> {
+  async #persist(taken: readonly Waiting[], sync: boolean): Promise<string> {
     const boot = this.#boot;
     const seq = this.#seq + 1;
     const commands = taken.map(({ command }) => command);
@@ -312,27 +339,36 @@ export class Outbox {
     const key = keyOf(boot, seq);
     // When this fails its bytes may be on the disk all the same: nobody has seen them, and the next
     // batch takes the same number, so that it overwrites them.
-    await this.#write([{ namespace: 'outbox', key, value: bytes }]);
+    await this.#write([{ namespace: 'outbox', key, value: bytes }], sync);
     this.#seq = seq;
     this.#batches.set(key, { key, boot, seq, bytes, commands });
+    return key;
+  }
+
+  async #secure(key: string): Promise<void> {
+    const batch = this.#batches.get(key);
+    if (batch !== undefined) await this.#write([{ namespace: 'outbox', key, value: batch.bytes }]);
   }
 
   /**
    * On the disk when it resolves. A failed store acknowledges nothing until it was opened again.
    */
-  async #write(writes: readonly StoreWrite[]): Promise<void> {
+  async #write(writes: readonly StoreWrite[], sync = true): Promise<void> {
     const { store } = this.#components;
     if (store.status === 'failed') await store.open();
-    await store.batch(writes, { sync: true });
+    await store.batch(writes, { sync });
   }
 
   #remove(batch: OutboxBatch): void {
     this.#batches.delete(batch.key);
+    this.#late.settle(batch.key);
     for (const command of batch.commands) this.#quota.release(command);
     for (const listener of this.#changeListeners) listener();
   }
 
   #own(entry: AppliedEntry): OutboxBatch | undefined {
+    // A leader's own never came from here, whatever their number.
+    if (isLeaderBatch(entry.batch)) return undefined;
     if (entry.batch.origin !== this.#components.signer.peer) return undefined;
     return this.#batches.get(keyOf(entry.batch.boot, entry.batch.seq));
   }
@@ -343,6 +379,19 @@ export class Outbox {
   }
 }
 
+function acceptAll(items: readonly Waiting[]): void {
+  for (const { accept } of items) accept();
+}
+
 function keyOf(boot: number, seq: number): string {
   return `${String(boot).padStart(10, '0')}-${String(seq).padStart(12, '0')}`;
+}
+
+/** Whether the log has decided a batch: its origin's mark is at or beyond it. */
+function isBehind(
+  batch: { readonly boot: number; readonly seq: number },
+  mark: { readonly boot: number; readonly seq: number } | undefined,
+): boolean {
+  if (mark === undefined) return false;
+  return batch.boot < mark.boot || (batch.boot === mark.boot && batch.seq <= mark.seq);
 }

@@ -20,8 +20,12 @@ export interface SubmitComponents {
   readonly leader: () => string | undefined;
   /** Members that are connected, in the order in which they may be asked to hand a batch on. */
   readonly connected: () => readonly string[];
-  /** Takes a batch in when this node is the leader. */
-  readonly propose: ((batch: Uint8Array) => Promise<number>) | undefined;
+  /** Voters that are connected: one of them knows who leads. */
+  readonly voters: () => readonly string[];
+  /** Whether this node leads. */
+  readonly isLeader: () => boolean;
+  /** Takes a batch in when this node leads; `isOwn` = of this node's own outbox. */
+  readonly propose: (batch: Uint8Array, isOwn: boolean) => Promise<number>;
 }
 
 /** Brings batches to the leader: one's own, and those of members that cannot reach it. */
@@ -53,12 +57,13 @@ export class Submit {
   }
 
   async #deliver(batch: Uint8Array, hops: number, from: string | undefined): Promise<number> {
-    const { propose, leader, connected, self } = this.#components;
-    if (propose !== undefined) return await propose(batch);
+    const { propose, isLeader, leader, connected, self } = this.#components;
+    if (isLeader()) return await propose(batch, from === undefined);
     const target = leader();
-    if (target === undefined || target === self || target === from || hops >= HOPS_MAX) {
+    if (target === self || (target !== undefined && target === from) || hops >= HOPS_MAX) {
       throw new CooeeError('ERR_SLURP_NO_LEADER');
     }
+    if (target === undefined) return await this.#askVoter(batch, hops, from);
     const reachable = connected();
     const via = reachable.includes(target)
       ? [target]
@@ -78,6 +83,16 @@ export class Submit {
     throw new CooeeError('ERR_SLURP_NO_LEADER', message, {
       cause: last,
       details: last instanceof CooeeError ? { relay: last.code } : {},
+    });
+  }
+
+  /** Nobody is known to lead: a voter knows sooner. */
+  async #askVoter(batch: Uint8Array, hops: number, from: string | undefined): Promise<number> {
+    const voter = this.#components.voters().find((peer) => peer !== from);
+    if (voter === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
+    return await this.#send(voter, hops + 1, batch).catch((cause: unknown) => {
+      // Not the leader's own word: nothing is final about it.
+      throw new CooeeError('ERR_SLURP_NO_LEADER', 'no leader is known', { cause });
     });
   }
 

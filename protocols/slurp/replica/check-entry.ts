@@ -1,10 +1,5 @@
-import {
-  CooeeError,
-  type Crypto,
-  type ErrorDetails,
-  isCooeeError,
-  type LogRecord,
-} from '../../interface/index.ts';
+import { CooeeError, type Crypto, isCooeeError, type LogRecord } from '../../interface/index.ts';
+import { refuseHead } from '../heads/head-rules.ts';
 import { decodeBatch, decodeEntry, isBatchSigned } from '../machine/codec.ts';
 
 /** Where an entry that another node sent must fit. */
@@ -38,15 +33,6 @@ export function checkEntry(bytes: Uint8Array, place: EntryPlace): LogRecord {
     });
   }
   return { index, term: entry.term, bytes };
-}
-
-/** ERR_SLURP_HEAD with the reason in its details. */
-export function refuseHead(
-  reason: string,
-  message: string,
-  details: ErrorDetails = {},
-): CooeeError {
-  return new CooeeError('ERR_SLURP_HEAD', message, { details: { reason, ...details } });
 }
 
 /**

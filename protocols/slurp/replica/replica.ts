@@ -5,20 +5,23 @@ import {
   delay,
   type Health,
   isCooeeError,
-  type KeyValueStore,
   type Logger,
   type LogRecord,
   type Metrics,
   type Requester,
-  type StoreWrite,
   toError,
 } from '../../interface/index.ts';
-import { equalBytes, toHex } from '../../wire/index.ts';
+import { equalBytes } from '../../wire/index.ts';
+import { refuseHead } from '../heads/head-rules.ts';
+import type { TrustBook } from '../heads/trust-book.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
-import { assertHead, decodeHead, type SignedHead } from '../machine/codec.ts';
+import type { SignedHead } from '../machine/codec.ts';
 import { pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
+import type { SnapshotOffer } from '../snapshot/records.ts';
+import type { Snapshots } from '../snapshot/snapshots.ts';
 import { untilAborted } from '../until-aborted.ts';
-import { checkEntry, isMisfit, refuseHead } from './check-entry.ts';
+import { ChainBackfill } from './chain-backfill.ts';
+import { checkEntry, isMisfit } from './check-entry.ts';
 import { FollowWatch } from './follow-watch.ts';
 
 /** How often a member asks for news when nobody tells it any. */
@@ -34,17 +37,11 @@ const FOLLOW_ATTEMPTS_MAX = 16;
 /** Batches whose signatures are checked before the loop turns: about 2.5 ms. */
 const VERIFY_SLICE = 32;
 
-/** What a replica trusts: heads signed by a majority of these voters, from this point on. */
-export interface ReplicaTrust {
-  readonly index: number;
-  readonly root: Uint8Array;
-  readonly voters: readonly string[];
-}
-
 /** What a replica is built from. */
 export interface ReplicaComponents {
   readonly meshLog: MeshLog;
-  readonly store: KeyValueStore;
+  /** Says which heads may be trusted, and remembers them. */
+  readonly trust: TrustBook;
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly health: Health;
@@ -53,6 +50,8 @@ export interface ReplicaComponents {
   readonly requester: Requester;
   /** Members to pull from, the best first: the leader, then any other that is connected. */
   readonly sources: () => readonly string[];
+  /** Installs snapshots; without it only entries are followed. */
+  readonly snapshots?: Pick<Snapshots, 'install'> | undefined;
   /**
    * The disk said no to a sync: what it holds is unknown, so the process must end and look again.
    */
@@ -66,9 +65,7 @@ export interface ReplicaComponents {
  */
 export class Replica {
   readonly #components: ReplicaComponents;
-  readonly #trust: ReplicaTrust;
   readonly #stopped = new AbortController();
-  #highest: { readonly signed: SignedHead; readonly bytes: Uint8Array } | undefined;
   #running: Promise<void> | undefined;
   #pulling: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -80,24 +77,19 @@ export class Replica {
    */
   #followers = 0;
   #fatal: CooeeError | undefined;
-  #isForkKept = false;
   readonly #watch: FollowWatch;
+  readonly #backfill: ChainBackfill;
   #knownIndex = 0;
 
-  constructor(components: ReplicaComponents, trust: ReplicaTrust) {
+  constructor(components: ReplicaComponents) {
     this.#components = components;
-    this.#trust = trust;
     this.#watch = new FollowWatch({ ...components, state: components.meshLog.state });
+    this.#backfill = new ChainBackfill(components.trust);
   }
 
-  /** The highest head that was verified here, as received; what this node hands on. */
-  head(): Uint8Array | undefined {
-    return this.#highest?.bytes;
-  }
-
-  /** Index of {@link head}. */
+  /** Index of the highest head that the log here fits. */
   get headIndex(): number {
-    return this.#highest?.signed.head.index ?? 0;
+    return this.#components.trust.highest()?.signed.head.index ?? 0;
   }
 
   /**
@@ -107,16 +99,14 @@ export class Replica {
     return Math.max(this.#knownIndex, this.headIndex);
   }
 
-  /** Loads the highest head. @throws CooeeError ERR_WIRE_* when it is damaged, ERR_STORAGE_* */
+  /** Goes on where the program ended; the book is open. @throws CooeeError ERR_STORAGE_* */
   async open(): Promise<void> {
-    const { meshLog, store } = this.#components;
+    const { meshLog, trust } = this.#components;
     meshLog.onApplied(() => this.#tellProgress());
-    const bytes = await store.get('head', 'highest');
-    if (bytes === undefined) return;
-    const signed = decodeHead(bytes);
-    this.#highest = { bytes, signed };
+    const highest = trust.highest();
+    if (highest === undefined) return;
     // The node ended between keeping the head and committing what it proves.
-    const { index, root } = signed.head;
+    const { index, root } = highest.signed.head;
     if (index === meshLog.tailIndex && equalBytes(root, meshLog.tailRoot())) {
       await meshLog.commitTo(index);
     }
@@ -131,6 +121,29 @@ export class Replica {
     this.nudge();
     await this.#running;
     await this.#pulling?.catch(() => undefined);
+  }
+
+  /**
+   * Asks one member after the other how far the log is and who votes, without taking an entry: for
+   * a node that waits for a leader.
+   *
+   * @throws CooeeError ERR_SLURP_NO_LEADER when there is nobody to ask; what the last one answered
+   */
+  async look(): Promise<{ index: number; chainIndex: number; voters: readonly string[] }> {
+    const { trust, sources } = this.#components;
+    let last: unknown = new CooeeError('ERR_SLURP_NO_LEADER', 'no member is connected');
+    let isAnswered = false;
+    for (const source of sources()) {
+      try {
+        while (await this.#askHead(source));
+        isAnswered = true;
+      } catch (error) {
+        last = error;
+      }
+    }
+    if (!isAnswered) throw last;
+    const index = trust.newest()?.signed.head.index ?? 0;
+    return { index, chainIndex: trust.chainIndex, voters: trust.voters() };
   }
 
   /** There is news: pull now. */
@@ -238,27 +251,43 @@ export class Replica {
     }
   }
 
+  /** The head and the links of one source; true when there are more links. */
+  async #askHead(source: string): Promise<boolean> {
+    const { meshLog, requester, trust } = this.#components;
+    const answer = await requester.request(
+      source,
+      replicaProtocol(meshLog.meshId),
+      pullRequest.encode(meshLog.tailIndex + 1, this.#backfill.known()),
+      { timeoutMs: PULL_TIMEOUT_MS, signal: this.#stopped.signal },
+    );
+    const { head, links } = pullResponse.decode(answer);
+    if (await this.#backfill.take(links)) return true;
+    await trust.accept(head);
+    return false;
+  }
+
   /** One request; true when there is more. */
   async #pullOnce(source: string): Promise<boolean> {
-    const { meshLog, requester, crypto } = this.#components;
+    const { meshLog, requester, trust } = this.#components;
     const from = meshLog.tailIndex + 1;
     const answer = await requester.request(
       source,
       replicaProtocol(meshLog.meshId),
-      pullRequest.encode(from),
+      pullRequest.encode(from, this.#backfill.known()),
       { timeoutMs: PULL_TIMEOUT_MS, signal: this.#stopped.signal },
     );
-    const { head, entries } = pullResponse.decode(answer);
-    const signed = decodeHead(head);
-    assertHead(crypto, signed, { mesh: meshLog.meshId, voters: this.#trust.voters });
-    await this.#assertNoFork(signed, head);
+    const { head, entries, links, mark, snapshot } = pullResponse.decode(answer);
+    if (await this.#backfill.take(links)) return true;
+    const signed = await trust.accept(head);
+    if (mark !== undefined) await trust.accept(mark);
     this.#knownIndex = Math.max(this.#knownIndex, signed.head.index);
     this.#tellProgress();
+    if (snapshot !== undefined && (await this.#install(source, snapshot))) return true;
     // A source that lags behind this node, or behind the point from which on it trusts, has nothing
     // for it.
-    if (signed.head.index < Math.max(meshLog.commitIndex, this.#trust.index)) {
-      const isVoter = this.#trust.voters.includes(source);
-      if (isVoter) this.#watch.lags(source, signed.head, this.#highest?.signed.head);
+    if (signed.head.index < Math.max(meshLog.commitIndex, trust.anchor.index)) {
+      const isVoter = trust.voters().includes(source);
+      if (isVoter) this.#watch.lags(source, signed.head, trust.highest()?.signed.head);
       return false;
     }
     const records = await this.#check(entries, from, signed);
@@ -273,6 +302,12 @@ export class Replica {
     await this.#adopt(signed, head);
     this.#watch.fits(source, meshLog.appliedIndex > before);
     return false;
+  }
+
+  /** False when the snapshot is no help here. */
+  async #install(source: string, offer: SnapshotOffer): Promise<boolean> {
+    const { snapshots } = this.#components;
+    return (await snapshots?.install(source, offer, this.#stopped.signal)) ?? false;
   }
 
   #tellProgress(): void {
@@ -304,7 +339,7 @@ export class Replica {
   }
 
   #assertAnchor(entries: readonly Uint8Array[], from: number): void {
-    const anchor = this.#trust;
+    const { anchor } = this.#components.trust;
     if (anchor.index < from || anchor.index >= from + entries.length) return;
     const upTo = entries.slice(0, anchor.index - from + 1);
     const root = this.#components.meshLog.rootsWith(upTo).at(-1);
@@ -314,51 +349,15 @@ export class Replica {
   }
 
   async #adopt(signed: SignedHead, bytes: Uint8Array): Promise<void> {
-    const { meshLog, logger } = this.#components;
+    const { meshLog, logger, trust } = this.#components;
     const { index, root } = signed.head;
     if (!equalBytes(meshLog.tailRoot(), root)) {
       logger.warn({ index }, 'what was pulled does not fit the head');
       await this.#write(() => meshLog.dropUncommitted());
       throw refuseHead('root', 'the root does not fit', { index });
     }
-    if (index > this.headIndex) {
-      await this.#keep([{ namespace: 'head', key: 'highest', value: bytes }]);
-      this.#highest = { signed, bytes };
-    }
+    await trust.adopt(bytes, signed);
     await meshLog.commitTo(index, this.#stopped.signal);
-  }
-
-  /**
-   * Two different heads at one index, both validly signed, prove that the voters are at fault: both
-   * are kept.
-   */
-  async #assertNoFork(signed: SignedHead, bytes: Uint8Array): Promise<void> {
-    const known = this.#highest;
-    if (known === undefined || known.signed.head.index !== signed.head.index) return;
-    const { index, root } = known.signed.head;
-    if (equalBytes(root, signed.head.root)) return;
-    const details = { index, ours: toHex(root), theirs: toHex(signed.head.root) };
-    this.#components.health.raise({
-      code: 'forked-log',
-      severity: 'error',
-      text: `Two different heads were signed at index ${index}.`,
-      remedy: 'A voter ran twice or was restored from a copy: see docs/operations.md.',
-    });
-    if (!this.#isForkKept) {
-      await this.#keep([
-        { namespace: 'head', key: 'fork-ours', value: known.bytes },
-        { namespace: 'head', key: 'fork-theirs', value: bytes },
-      ]);
-      this.#isForkKept = true;
-    }
-    throw refuseHead('fork', 'two different heads at one index', details);
-  }
-
-  async #keep(writes: readonly StoreWrite[]): Promise<void> {
-    const { store } = this.#components;
-    // A closed store is its owner's; a failed one is mended by opening it.
-    if (store.status === 'failed') await store.open();
-    await store.batch(writes);
   }
 
   /** Changes the log; after a failure nothing more is pulled before it was opened again. */

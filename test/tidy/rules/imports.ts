@@ -18,6 +18,13 @@ const INTERFACE = 'protocols/interface/';
 const PURE_FOLDERS = ['protocols/agent-id/', 'protocols/ucxl/', 'protocols/raft/'];
 const CODECS = ['protocols/agent-id/', 'protocols/ucxl/'];
 
+/** What verifying a proof without a daemon takes (docs/decisions/0013). */
+const PROOFS = [
+  'protocols/slurp/proof/index.ts',
+  'protocols/membership/index.ts',
+  'daemon/system/crypto.ts',
+];
+
 /** First match decides. */
 const TABLE: readonly Row[] = [
   { from: /^protocols\/interface\//, values: [], types: [] },
@@ -31,6 +38,7 @@ const TABLE: readonly Row[] = [
       'protocols/wire/',
       'protocols/enrolment/',
       'protocols/membership/',
+      'protocols/submission/',
       ...PURE_FOLDERS,
     ],
     types: ['protocols/'],
@@ -51,7 +59,11 @@ const TABLE: readonly Row[] = [
     types: ['protocols/'],
   },
   { from: /^bootstrap\//, values: ['protocols/'], types: [] },
-  { from: /^daemon\/api\/routes\//, values: [INTERFACE, ...CODECS], types: [] },
+  {
+    from: /^daemon\/api\/routes\//,
+    values: [INTERFACE, ...CODECS, 'protocols/submission/schema.ts'],
+    types: [],
+  },
   {
     from: /^daemon\/api\/handlers\//,
     values: [INTERFACE, ...CODECS, 'daemon/api/'],
@@ -71,15 +83,18 @@ const TABLE: readonly Row[] = [
     // Interface and codecs: typed errors, and `id encode|decode` and address checks without a
     // daemon.
     from: /^daemon\/(cli|mcp)\//,
-    values: [INTERFACE, ...CODECS, 'daemon/client/', 'daemon/api/routes/'],
+    values: [INTERFACE, ...CODECS, ...PROOFS, 'daemon/client/', 'daemon/api/routes/'],
     types: [],
   },
   { from: /^daemon\/config\//, values: [INTERFACE, 'protocols/wire/'], types: [] },
   { from: /^daemon\//, values: [''], types: [] },
 ];
 
-/** Second doors, beside an index.ts that must stay free of libp2p because pure files import it. */
-const SIDE_DOORS = new Set(['protocols/wire/stream.ts']);
+/**
+ * Second doors, beside an index.ts that must stay free of libp2p because pure files import it, or
+ * would have a client load the codecs with the schema.
+ */
+const SIDE_DOORS = new Set(['protocols/submission/schema.ts', 'protocols/wire/stream.ts']);
 
 const NO_LIBP2P = /^daemon\/(api|client|cli|mcp|config)\//;
 const LEVEL_PACKAGES = new Set(['abstract-level', 'classic-level', 'level']);

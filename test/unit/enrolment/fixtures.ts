@@ -121,6 +121,7 @@ export class World {
       timeMs: 0,
       actor: { peer: origin },
       origin,
+      commandMs: 0,
       commandId: `c${this.#index}`,
       meshId: MESH,
       crypto,

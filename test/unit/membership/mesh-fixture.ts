@@ -84,6 +84,7 @@ export class TestMesh {
       timeMs: this.timeMs,
       actor: { peer: origin },
       origin,
+      commandMs: this.timeMs,
       commandId: 'c',
       meshId: MESH,
       crypto: nodeCrypto,

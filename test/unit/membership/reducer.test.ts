@@ -92,7 +92,7 @@ const rows: readonly Row[] = [
     'ERR_MEMBERSHIP_LAST_ADMIN',
   ],
   [
-    'a removal of a voter',
+    'a removal of a voter of one',
     (m) => reduceRemove(m.state, { peer: ADMIN }, m.by(CURATOR)),
     'ERR_MEMBERSHIP_LAST_VOTER',
     (m) => {

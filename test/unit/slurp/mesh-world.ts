@@ -17,6 +17,7 @@ import {
   encodeEntry,
   encodeHead,
   MeshLog,
+  mendInstall,
 } from '../../../protocols/slurp/index.ts';
 import {
   appendLeaf,
@@ -181,7 +182,7 @@ class BatchStore extends MemoryStore {
   #unsynced: number[] = [];
 
   override async batch(...[writes, options]: Parameters<MemoryStore['batch']>): Promise<void> {
-    this.#unsynced.push(writes.length);
+    if (writes.length > 0) this.#unsynced.push(writes.length);
     await super.batch(writes, options);
     if (options?.sync === true) this.#unsynced = [];
   }
@@ -201,16 +202,29 @@ export class Machine {
   readonly log: LogStore & MemoryLog = new MemoryLog({ faults: this.faults });
   readonly store: KeyValueStore & BatchStore = new BatchStore({ faults: this.faults });
   readonly counted: string[] = [];
+  /** Why heads were refused, in order. */
+  readonly refusals: string[] = [];
   readonly metrics: Metrics = {
-    count: (name, labels) => void this.counted.push(`${name} ${labels?.['code'] ?? ''}`),
+    count: (name, labels) => {
+      this.counted.push(`${name} ${labels?.['code'] ?? ''}`);
+      if (name === 'cooee_slurp_heads_refused_total') this.refusals.push(labels?.['reason'] ?? '');
+    },
     gauge: () => undefined,
     read: () => 0,
   };
-  meshLog = this.#newMeshLog();
+  readonly #snapshotEveryEntries: number | undefined;
+  meshLog: MeshLog;
+
+  constructor(snapshotEveryEntries?: number) {
+    this.#snapshotEveryEntries = snapshotEveryEntries;
+    this.meshLog = this.#newMeshLog();
+  }
 
   /** Opens the stores; with a log that begins with genesis unless told otherwise. */
-  static async open(options: { readonly empty?: boolean } = {}): Promise<Machine> {
-    const machine = new Machine();
+  static async open(
+    options: { readonly empty?: boolean; readonly snapshotEveryEntries?: number } = {},
+  ): Promise<Machine> {
+    const machine = new Machine(options.snapshotEveryEntries);
     await machine.log.open();
     await machine.store.open();
     if (options.empty !== true) {
@@ -226,6 +240,7 @@ export class Machine {
     this.store.crashAfter(kept.storeBatches ?? 0);
     await this.log.open();
     await this.store.open();
+    await mendInstall({ log: this.log, store: this.store, crypto });
     this.meshLog = this.#newMeshLog();
     await this.meshLog.open();
   }
@@ -256,7 +271,8 @@ export class Machine {
 
   #newMeshLog(): MeshLog {
     const { log, store, clock, health, logger } = this;
-    return new MeshLog({ log, store, crypto, clock, health, logger }, { meshId: MESH });
+    const init = { meshId: MESH, snapshotEveryEntries: this.#snapshotEveryEntries };
+    return new MeshLog({ log, store, crypto, clock, health, logger }, init);
   }
 }
 

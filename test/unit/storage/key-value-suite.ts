@@ -43,6 +43,7 @@ export function keyValueSuite(name: string, makeBench: () => Promise<StoreBench>
     lifecycle(makeBench);
     contents(makeBench);
     order(makeBench);
+    moments(makeBench);
     failures(makeBench);
     model(makeBench);
   });
@@ -111,6 +112,30 @@ function contents(makeBench: () => Promise<StoreBench>): void {
     await store.close();
   });
 
+  it('reads at once what a batch has written, and nothing while it is not open', async () => {
+    const { store } = await makeBench();
+    expect(() => store.getSync('state', 'a')).toThrow(expect.objectContaining(notOpen));
+    await store.open();
+    expect(store.getSync('state', 'a')).toBeUndefined();
+    await store.batch([put('a', '1'), put('empty', '')]);
+    const found = store.getSync('state', 'a');
+    expect(text(found)).toBe('1');
+    expect(Object.getPrototypeOf(found)).toBe(Uint8Array.prototype);
+    expect(store.getSync('state', 'empty')).toEqual(new Uint8Array(0));
+    expect(store.getSync('outbox', 'a')).toBeUndefined();
+    if (found !== undefined) found[0] = 9;
+    await store.batch([put('b'), del('empty')]);
+    expect([text(store.getSync('state', 'a')), store.getSync('state', 'empty')]).toEqual([
+      '1',
+      undefined,
+    ]);
+    await store.close();
+    expect(() => store.getSync('state', 'a')).toThrow(expect.objectContaining(notOpen));
+    await store.open();
+    expect(text(store.getSync('state', 'a'))).toBe('1');
+    await store.close();
+  });
+
   it('keeps namespaces apart', async () => {
     const { store } = await makeBench();
     await store.open();
@@ -169,6 +194,50 @@ function order(makeBench: () => Promise<StoreBench>): void {
   });
 }
 
+function moments(makeBench: () => Promise<StoreBench>): void {
+  it('keeps a moment apart from what is written after', async () => {
+    const { store } = await makeBench();
+    expect(() => store.snapshot()).toThrow(expect.objectContaining(notOpen));
+    await store.open();
+    await store.batch([put('a', '1'), put('b', '1'), put('c', '1')]);
+    const moment = store.snapshot();
+    const seen = async (range?: StoreRange) => {
+      const all: string[] = [];
+      for await (const [key, value] of moment.entries('state', range)) all.push(key + text(value));
+      return all;
+    };
+    await store.batch([put('a', '2'), del('b'), put('d', '2')]);
+    expect(await seen()).toEqual(['a1', 'b1', 'c1']);
+    expect(await seen({ gt: 'a', lt: 'c' })).toEqual(['b1']);
+    expect(await seen({ reverse: true, limit: 1 })).toEqual(['c1']);
+    expect(await seen({ limit: 0 })).toEqual([]);
+    expect(text(await moment.get('state', 'a'))).toBe('1');
+    expect(await moment.get('state', 'd')).toBeUndefined();
+    const later = store.snapshot();
+    expect(text(await later.get('state', 'a'))).toBe('2');
+    await moment.close();
+    await moment.close();
+    await expect(moment.get('state', 'a')).rejects.toMatchObject(notOpen);
+    await expect(seen()).rejects.toMatchObject(notOpen);
+    expect(text(await later.get('state', 'a'))).toBe('2');
+    await later.close();
+    await store.close();
+  });
+
+  it('ends a moment with the store, also when it is opened again', async () => {
+    const { store } = await makeBench();
+    await store.open();
+    await store.batch([put('a')]);
+    const moment = store.snapshot();
+    await store.close();
+    await expect(moment.get('state', 'a')).rejects.toMatchObject(notOpen);
+    await store.open();
+    await expect(moment.get('state', 'a')).rejects.toMatchObject(notOpen);
+    await moment.close();
+    await store.close();
+  });
+}
+
 function failures(makeBench: () => Promise<StoreBench>): void {
   for (const point of ['store:write', 'store:written'] as const) {
     it(`fails at ${point}, acknowledges nothing more, and goes on after a reopen`, async () => {
@@ -185,6 +254,7 @@ function failures(makeBench: () => Promise<StoreBench>): void {
       faults.failAt(null);
       expect(store.status).toBe('failed');
       for (const call of everyCall(store)) await expect(call).rejects.toMatchObject(notOpen);
+      expect(() => store.getSync('state', 'kept')).toThrow(expect.objectContaining(notOpen));
       await store.open();
       expect(text(await store.get('state', 'kept'))).toBe('kept');
       await store.batch([put('c')], { sync: true });

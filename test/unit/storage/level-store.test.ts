@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { afterAll, describe, expect, it } from 'vitest';
 import { levelError } from '../../../storage/disk/level-error.ts';
-import { encodeFormat } from '../../../storage/disk/store-format.ts';
+import { encodeFormat, STORE_FORMAT_VERSION } from '../../../storage/disk/store-format.ts';
 import type { Faults } from '../../../storage/faults.ts';
 import { LevelStore } from '../../../storage/level-store.ts';
 import { bytes, keyValueSuite, listed } from './key-value-suite.ts';
@@ -53,7 +53,7 @@ describe('LevelStore on the disk', () => {
     const directory = await newDirectory();
     const options = { keyEncoding: 'utf8', valueEncoding: 'view' };
     const cases = [
-      [encodeFormat(2), 'ERR_STORAGE_FORMAT_NEWER', /Upgrade/],
+      [encodeFormat(STORE_FORMAT_VERSION + 1), 'ERR_STORAGE_FORMAT_NEWER', /Upgrade/],
       [bytes('?'), 'ERR_STORAGE_DAMAGED', /backup/],
     ] as const;
     for (const [format, code, remedy] of cases) {

@@ -48,7 +48,7 @@ describe('the lock of a home', () => {
     await expect(openHome(home, { logger: silentLogger })).rejects.toMatchObject({
       code: 'ERR_STORAGE_HOME_LOCKED',
     });
-  }, 20_000);
+  });
 
   it('dies with its holder, also by kill -9, again and again', async () => {
     const home = join(await temporaryFolder(), 'home');
@@ -62,7 +62,7 @@ describe('the lock of a home', () => {
     const after = await openHome(home, { logger: silentLogger });
     expect(await lockHolder(home)).toBe(process.pid);
     await after.close();
-  }, 20_000);
+  });
 
   it('is given back by a clean stop', async () => {
     const home = join(await temporaryFolder(), 'home');
@@ -72,7 +72,7 @@ describe('the lock of a home', () => {
     await exited;
     expect(await readdir(home)).not.toContain('pid');
     await (await openHome(home, { logger: silentLogger })).close();
-  }, 20_000);
+  });
 
   it('is exclusive within one process too', async () => {
     const home = await temporaryFolder();

@@ -11,11 +11,18 @@ import { temporaryFolders } from '../../storage/temporary-folder.ts';
 
 const temporaryFolder = temporaryFolders();
 const servers: Server[] = [];
+const sizes = { outputBytesMax: 1_000, bodyBytesMax: 1_000 };
+/** Waits long enough for what answers, on any machine. */
 const ports = systemPorts(silentLogger, {
+  ...sizes,
+  commandTimeoutMs: 30_000,
+  fetchTimeoutMs: 30_000,
+});
+/** For what never answers. */
+const hurried = systemPorts(silentLogger, {
+  ...sizes,
   commandTimeoutMs: 300,
-  outputBytesMax: 1_000,
   fetchTimeoutMs: 300,
-  bodyBytesMax: 1_000,
 });
 
 afterEach(async () => {
@@ -46,7 +53,7 @@ describe('run', () => {
       failure: 'missing',
     });
     expect(await ports.run('false', [])).toEqual({ ok: false, failure: 'failed' });
-    expect(await ports.run('sleep', ['60'])).toEqual({ ok: false, failure: 'slow' });
+    expect(await hurried.run('sleep', ['60'])).toEqual({ ok: false, failure: 'slow' });
     const long = await node("for (;;) process.stdout.write('x'.repeat(500))");
     expect(long).toEqual({ ok: false, failure: 'too-long' });
   });
@@ -55,7 +62,7 @@ describe('run', () => {
     const file = join(await temporaryFolder(), 'deaf');
     await writeFile(file, "#!/bin/sh\ntrap '' TERM\nwhile :; do :; done\n");
     await chmod(file, 0o700);
-    expect(await ports.run(file, [])).toEqual({ ok: false, failure: 'slow' });
+    expect(await hurried.run(file, [])).toEqual({ ok: false, failure: 'slow' });
   });
 });
 
@@ -80,12 +87,12 @@ describe('fetch', () => {
 
   it('does not wait for a server that is silent, or trickles', async () => {
     const silent = await serve(() => undefined);
-    expect(await ports.fetch(silent)).toEqual({ ok: false, failure: 'slow' });
+    expect(await hurried.fetch(silent)).toEqual({ ok: false, failure: 'slow' });
     const trickle = await serve((_, response) => {
       const timer = setInterval(() => response.write('x'), 20);
       response.on('close', () => clearInterval(timer));
     });
-    expect(await ports.fetch(trickle)).toEqual({ ok: false, failure: 'slow' });
+    expect(await hurried.fetch(trickle)).toEqual({ ok: false, failure: 'slow' });
   });
 });
 
@@ -108,8 +115,9 @@ describe('this machine', () => {
     const ollama = await serve((request, response) => {
       response.end(request.url === '/api/tags' ? '{"models":[{"name":"Llama3:8B"}]}' : '');
     });
-    const facts = await detectHost(systemPorts(silentLogger), { ollama });
+    const unhurried = systemPorts(silentLogger, { fetchTimeoutMs: 30_000 });
+    const facts = await detectHost(unhurried, { ollama });
     expect(facts.gpus.length).toBeGreaterThan(0);
     expect(facts.models).toEqual([{ name: 'llama3:8b', source: 'ollama' }]);
-  }, 20_000);
+  });
 });

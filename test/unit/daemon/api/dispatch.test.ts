@@ -17,22 +17,33 @@ const AGENT_MAY: readonly RouteName[] = [
   'getLeader',
   'getMetrics',
   'getOpenApi',
+  'getProof',
   'getStatus',
+  'getSubmission',
   'listAgents',
   'listMembers',
+  'listSubmissions',
+  'readLog',
+  'submit',
   'watchEvents',
 ];
 
 const BODIES: Partial<Record<RouteName, string>> = {
+  setMesh: '{"votersTarget":3}',
   joinMesh: '{"invite":"cooee1abc"}',
   setMemberRole: '{"role":"admin"}',
   enrolAgents: '{"model":"m"}',
   announceAgent: '{"status":"idle"}',
   rebindAgent: `{"peer":"${PEER}"}`,
+  submit: '{"kind":"dr","address":"ucxl://a@p:t/#/x","title":"T"}',
 };
 
 const pathOf = (name: RouteName): string =>
-  ROUTES[name].path.replace('{peer}', PEER).replace('{ref}', '458RV').replace('{token}', '458RV');
+  ROUTES[name].path
+    .replace('{index}', '7')
+    .replace('{peer}', PEER)
+    .replace('{ref}', '458RV')
+    .replace('{token}', '458RV');
 
 describe.each<Rights>(['operator', 'agent'])('the %s socket', (rights) => {
   const names = ROUTE_NAMES.filter((name) => name !== 'watchEvents');

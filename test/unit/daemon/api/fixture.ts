@@ -8,6 +8,7 @@ import type {
   AgentView,
   EnrolView,
   StatusView,
+  SubmissionRow,
   WriteView,
 } from '../../../../daemon/api/routes/index.ts';
 import { type ApiServerInit, createApiServer } from '../../../../daemon/api/server.ts';
@@ -21,6 +22,7 @@ import {
   type Metrics,
   silentLogger,
 } from '../../../../protocols/interface/index.ts';
+import { fakeLog } from './fake-log.ts';
 
 export const PEER = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
 export const TIME = '2026-01-02T03:04:05.678Z';
@@ -55,7 +57,7 @@ const STATUS: StatusView = {
     agentSocket: '/h/agent.sock',
     addresses: ['/ip4/127.0.0.1/tcp/26633'],
   },
-  mesh: { id: 'bafy', name: 'alpha', level: 1 },
+  mesh: { id: 'bafy', name: 'alpha', level: 1, votersTarget: 'auto' },
   role: 'voter',
   memberRole: 'admin',
   slurp: {
@@ -65,6 +67,8 @@ const STATUS: StatusView = {
     commitIndex: 7,
     appliedIndex: 7,
     voters: [PEER],
+    learners: [],
+    followers: [],
   },
   peers: { connected: 0, members: 1 },
   agents: { here: 1, mesh: 1 },
@@ -72,8 +76,33 @@ const STATUS: StatusView = {
   health: { ok: true, conditions: [] },
 };
 
+const ADDRESS = 'ucxl://any:architect@shop:checkout/#/decisions/1';
+
+export const submission = (id = 'bafyreia'): SubmissionRow => ({
+  id,
+  kind: 'dr',
+  address: ADDRESS,
+  title: 'Use a queue',
+  author: { peer: PEER },
+  state: 'committed',
+  acceptedAt: TIME,
+  committedAt: TIME,
+  index: 8,
+  version: 1,
+});
+
 const write = (id: string, committed: boolean): WriteView =>
   committed ? { id, state: 'committed', index: 8 } : { id, state: 'accepted' };
+
+const EMPTY_DR = {
+  status: 'proposed' as const,
+  context: '',
+  options: [],
+  decision: '',
+  rationale: '',
+  consequences: [],
+  links: [],
+};
 
 /** What was called, in order: `name(arguments as JSON)`. */
 export type Calls = string[];
@@ -99,9 +128,30 @@ const READS = {
   metricsText: () => 'cooee_x_total 1\n',
 } satisfies Partial<ApiServices>;
 
+type Note = (name: string, ...args: readonly unknown[]) => void;
+
+function fakeSubmissions(note: Note) {
+  return {
+    submit: async (content, wait) => {
+      note('submit', content, wait);
+      return { ...write('bafyreia', wait.committed), address: content.address };
+    },
+    listSubmissions: (query) => {
+      note('listSubmissions', query);
+      return { submissions: [submission()], cursor: null };
+    },
+    getSubmission: (id) => {
+      note('getSubmission', id);
+      const { kind, address, title } = submission();
+      const content = { ...EMPTY_DR, kind, address, title };
+      return { ...submission(id), content };
+    },
+  } satisfies Partial<ApiServices>;
+}
+
 /** Services that remember their calls and answer something plausible. */
 export function fakeServices(calls: Calls, events: EventLog): ApiServices {
-  const note = (name: string, ...args: unknown[]): void => {
+  const note: Note = (name, ...args) => {
     calls.push(`${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`);
   };
   return {
@@ -110,6 +160,14 @@ export function fakeServices(calls: Calls, events: EventLog): ApiServices {
     waitForIndex: async (index, timeoutMs) => {
       note('waitForIndex', index, timeoutMs);
       throw new CooeeError('ERR_API_TIMEOUT');
+    },
+    readIndex: async () => {
+      note('readIndex');
+      return 7;
+    },
+    transferLeader: async (to) => {
+      note('transferLeader', to ?? null);
+      return { peer: PEER, term: 2, recipient: 'age1xyz' };
     },
     issueInvite: async (input) => {
       note('issueInvite', input);
@@ -130,6 +188,10 @@ export function fakeServices(calls: Calls, events: EventLog): ApiServices {
     removeMember: async (peer, wait) => {
       note('removeMember', peer, wait);
       return write('c2', wait.committed);
+    },
+    setMesh: async (change, wait) => {
+      note('setMesh', change, wait);
+      return write('c5', wait.committed);
     },
     queryAgents: (query) => {
       note('queryAgents', query);
@@ -161,6 +223,8 @@ export function fakeServices(calls: Calls, events: EventLog): ApiServices {
       note('rebind', token, peer, wait);
       return write('c4', wait.committed);
     },
+    ...fakeSubmissions(note),
+    ...fakeLog(note),
     stop: () => note('stop'),
   };
 }
@@ -292,7 +356,7 @@ export function sendRaw(socketPath: string, bytes: string | Uint8Array): Promise
     // A server that refuses may close while we still send: what it said counts.
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(text));
-    socket.setTimeout(4_000, () => socket.destroy());
+    socket.setTimeout(30_000, () => socket.destroy());
     socket.end(bytes);
   });
 }
@@ -333,9 +397,9 @@ export function codeOf(answer: RawAnswer): string {
 
 /** Retries until `check` gives true; fails after 5 s. */
 export async function until(what: string, check: () => boolean): Promise<void> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   while (!check()) {
-    if (Date.now() > end) throw new Error(`did not happen in 5 s: ${what}`);
+    if (Date.now() > end) throw new Error(`did not happen in 30 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

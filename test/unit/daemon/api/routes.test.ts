@@ -4,7 +4,8 @@
 import { describe, expect, it } from 'vitest';
 import { ROUTE_NAMES, ROUTES } from '../../../../daemon/api/routes/index.ts';
 import type { CallInput, CallName } from '../../../../daemon/client/index.ts';
-import { agent, PEER, request, startBench } from './fixture.ts';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { agent, codeOf, PEER, request, startBench } from './fixture.ts';
 
 const WAIT = '{"committed":false,"timeoutMs":10000}';
 
@@ -52,8 +53,50 @@ const ROWS: { readonly [N in CallName]: Row<N> } = {
     input: { params: { token: '458RV' }, body: { peer: PEER } },
     calls: [`rebind("458RV", "${PEER}", ${WAIT})`],
   },
+  submit: {
+    input: {
+      query: { wait: 'committed', timeoutMs: 500 },
+      body: { kind: 'dr', address: 'ucxl://a@p:t/#/x', title: 'T', options: [{ title: 'O' }] },
+    },
+    calls: [
+      'submit({"kind":"dr","address":"ucxl://a@p:t/#/x","title":"T","status":"proposed",' +
+        '"context":"","options":[{"title":"O","pros":[],"cons":[],"chosen":false}],' +
+        '"decision":"","rationale":"","consequences":[],"links":[]}, ' +
+        '{"committed":true,"timeoutMs":500})',
+    ],
+  },
+  listSubmissions: {
+    input: { query: { author: PEER, state: 'committed', limit: 5, cursor: 'committed.3' } },
+    calls: [
+      `listSubmissions({"author":"${PEER}","state":"committed","limit":5,"cursor":"committed.3"})`,
+    ],
+  },
+  getSubmission: {
+    input: { params: { id: 'bafyreia' } },
+    calls: ['getSubmission("bafyreia")'],
+  },
+  readLog: {
+    input: { query: { from: 3, kind: 'agent.*', actor: PEER } },
+    calls: [`readLog({"from":3,"limit":100,"actor":"${PEER}","kind":"agent.*"})`],
+  },
+  getProof: {
+    input: { params: { index: 7 }, query: { anchor: 4 } },
+    calls: ['proof(7, 4)'],
+  },
+  verifyLog: {
+    input: { body: { verified: { from: 1, size: 0, peaks: [] } } },
+    calls: ['verifyLog({"from":1,"size":0,"peaks":[]})'],
+  },
   getHost: { input: {}, calls: [] },
   getLeader: { input: {}, calls: [] },
+  transferLeader: {
+    input: { body: { to: PEER } },
+    calls: [`transferLeader("${PEER}")`],
+  },
+  setMesh: {
+    input: { body: { votersTarget: 5, level: 2 } },
+    calls: [`setMesh({"votersTarget":5,"level":2}, ${WAIT})`],
+  },
   getDoctor: { input: {}, calls: [] },
   stopDaemon: { input: {}, calls: ['stop()'] },
   getMetrics: { input: {}, calls: [] },
@@ -109,6 +152,39 @@ describe('routes', () => {
     const metrics = await request(socketPath, 'GET /metrics');
     expect(metrics.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(metrics.body).toBe('cooee_x_total 1\n');
+  });
+
+  it('waits for what the leader names before a linearizable read', async () => {
+    let applied = 7;
+    const waited: number[] = [];
+    const { client } = await startBench({
+      services: {
+        appliedIndex: () => applied,
+        readIndex: async () => 9,
+        waitForIndex: async (index) => {
+          waited.push(index);
+          applied = index;
+        },
+      },
+    });
+    await client.call('listAgents', { query: { consistency: 'linearizable' } });
+    await client.call('listMembers', { query: { consistency: 'linearizable', minIndex: 12 } });
+    expect(waited).toEqual([9, 12]);
+  });
+
+  it('refuses a linearizable read without a leader', async () => {
+    const readIndex = async () => {
+      throw new CooeeError('ERR_SLURP_NO_LEADER');
+    };
+    const { socketPath, calls } = await startBench({ services: { readIndex } });
+    const path = '/v1/submissions?consistency=linearizable';
+    const answer = await request(socketPath, `GET ${path}`);
+    expect({ status: answer.status, code: codeOf(answer) }).toEqual({
+      status: 503,
+      code: 'ERR_SLURP_NO_LEADER',
+    });
+    expect((await request(socketPath, 'GET /v1/members?consistency=strong')).status).toBe(400);
+    expect(calls).toEqual([]);
   });
 
   it('waits for minIndex before it reads', async () => {

@@ -194,7 +194,7 @@ describe('hostile input', () => {
       { numRuns: 150 },
     );
     expect((await request(socketPath, HONEST)).status).toBe(200);
-  }, 60_000);
+  });
 
   it('survives any JSON where a body is expected', async () => {
     const { socketPath } = await startBench();
@@ -211,5 +211,5 @@ describe('hostile input', () => {
       }),
       { numRuns: 200 },
     );
-  }, 60_000);
+  });
 });

@@ -108,7 +108,7 @@ export function status(change: Partial<StatusView> = {}): StatusView {
       agentSocket: '/h/agent.sock',
       addresses: ['/ip4/192.168.1.4/tcp/26633', '/ip4/127.0.0.1/tcp/26633'],
     },
-    mesh: { id: 'bafymesh', name: 'alpha', level: 1 },
+    mesh: { id: 'bafymesh', name: 'alpha', level: 1, votersTarget: 'auto' },
     role: 'voter',
     memberRole: 'admin',
     slurp: {
@@ -118,6 +118,8 @@ export function status(change: Partial<StatusView> = {}): StatusView {
       commitIndex: 7,
       appliedIndex: 7,
       voters: [PEER_A],
+      learners: [],
+      followers: [],
     },
     peers: { connected: 0, members: 1 },
     agents: { here: 0, mesh: 0 },

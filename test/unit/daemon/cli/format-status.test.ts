@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { formatStatus } from '../../../../daemon/cli/format-status.ts';
 import { agent, PEER_A, PEER_B, status } from './fake-host.ts';
 
+const NONE = { id: '', name: '', level: 0, votersTarget: 'auto' } as const;
+
 describe('formatStatus', () => {
   it('shows a mesh of one with the next command to type', () => {
     expect(formatStatus(status(), [], { command: 'npx cooee' })).toBe(
@@ -72,7 +74,7 @@ next  npx cooee invite   (prints an invite for the next host)
 
   it('points a joining node to the doctor', () => {
     const text = formatStatus(
-      status({ role: 'joining', memberRole: null, mesh: { id: '', name: '', level: 0 } }),
+      status({ role: 'joining', memberRole: null, mesh: NONE }),
       [],
       { command: 'cooee' },
     );

@@ -22,6 +22,8 @@ describe('parseConfig', () => {
       models: [],
       beatMs: 30_000,
       leaseMs: 90_000,
+      snapshotEveryEntries: 8_192,
+      voterAwayMs: 600_000,
       logLevel: 'info',
     };
     expect(parseConfig(undefined)).toEqual(defaults);
@@ -39,6 +41,8 @@ describe('parseConfig', () => {
       models: ['llama3-70b'],
       beatMs: 1_000,
       leaseMs: 3_000,
+      snapshotEveryEntries: 16,
+      voterAwayMs: 5_000,
       logLevel: 'debug',
     };
     expect(parseConfig(JSON.stringify(config))).toEqual(config);

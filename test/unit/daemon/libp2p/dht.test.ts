@@ -20,7 +20,7 @@ class MemoryStore {
 
 describe('the DHT', () => {
   it('stores a bounded number of keys, and takes new ones when old ones go', async () => {
-    const store = boundedStore(new MemoryStore(), 2);
+    const store = boundedStore(new MemoryStore(), { keysMax: 2 });
     await store.put('/a', Uint8Array.of(1));
     await store.put('/b', Uint8Array.of(2));
     await store.put('/a', Uint8Array.of(3));
@@ -31,6 +31,20 @@ describe('the DHT', () => {
     await store.put('/c', Uint8Array.of(4));
     expect(await store.get('/a')).toEqual(Uint8Array.of(3));
     expect(await store.get('/b')).toBeUndefined();
+  });
+
+  it('stores a bounded number of bytes, whatever is put in the place of what', async () => {
+    const store = boundedStore(new MemoryStore(), { bytesMax: 10 });
+    await store.put('/a', new Uint8Array(6));
+    await expect(store.put('/b', new Uint8Array(5))).rejects.toMatchObject({
+      code: 'ERR_WIRE_RATE',
+    });
+    await store.put('/a', new Uint8Array(10));
+    await store.put('/a', new Uint8Array(5));
+    await store.put('/b', new Uint8Array(5));
+    await store.delete('/a');
+    await store.put('/c', new Uint8Array(5));
+    expect(await store.get('/c')).toHaveLength(5);
   });
 
   it('speaks a protocol of its own mesh and refuses public key records', async () => {

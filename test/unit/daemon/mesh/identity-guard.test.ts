@@ -48,7 +48,8 @@ beforeEach(() => {
     first: () => undefined,
   };
   guard = new IdentityGuard({
-    ...{ outbox, courier: part('courier'), leader: part('leader'), replica: part('replica') },
+    ...{ outbox, courier: part('courier') },
+    consensus: { retire: async (what: string) => void closed.push(`retire ${what}`) },
     ...{ view: { voters: () => [ADMIN] }, state: mesh.state, crypto: nodeCrypto },
     ...{ health, metrics, logger: silentLogger, self: MEMBER, meshId: MESH, boot: OWN },
     network: { node: { getConnections: () => [{ close: async () => void closed.push('cut') }] } },
@@ -76,7 +77,7 @@ describe('IdentityGuard', () => {
     expect(health.list()[0]?.text).toContain(MEMBER);
     await Promise.resolve();
     await Promise.resolve();
-    expect(closed).toEqual(['outbox ERR_MEMBERSHIP_CLONE', 'courier', 'leader']);
+    expect(closed).toEqual(['outbox ERR_MEMBERSHIP_CLONE', 'courier', 'retire seat']);
     expect(accusations()).toBe(0);
   });
 

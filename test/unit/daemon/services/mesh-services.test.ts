@@ -8,7 +8,10 @@ import { MEMBER, MESH, TestMesh } from '../../membership/mesh-fixture.ts';
 function slurpOf(log: { commitIndex: number; appliedIndex: number }, knownIndex?: number) {
   const parts = {
     ...{ meshLog: log, state: new TestMesh().state, outbox: { waitingCount: 0 }, guard: {} },
-    replica: knownIndex === undefined ? undefined : { knownIndex },
+    consensus: {
+      ...{ isLeader: false, term: 1 },
+      replica: knownIndex === undefined ? undefined : { knownIndex },
+    },
     network: { node: { getMultiaddrs: () => [] } },
     view: {
       ...{ leader: () => undefined, leaderRecord: () => undefined },
@@ -17,7 +20,11 @@ function slurpOf(log: { commitIndex: number; appliedIndex: number }, knownIndex?
   };
   const daemon = {
     phase: 'member',
-    components: { health: new HealthBook(silentLogger), signer: { peer: MEMBER } },
+    components: {
+      health: new HealthBook(silentLogger),
+      signer: { peer: MEMBER },
+      clock: { monotonicMs: () => 1_000 },
+    },
     node: { parts, init: { meshId: MESH } },
   };
   return new MeshServices({ daemon } as unknown as MeshServicesInit).status().slurp;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CooeeError, type ErrorCode } from '../../../../protocols/interface/index.ts';
-import { Courier, decodeBatch, Leader, Outbox } from '../../../../protocols/slurp/index.ts';
+import { Courier, decodeBatch, Outbox } from '../../../../protocols/slurp/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
+import { LoneLeader } from '../lone-leader.ts';
 import { crypto, founder, Machine, MESH, settle } from '../mesh-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
 
@@ -19,8 +20,7 @@ async function start(options: { deliver?: Deliver; follow?: () => Promise<void> 
   await outbox.open(meshLog.state);
   meshLog.addHook((entry) => outbox.writesFor(entry));
   meshLog.onApplied((entry) => outbox.onApplied(entry));
-  const onFatal = () => undefined;
-  const leader = new Leader({ ...machine, meshLog, signer: founder, crypto, onFatal }, 2);
+  const leader = new LoneLeader(machine);
   const sent: { seq: number; atMs: number }[] = [];
   const over = { deliver: options.deliver ?? ((bytes: Uint8Array) => leader.propose(bytes)) };
   const courier = new Courier({
@@ -46,6 +46,22 @@ const failing = (code: ErrorCode): Deliver => {
 };
 
 describe('Courier', () => {
+  it('does not wait for a leader that is frozen once there is another', async () => {
+    const { machine, leader, over, submit, sent, courier } = await start();
+    over.deliver = () => new Promise(() => undefined);
+    const item = submit('kept');
+    await machine.clock.advance(1_000);
+    expect(sent).toHaveLength(1);
+    over.deliver = (bytes) => leader.propose(bytes);
+    courier.leaderChanged();
+    // At once: nothing is to be waited for.
+    await settle();
+    expect(await item.decided).toMatchObject({ outcome: { ok: true } });
+    expect(sent.map(({ seq }) => seq)).toEqual([2, 2]);
+    courier.leaderChanged();
+    await courier.stop();
+  });
+
   it('brings one batch at a time, in order, and what came meanwhile as one', async () => {
     let inFlight = 0;
     let mostInFlight = 0;
@@ -112,7 +128,7 @@ describe('Courier', () => {
     await submit('b').accepted;
     over.deliver = (bytes) => leader.propose(bytes);
     // The answer was lost, the batch was not: it comes by way of the log.
-    await machine.take([outbox.first()?.bytes as Uint8Array]);
+    await leader.propose(outbox.first()?.bytes as Uint8Array);
     await machine.clock.advance(10);
     expect(sent.at(-1)?.seq).toBe(3);
     expect(outbox.waitingCount).toBe(0);

@@ -4,10 +4,11 @@ import {
   type AppliedEntry,
   decodeBatch,
   encodeBatch,
-  Leader,
+  MeshState,
   Outbox,
 } from '../../../../protocols/slurp/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
+import { LoneLeader } from '../lone-leader.ts';
 import {
   batchOf,
   boot,
@@ -202,6 +203,22 @@ describe('what the log decides', () => {
     expect(await stored(machine)).toEqual([]);
   });
 
+  it('while this node was away is forgotten, and how is told nobody', async () => {
+    const { machine, outbox } = await start();
+    const gone = outbox.submit('mesh.settings', name('a'));
+    await gone.accepted;
+    const open = outbox.submit('mesh.settings', name('b'));
+    await open.accepted;
+    const state = new MeshState();
+    const mark = { boot: 1, seq: outbox.first()?.seq ?? 0 };
+    state.merge([{ table: 'origin', key: founder.peer, value: mark }]);
+    await outbox.onReplaced(state);
+    expect(await gone.decided).toMatchObject({ error: { code: 'ERR_SLURP_SKIPPED' } });
+    expect(commandsOf(outbox.first()?.bytes).map(({ id }) => id)).toEqual([open.id]);
+    expect((await stored(machine)).length).toBe(1);
+    expect(outbox.waitingCount).toBe(1);
+  });
+
   it('of another start that uses the same number is not taken for ours', async () => {
     const { machine, outbox } = await start();
     const { accepted, decided } = outbox.submit('mesh.settings', name('mine'));
@@ -350,11 +367,9 @@ describe('refuse, shut and stop', () => {
 
 it('a write goes from the outbox through the leader into the state', async () => {
   const { machine, outbox } = await start();
-  const { meshLog } = machine;
-  const onFatal = () => undefined;
-  const leader = new Leader({ ...machine, meshLog, signer: founder, crypto, onFatal }, 2);
+  const leader = new LoneLeader(machine);
   const { accepted, decided } = outbox.submit('mesh.settings', name('through'));
   await accepted;
   await leader.propose(outbox.first()?.bytes as Uint8Array);
-  expect(await decided).toMatchObject({ index: 2, outcome: { ok: true } });
+  expect(await decided).toMatchObject({ index: 3, outcome: { ok: true } });
 });

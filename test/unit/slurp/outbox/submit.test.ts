@@ -18,6 +18,8 @@ class Net {
   readonly hops: string[] = [];
   readonly proposed: Uint8Array[] = [];
   refusal: CooeeError | undefined;
+  /** Who knows who leads, when nobody else does. */
+  readonly voters = new Set<string>();
 
   async join(name: string, options: { links: string[]; leader?: string; leads?: boolean }) {
     this.links.set(name, options.links);
@@ -41,14 +43,13 @@ class Net {
       },
       leader: () => options.leader,
       connected: () => this.links.get(name) ?? [],
-      propose:
-        options.leads === true
-          ? async (batch) => {
-              if (this.refusal !== undefined) throw this.refusal;
-              this.proposed.push(batch);
-              return 41 + this.proposed.length;
-            }
-          : undefined,
+      voters: () => (this.links.get(name) ?? []).filter((peer) => this.voters.has(peer)),
+      isLeader: () => options.leads === true,
+      propose: async (batch) => {
+        if (this.refusal !== undefined) throw this.refusal;
+        this.proposed.push(batch);
+        return 41 + this.proposed.length;
+      },
     });
     await submit.start();
     return submit;

@@ -4,13 +4,13 @@ import { serveReplica } from '../../../../protocols/slurp/index.ts';
 import { pullRequest, pullResponse } from '../../../../protocols/slurp/protocol.ts';
 import { encodeCanonical } from '../../../../protocols/wire/index.ts';
 import { batchOf, codeOf, founder, headOf, Machine } from '../mesh-world.ts';
-import { batch, Follower, logOf } from './follower.ts';
+import { batch, bookWith, Follower, logOf } from './follower.ts';
 
 describe('serveReplica', () => {
   it('serves no entries beyond the head, none without a head, and none of nonsense', async () => {
     const source = await Machine.open();
     await source.take([batch(2), batch(3)]);
-    let head: { bytes: Uint8Array; index: number } | undefined;
+    let head: Uint8Array | undefined;
     let serve: RequestHandler | undefined;
     await serveReplica({
       meshLog: source.meshLog,
@@ -20,17 +20,19 @@ describe('serveReplica', () => {
         },
         unhandle: async () => undefined,
       },
-      head: () => head,
+      trust: bookWith(() => head),
     });
     const ask = async (body: Uint8Array) =>
       await (serve as RequestHandler)('me', body, new AbortController().signal);
     expect(await codeOf(ask(pullRequest.encode(1)))).toBe('ERR_SLURP_NO_LEADER');
-    head = { bytes: headOf(logOf(2)), index: 2 };
+    head = headOf(logOf(2));
     expect(pullResponse.decode(await ask(pullRequest.encode(1))).entries).toHaveLength(2);
     expect(pullResponse.decode(await ask(pullRequest.encode(2))).entries).toHaveLength(1);
     expect(pullResponse.decode(await ask(pullRequest.encode(3))).entries).toHaveLength(0);
     expect(pullResponse.decode(await ask(pullRequest.encode(2 ** 50))).entries).toHaveLength(0);
-    expect(await codeOf(ask(encodeCanonical({ v: 1, from: 0 })))).toBe('ERR_WIRE_MALFORMED');
+    expect(await codeOf(ask(encodeCanonical({ v: 1, from: 0, chain: 0, mark: 0 })))).toBe(
+      'ERR_WIRE_MALFORMED',
+    );
   });
 
   it('fills an answer with large entries no further than a frame', async () => {
@@ -51,7 +53,7 @@ describe('serveReplica', () => {
         },
         unhandle: async () => undefined,
       },
-      head: () => ({ bytes, index: 41 }),
+      trust: bookWith(() => bytes),
     });
     const sizes: number[] = [];
     const follower = await Follower.open([

@@ -134,3 +134,59 @@ describe('members', () => {
     expect(JSON.parse(script.stderr)).toMatchObject({ error: { code: 'ERR_API_TIMEOUT' } });
   });
 });
+
+describe('leader transfer', () => {
+  const leader = { peer: PEER_B, term: 4, recipient: 'age1xyz' };
+  const answers = {
+    listMembers: () => ({ members: [member({ peer: PEER_B, name: 'beta' })] }),
+    transferLeader: () => leader,
+  };
+
+  it('goes to whoever is furthest, and shows the new leader', async () => {
+    const { exit, stdout, calls } = await run(['leader', 'transfer'], { answers });
+    expect(exit).toBe(0);
+    expect(stdout).toContain(PEER_B);
+    expect(calls.map(({ input }) => input)).toEqual([{ body: {} }]);
+  });
+
+  it('goes to a member by name', async () => {
+    const { stdout, calls } = await run(['leader', 'transfer', 'beta', '--json'], { answers });
+    expect(JSON.parse(stdout)).toEqual(leader);
+    expect(calls[1]?.input).toEqual({ body: { to: PEER_B } });
+  });
+});
+
+describe('mesh', () => {
+  it('shows what holds for all, and how far the voters are', async () => {
+    const followers = [{ peer: PEER_B, isLearner: true, lagEntries: 3, silentMs: 40 }];
+    const slurp = { ...status().slurp, learners: [PEER_B], followers };
+    const answers = { getStatus: () => status({ slurp }) };
+    const { stdout } = await run(['mesh'], { answers });
+    expect(stdout).toContain('1 (wanted: auto)');
+    expect(stdout).toContain(`${PEER_A}  leads\n`);
+    expect(stdout).toContain(`${PEER_B}  3 behind, answered 40 ms ago  learner\n`);
+    const script = await run(['mesh', '--json'], { answers });
+    expect(JSON.parse(script.stdout)).toMatchObject({ votersTarget: 'auto', voters: [PEER_A] });
+  });
+
+  it('sets what is given, and nothing else', async () => {
+    const answers = { setMesh: () => committed };
+    const one = await run(['mesh', 'set', '--voters', '5'], { answers });
+    expect(one).toMatchObject({ exit: 0, stdout: 'done\n' });
+    expect(one.calls[0]?.input).toMatchObject({ body: { votersTarget: 5 } });
+    const all = ['mesh', 'set', '--voters', 'auto', '--name', 'x', '--level', '2'];
+    const { calls } = await run(all, { answers });
+    expect(calls[0]?.input).toEqual({
+      query: { wait: 'committed' },
+      body: { name: 'x', votersTarget: 'auto', level: 2 },
+    });
+  });
+
+  it.each([
+    [['mesh', 'set']],
+    [['mesh', 'set', '--voters', '4']],
+    [['mesh', 'set', '--level', 'high']],
+  ])('refuses %j: exit 2', async (words) => {
+    expect(await run(words, { answers: {} })).toMatchObject({ exit: 2, calls: [] });
+  });
+});

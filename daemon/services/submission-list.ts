@@ -1,0 +1,122 @@
+import {
+  CooeeError,
+  type StateReader,
+  type SubmissionRecord,
+  submittedKey,
+} from '../../protocols/interface/index.ts';
+import { versionAt } from '../../protocols/submission/index.ts';
+import type { SubmissionRow, SubmissionsView } from '../api/routes/index.ts';
+import type { SubmissionsQuery } from '../api/services.ts';
+
+/** Records that one page looks at, at most: a filter that hits nothing must not hold up others. */
+const LOOKS_MAX = 2_000;
+
+/** What {@link listSubmissions} reads from. */
+export interface SubmissionSource {
+  readonly state: StateReader;
+  /** What is accepted and not committed, the newest first, each once. */
+  readonly waiting: () => Iterable<SubmissionRow>;
+}
+
+/** Where a page begins: behind a row that waits, or at the n-th of those that are committed. */
+type Position =
+  | { readonly part: 'accepted'; readonly after: string | undefined }
+  | { readonly part: 'committed'; readonly n: number };
+
+const CURSOR = /^(?:accepted\.([a-z2-7]{1,128})|committed\.([0-9]{1,12}))$/;
+
+/**
+ * One page, the newest first: what waits on this node, then the log backwards, or only the versions
+ * of an address. All by key: nothing is scanned.
+ *
+ * @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours
+ */
+export function listSubmissions(source: SubmissionSource, query: SubmissionsQuery) {
+  const { state } = source;
+  const { address } = query;
+  const countMax =
+    address === undefined
+      ? state.get('cursor', 'submissions')
+      : state.get('addressed', address)?.versions;
+  let at = positionOf(query.cursor);
+  const submissions: SubmissionRow[] = [];
+  if (at.part === 'accepted') {
+    const isFull =
+      query.state !== 'committed' &&
+      addWaiting(submissions, [...source.waiting()], { query, after: at.after });
+    if (isFull) return page(submissions, `accepted.${submissions.at(-1)?.id ?? ''}`);
+    at = { part: 'committed', n: countMax ?? 0 };
+  }
+  if (query.state === 'accepted') return page(submissions, null);
+  let { n } = at;
+  n = Math.min(n, countMax ?? 0);
+  for (let looks = 0; n > 0 && looks < LOOKS_MAX && submissions.length < query.limit; looks++) {
+    const row = committedRow(state, address, n);
+    if (row !== undefined && fits(row, query)) submissions.push(row);
+    n--;
+  }
+  return page(submissions, n > 0 ? `committed.${n}` : null);
+}
+
+/** A committed submission as callers see it. */
+export function committedView(id: string, record: SubmissionRecord): SubmissionRow {
+  const { kind, address, title, author, index, version } = record;
+  return {
+    ...{ id, kind, address, title, author },
+    state: 'committed',
+    acceptedAt: new Date(record.acceptedMs).toISOString(),
+    committedAt: new Date(record.timeMs).toISOString(),
+    index,
+    version,
+  };
+}
+
+/** True when the page is full before all that waits was looked at. */
+function addWaiting(
+  rows: SubmissionRow[],
+  waiting: readonly SubmissionRow[],
+  { query, after }: { readonly query: SubmissionsQuery; readonly after: string | undefined },
+): boolean {
+  // They are decided in their order: when the row of the cursor is, so are all behind it.
+  const start = after === undefined ? 0 : waiting.findIndex(({ id }) => id === after) + 1;
+  if (after !== undefined && start === 0) return false;
+  for (const row of waiting.slice(start)) {
+    if (!fits(row, query)) continue;
+    if (rows.length === query.limit) return true;
+    rows.push(row);
+  }
+  return false;
+}
+
+function committedRow(
+  state: StateReader,
+  address: string | undefined,
+  n: number,
+): SubmissionRow | undefined {
+  const id =
+    address === undefined ? state.get('submitted', submittedKey(n)) : versionAt(state, address, n);
+  const record = id === undefined ? undefined : state.get('submission', id);
+  return id === undefined || record === undefined ? undefined : committedView(id, record);
+}
+
+function fits(row: SubmissionRow, { kind, address, author }: SubmissionsQuery): boolean {
+  return (
+    (kind === undefined || row.kind === kind) &&
+    (address === undefined || row.address === address) &&
+    (author === undefined || row.author.peer === author || row.author.agent === author)
+  );
+}
+
+function positionOf(cursor: string | undefined): Position {
+  if (cursor === undefined) return { part: 'accepted', after: undefined };
+  const [, after, n] = CURSOR.exec(cursor) ?? [];
+  if (after !== undefined) return { part: 'accepted', after };
+  if (n !== undefined) return { part: 'committed', n: Number(n) };
+  throw new CooeeError('ERR_API_QUERY', 'the cursor is not one of this list', {
+    details: { part: 'query', path: 'cursor' },
+  });
+}
+
+function page(submissions: SubmissionRow[], cursor: string | null): SubmissionsView {
+  return { submissions, cursor };
+}

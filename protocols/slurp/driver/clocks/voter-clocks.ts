@@ -1,0 +1,52 @@
+import type { Clock, Health } from '../../../interface/index.ts';
+import { agreedTimeMs, CLOCK_OFF_MS, type ClockReading } from './agreed-time.ts';
+
+/** Peers whose clocks are kept: voters and learners. */
+const PEERS_MAX = 32;
+
+/** What {@link VoterClocks} works with. */
+export interface VoterClocksComponents {
+  readonly clock: Clock;
+  readonly health: Health;
+}
+
+/** The voters' clocks as they were last heard, and the time that they agree on. */
+export class VoterClocks {
+  readonly #components: VoterClocksComponents;
+  readonly #readings = new Map<string, ClockReading>();
+
+  constructor(components: VoterClocksComponents) {
+    this.#components = components;
+  }
+
+  /** A message of the peer carried its clock. */
+  heard(peer: string, timeMs: number): void {
+    const { clock } = this.#components;
+    if (!this.#readings.has(peer) && this.#readings.size >= PEERS_MAX) this.#readings.clear();
+    const offsetMs = timeMs - clock.nowMs();
+    this.#readings.set(peer, { offsetMs, heardMs: clock.monotonicMs() });
+  }
+
+  /** The agreed time now, milliseconds since 1970; clocks that are far from it are told of. */
+  agreedMs(): number {
+    const { clock, health } = this.#components;
+    const own = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const agreedMs = Math.max(0, agreedTimeMs(own, this.#readings.values()));
+    const isOff = Math.abs(own.nowMs - agreedMs) > CLOCK_OFF_MS;
+    const off = [...this.#readings].filter(
+      ([, { offsetMs }]) => Math.abs(own.nowMs + offsetMs - agreedMs) > CLOCK_OFF_MS,
+    );
+    if (!isOff && off.length === 0) {
+      health.clear('clock-off');
+      return agreedMs;
+    }
+    const who = isOff ? 'This host' : off.map(([peer]) => peer).join(', ');
+    health.raise({
+      code: 'clock-off',
+      severity: 'warn',
+      text: `${who}: the clock is far from the time that the voters agree on.`,
+      remedy: 'Set the clock, and keep it with NTP. The log goes by the median meanwhile.',
+    });
+    return agreedMs;
+  }
+}

@@ -1,0 +1,59 @@
+import type {
+  Clock,
+  CooeeError,
+  Crypto,
+  Health,
+  Logger,
+  MessageLink,
+  Metrics,
+  Random,
+  Signer,
+} from '../../interface/index.ts';
+import type { Configuration, RaftTiming } from '../../raft/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+
+/** Where a log goes on behind an installed snapshot. */
+export interface InstalledAt {
+  readonly index: number;
+  readonly term: number;
+  readonly configuration: Configuration;
+}
+
+/**
+ * Fetches the state at or after an index from a peer and makes it this node's; resolves when it is
+ * durable.
+ */
+export type InstallFrom = (
+  peer: string,
+  indexMin: number,
+  signal: AbortSignal,
+) => Promise<InstalledAt>;
+
+/** What the driver of Raft works with. */
+export interface RaftDriverComponents {
+  readonly meshLog: MeshLog;
+  readonly link: MessageLink;
+  readonly signer: Signer;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /**
+   * The disk said no to a sync: what it holds is unknown, so the process must end and look again.
+   */
+  readonly onFatal: (error: CooeeError) => void;
+  /** The leader has shown that this node forgot what it had acknowledged. */
+  readonly onLostState: () => void;
+  /** Role, term or leader changed. */
+  readonly onChange: () => void;
+  readonly installFrom: InstallFrom;
+}
+
+/** Settings of {@link RaftDriver}. */
+export interface RaftDriverInit {
+  /** Age recipient that enrolments are sealed to while this node leads. */
+  readonly recipient: string;
+  readonly timing?: Partial<RaftTiming>;
+}

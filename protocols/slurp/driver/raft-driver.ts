@@ -1,0 +1,393 @@
+import { CooeeError, delay, isCooeeError, type LogRecord, toError } from '../../interface/index.ts';
+import {
+  type Configuration,
+  RaftCore,
+  type RaftEntry,
+  type RaftInput,
+  type RaftMessage,
+  type RaftStatus,
+  type Ready,
+} from '../../raft/index.ts';
+import type { AppliedEntry } from '../machine/apply.ts';
+import { AppendSender } from './append-sender.ts';
+import { Ticker } from './clocks/ticker.ts';
+import { VoterClocks } from './clocks/voter-clocks.ts';
+import { type CommandMaker, leaderBatch, type MadeBatch } from './leader-batch.ts';
+import { mendLog } from './mend-log.ts';
+import { PendingReads } from './pending-reads.ts';
+import type { RaftDriverComponents, RaftDriverInit } from './ports.ts';
+import { Proposals } from './proposals.ts';
+import { encodeRaft, type LinkMessage } from './raft-codec.ts';
+import { coreInitOf, makeEntries, readEntries } from './raft-entries.ts';
+import { type RoleSeen, RoleWatch } from './role-watch.ts';
+import { heirOf, heirsOf } from './seats/heirs.ts';
+import { SnapshotFetch } from './snapshot-fetch.ts';
+
+const HANDOVER_POLL_MS = 5;
+const TRANSFER_TIMEOUT_MS = 1_000;
+const LEADER_ENDS = 'this node does not lead any more';
+
+/**
+ * Drives the pure core of Raft: persists before it sends, many proposals per fsync, one batch in
+ * flight. Lives as long as this node is a voter or a learner; after a failed write the core is
+ * thrown away and begins anew from what is on the disk.
+ */
+export class RaftDriver {
+  readonly #components: RaftDriverComponents;
+  readonly #init: RaftDriverInit;
+  readonly #proposals: Proposals;
+  readonly #sender: AppendSender;
+  readonly #clocks: VoterClocks;
+  readonly #maker: CommandMaker;
+  readonly #stopped = new AbortController();
+  readonly #reads: PendingReads;
+  readonly #roles: RoleWatch;
+  #core: RaftCore | undefined;
+  #running: Promise<void> | undefined;
+  readonly #ticker: Ticker;
+  #tailTimeMs = 0;
+  /** The term in which this node has announced itself. */
+  #announcedTerm = 0;
+  #fatal: CooeeError | undefined;
+  readonly #fetch: SnapshotFetch;
+
+  constructor(components: RaftDriverComponents, init: RaftDriverInit) {
+    this.#components = components;
+    this.#init = init;
+    const { meshLog, link, clock, health, signer } = components;
+    this.#proposals = new Proposals(components);
+    this.#clocks = new VoterClocks({ clock, health });
+    this.#reads = new PendingReads(clock);
+    this.#fetch = new SnapshotFetch(components);
+    this.#roles = new RoleWatch(components);
+    this.#ticker = new Ticker(clock, {
+      deadlineMs: () => this.#core?.deadlineMs,
+      onTick: () => this.#input({ type: 'tick' }),
+    });
+    this.#maker = { signer, clock, crypto: components.crypto, meshId: meshLog.meshId };
+    this.#sender = new AppendSender({
+      meshLog,
+      send: (message, entries) => link.send(message.to, this.#encode(message, entries)),
+      onUndelivered: (peer) => this.#input({ type: 'unreachable', peer }),
+    });
+  }
+
+  /** The core as it stands; undefined while the disk fails. */
+  get status(): RaftStatus | undefined {
+    return this.#core?.status;
+  }
+  get isLeader(): boolean {
+    return this.#core?.status.role === 'leader';
+  }
+
+  /** Begins from what is on the disk. @throws CooeeError ERR_STORAGE_* */
+  async start(): Promise<void> {
+    await this.#begin();
+    this.#ticker.arm();
+  }
+
+  /** Hands leadership on when it can within a second; then nothing is said any more. */
+  async stop(): Promise<void> {
+    if (this.isLeader && this.#fatal === undefined) {
+      await this.transfer().catch((error: unknown) => {
+        this.#components.logger.debug({ err: toError(error) }, 'leadership was not handed on');
+      });
+    }
+    this.#stopped.abort(noLeader('the node stops'));
+    this.#ticker.stop();
+    this.#fetch.stop();
+    this.#core = undefined;
+    this.#dropWork('the node stops');
+    await this.#running;
+  }
+
+  onMessage(peer: string, received: Extract<LinkMessage, { kind: 'raft' }>): void {
+    const { metrics, logger } = this.#components;
+    this.#clocks.heard(peer, received.timeMs);
+    const { message } = received;
+    if (message.type !== 'append') {
+      this.#input({ type: 'message', message });
+      return;
+    }
+    try {
+      const { entries, timeMs } = readEntries(received.entries, message);
+      this.#tailTimeMs = Math.max(this.#tailTimeMs, timeMs);
+      this.#input({ type: 'message', message, entries });
+    } catch (error) {
+      metrics.count('cooee_slurp_appends_refused_total');
+      logger.warn({ err: toError(error), peer }, 'an append is not well-formed');
+    }
+  }
+
+  onConnected = (peer: string): void => this.#input({ type: 'connected', peer });
+
+  onConnectionLost = (peer: string): void => {
+    this.#input({ type: 'connection-lost', peer });
+    this.#ticker.arm();
+  };
+
+  /**
+   * Takes a batch into the log; resolves with an index at which its outcome is known once that is
+   * applied here.
+   *
+   * @param isOwn from this node's own outbox
+   * @throws CooeeError as {@link Proposals.add}; ERR_SLURP_NO_LEADER, ERR_STORAGE_*: try again
+   */
+  async propose(bytes: Uint8Array, isOwn: boolean): Promise<number> {
+    if (this.#fatal !== undefined) throw this.#fatal;
+    this.#stopped.signal.throwIfAborted();
+    const { halted } = this.#components.meshLog;
+    // Without applying nothing can be checked, and the log would only grow.
+    if (halted !== undefined) {
+      throw new CooeeError('ERR_SLURP_NO_LEADER', 'the log cannot be applied', { cause: halted });
+    }
+    if (!this.isLeader) throw noLeader();
+    const done = this.#proposals.add(bytes, isOwn);
+    this.#run();
+    return await done;
+  }
+
+  /**
+   * Changes who votes: at most one voter at a time. Resolves when the change is applied here.
+   *
+   * @throws CooeeError ERR_SLURP_NO_LEADER: it may be in force or not
+   */
+  async changeVoters(configuration: Configuration): Promise<void> {
+    const { status } = this;
+    if (status?.role !== 'leader') throw noLeader();
+    const { voters, learners } = configuration;
+    const body = { term: status.term, voters: [...voters], learners: [...learners] };
+    const done = this.#proposals.enqueue(leaderBatch(this.#maker, 'voter.change', body));
+    this.#run();
+    await done;
+  }
+
+  /**
+   * An index that every read which begins now must have applied: leadership is confirmed by a
+   * majority first (Ongaro 2014, section 6.4).
+   *
+   * @throws CooeeError ERR_SLURP_NO_LEADER
+   */
+  async readIndex(): Promise<number> {
+    if (!this.isLeader) throw noLeader();
+    return await this.#reads.ask((id) => this.#input({ type: 'read', id }));
+  }
+
+  /**
+   * Hands leadership to a voter, the one that is furthest when none is named; resolves when this
+   * node leads no more.
+   *
+   * @throws CooeeError ERR_SLURP_NO_LEADER when there is nobody to hand it to, or it did not happen
+   * within a second
+   */
+  async transfer(to?: string): Promise<void> {
+    const { status } = this;
+    if (status?.role !== 'leader') throw noLeader();
+    const heir = heirOf(status, to);
+    this.#input({ type: 'transfer', to: heir });
+    const { clock } = this.#components;
+    const untilMs = clock.monotonicMs() + TRANSFER_TIMEOUT_MS;
+    while (this.isLeader && clock.monotonicMs() < untilMs) {
+      await delay(clock, HANDOVER_POLL_MS, this.#stopped.signal);
+    }
+    if (this.isLeader) throw noLeader(`${heir} did not take over`);
+  }
+
+  onApplied = (entry: AppliedEntry): void => this.#proposals.applied(entry);
+
+  /** Entries up to and including `index` are gone from the log. */
+  onCompacted(index: number): void {
+    this.#input({ type: 'compacted', index });
+  }
+
+  #input(input: RaftInput): void {
+    if (this.#core === undefined) return;
+    this.#core.step(input, this.#components.clock.monotonicMs());
+    this.#run();
+  }
+
+  /** One loop at a time carries out what the core asks for. */
+  #run(): void {
+    this.#running ??= this.#carryOn().finally(() => {
+      this.#running = undefined;
+      // Something may have come in between the last look and this turn.
+      if (this.#hasWork()) this.#run();
+    });
+  }
+
+  #hasWork(): boolean {
+    const core = this.#core;
+    if (core === undefined) return false;
+    const { role, transferee } = core.status;
+    if (core.hasReady() || this.#needsAnnouncement(core.status)) return true;
+    return role === 'leader' && transferee === null && this.#proposals.isWaiting;
+  }
+
+  async #carryOn(): Promise<void> {
+    // One turn, so that what comes in one moment shares an fsync, the first of it included.
+    await Promise.resolve();
+    for (;;) {
+      const core = this.#core;
+      if (core === undefined) return;
+      this.#offer(core);
+      this.#tellChange(core.status);
+      if (!core.hasReady()) return;
+      try {
+        await this.#carryOut(core, core.takeReady());
+      } catch (error) {
+        await this.#fail(error);
+      }
+    }
+  }
+
+  #needsAnnouncement({ role, term, transferee }: RaftStatus): boolean {
+    return role === 'leader' && transferee === null && this.#announcedTerm < term;
+  }
+
+  /** Gives the core what waits, the announcement of the term first. */
+  #offer(core: RaftCore): void {
+    const { status } = core;
+    if (status.role !== 'leader' || status.transferee !== null) return;
+    if (this.#needsAnnouncement(status)) {
+      const body = { term: status.term, recipient: this.#init.recipient };
+      this.#announcedTerm = status.term;
+      this.#append(core, [leaderBatch(this.#maker, 'leader.announce', body)]);
+    }
+    if (!this.#proposals.isWaiting) return;
+    const group = this.#proposals.take();
+    const first = core.status.lastIndex + 1;
+    if (this.#append(core, group)) this.#proposals.placed(group, first);
+    else for (const { reject } of group) reject(noLeader(LEADER_ENDS));
+  }
+
+  /** False when the core would not have them. */
+  #append(core: RaftCore, batches: readonly MadeBatch[]): boolean {
+    const { lastIndex, term } = core.status;
+    const { meshLog, clock } = this.#components;
+    const timeMs = Math.max(this.#tailTimeMs, meshLog.appliedTimeMs, this.#clocks.agreedMs());
+    this.#tailTimeMs = timeMs;
+    const entries = makeEntries(batches, { prevIndex: lastIndex, term, timeMs });
+    core.step({ type: 'propose', entries }, clock.monotonicMs());
+    return core.status.lastIndex === lastIndex + entries.length;
+  }
+
+  async #carryOut(core: RaftCore, ready: Ready): Promise<void> {
+    const { meshLog, clock } = this.#components;
+    for (const message of ready.messagesNow) this.#send(message, ready.entries);
+    if (ready.truncateFrom !== undefined) await meshLog.truncateFrom(ready.truncateFrom);
+    if (ready.entries.length > 0 || ready.hardState !== undefined) {
+      const { term, vote } = ready.hardState ?? core.status;
+      const commit = Math.min(ready.commit, meshLog.commitIndex);
+      await meshLog.persist(ready.entries as readonly LogRecord[], { term, vote, commit });
+    }
+    if (this.#core !== core) return;
+    core.step({ type: 'persisted' }, clock.monotonicMs());
+    for (const message of ready.messagesAfter) this.#send(message, []);
+    // Not what the core has by now: entries that came meanwhile may replace some that the log still
+    // holds.
+    this.#commit(ready.commit);
+    if (!core.status.canVote) this.#components.onLostState();
+    for (const { id, index } of ready.reads) this.#reads.answer(id, index);
+    if (ready.fetchSnapshot !== undefined) {
+      this.#fetch.begin(ready.fetchSnapshot, (installed) => {
+        if (this.#core === core) this.#input({ type: 'snapshot-installed', ...installed });
+      });
+    }
+    this.#tellChange(core.status);
+  }
+
+  #send(message: RaftMessage, fresh: readonly RaftEntry[]): void {
+    if (message.type === 'append' && message.count > 0) this.#sender.send(message, fresh);
+    else this.#components.link.send(message.to, this.#encode(message, []));
+  }
+
+  #encode(message: RaftMessage, entries: readonly Uint8Array[]): Uint8Array {
+    return encodeRaft(message, entries, Math.max(0, this.#components.clock.nowMs()));
+  }
+
+  #commit(index: number): void {
+    const { meshLog } = this.#components;
+    if (index <= meshLog.commitIndex) return;
+    meshLog.commitTo(index, this.#stopped.signal).catch((error: unknown) => {
+      if (this.#stopped.signal.aborted) return;
+      // MeshLog has said what is wrong; a leader that cannot apply makes room for one that can.
+      this.#components.logger.error({ err: toError(error) }, 'what is committed is not applied');
+      this.#dropWork('the log cannot be applied');
+      const { status } = this;
+      if (status?.role === 'leader')
+        void this.transfer().catch((reason: unknown) => this.#discard(reason));
+    });
+  }
+
+  #tellChange(status: RoleSeen): void {
+    const change = this.#roles.take(status);
+    if (change === undefined) return;
+    if (change.hasEnded) this.#dropWork(LEADER_ENDS);
+    this.#components.onChange();
+  }
+
+  #dropWork(message: string, cause?: unknown): void {
+    this.#proposals.failAll(isCooeeError(cause) ? cause : noLeader(message));
+    this.#reads.refuseAll();
+  }
+
+  #discard(reason: unknown): void {
+    this.#core = undefined;
+    this.#sender.clear();
+    this.#dropWork('the log cannot be written', reason);
+    this.#tellChange({ role: 'follower', term: this.#components.meshLog.term, leader: null });
+  }
+
+  /**
+   * After a failed write nothing is acknowledged until the log was opened again: the core is thrown
+   * away, the others go on, and what the disk holds is where this node begins anew.
+   */
+  async #fail(thrown: unknown): Promise<void> {
+    this.#handOver();
+    this.#discard(thrown);
+    const { signal } = this.#stopped;
+    this.#fatal = await mendLog(
+      { ...this.#components, signal, begin: () => this.#begin() },
+      thrown,
+    );
+  }
+
+  /** A leader that cannot write asks the follower that is furthest to stand at once. */
+  #handOver(): void {
+    const { status } = this;
+    if (status?.role !== 'leader') return;
+    const [heir] = heirsOf(status);
+    if (heir === undefined) return;
+    const { self: from, term } = status;
+    const message = { type: 'timeout-now', from, to: heir, term } as const;
+    this.#components.link.send(heir, this.#encode(message, []));
+  }
+
+  async #begin(): Promise<void> {
+    const { meshLog, signer, random, clock, link } = this.#components;
+    const { init, tailTimeMs } = await coreInitOf(meshLog);
+    this.#tailTimeMs = Math.max(this.#tailTimeMs, tailTimeMs);
+    this.#announcedTerm = 0;
+    const { timing } = this.#init;
+    const core = new RaftCore({
+      ...init,
+      self: signer.peer,
+      canVote: true,
+      random: () => random.fraction(),
+      nowMs: clock.monotonicMs(),
+      ...(timing === undefined ? {} : { timing }),
+    });
+    this.#core = core;
+    const { voters, learners } = core.status.configuration;
+    for (const peer of [...voters, ...learners]) {
+      if (peer !== signer.peer && link.isConnected(peer)) this.onConnected(peer);
+    }
+    this.#tellChange(core.status);
+    // Who votes alone has nobody to wait for.
+    this.#input({ type: 'tick' });
+  }
+}
+
+function noLeader(message?: string): CooeeError {
+  return new CooeeError('ERR_SLURP_NO_LEADER', message);
+}

@@ -1,0 +1,166 @@
+import { CooeeError, type LogRecord } from '../../interface/index.ts';
+import type { Configuration, RaftEntry, RaftInit } from '../../raft/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+import { type Batch, decodeBatch, decodeEntry, encodeEntry } from '../machine/codec.ts';
+import { rememberEntry } from '../machine/decoded.ts';
+import { changeBody, isLeaderBatch } from '../machine/leader-kinds.ts';
+
+/**
+ * The end of the log that the core knows the terms of; a follower further behind takes a snapshot.
+ */
+const KNOWN_ENTRIES_MAX = 16_384;
+/** A change of voters is one command with at most eighteen peer ids. */
+const CHANGE_BYTES_MAX = 4_096;
+const READ_BYTES_MAX = 1024 * 1024;
+const CHANGE_KIND = 'voter.change';
+
+/** What precedes the entries of an append. */
+interface Place {
+  /** The sender's term: no entry has a later one. */
+  readonly term: number;
+  readonly prevIndex: number;
+  readonly prevTerm: number;
+}
+
+/**
+ * Takes the entries of an append apart, as far as the core needs it.
+ *
+ * @returns with the agreed time of the last one, 0 when there is none
+ * @throws CooeeError ERR_WIRE_*, ERR_SLURP_COMMAND: nothing of it may be used
+ */
+export function readEntries(
+  list: readonly Uint8Array[],
+  place: Place,
+): { readonly entries: readonly RaftEntry[]; readonly timeMs: number } {
+  let { prevTerm } = place;
+  let timeMs = 0;
+  const entries = list.map((bytes, i): RaftEntry => {
+    const entry = decodeEntry(bytes);
+    rememberEntry(bytes, { entry });
+    const index = place.prevIndex + 1 + i;
+    if (entry.index !== index || entry.term < prevTerm || entry.term > place.term) {
+      throw new CooeeError('ERR_WIRE_MALFORMED', `entry ${entry.index} where ${index} was due`);
+    }
+    prevTerm = entry.term;
+    timeMs = entry.timeMs;
+    return { index, term: entry.term, bytes, ...configurationIn(entry.batch, entry.term) };
+  });
+  return { entries, timeMs };
+}
+
+/** Entries for batches, behind an index. */
+export function makeEntries(
+  batches: readonly { readonly bytes: Uint8Array; readonly batch: Batch }[],
+  place: { readonly prevIndex: number; readonly term: number; readonly timeMs: number },
+): readonly RaftEntry[] {
+  const { term, timeMs } = place;
+  return batches.map(({ bytes: batchBytes, batch }, i) => {
+    const index = place.prevIndex + 1 + i;
+    const entry = { v: 1 as const, index, term, timeMs, batch: batchBytes };
+    const bytes = encodeEntry(entry);
+    rememberEntry(bytes, { entry, batch });
+    return { index, term, bytes, ...configurationOf(batch, term) };
+  });
+}
+
+/**
+ * The configuration that an entry brings. Nearly none does, so its bytes are searched for the
+ * kind's name before they are decoded.
+ */
+function configurationIn(
+  bytes: Uint8Array,
+  term: number,
+): { readonly configuration?: Configuration } {
+  if (bytes.length > CHANGE_BYTES_MAX) return {};
+  if (!new TextDecoder('latin1').decode(bytes).includes(CHANGE_KIND)) return {};
+  return configurationOf(decodeBatch(bytes).value, term);
+}
+
+function configurationOf(batch: Batch, term: number): { readonly configuration?: Configuration } {
+  const [command] = batch.commands;
+  if (!isLeaderBatch(batch) || command?.kind !== CHANGE_KIND) return {};
+  const parsed = changeBody.safeParse(command.body);
+  if (!parsed.success || parsed.data.term !== term) return {};
+  const { voters, learners } = parsed.data;
+  return { configuration: { voters, learners } };
+}
+
+/** Where a core begins: what is on the disk. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
+export async function coreInitOf(meshLog: MeshLog): Promise<{
+  readonly init: Pick<
+    RaftInit,
+    'hardState' | 'base' | 'configuration' | 'configurationIndex' | 'log'
+  >;
+  readonly tailTimeMs: number;
+}> {
+  const { held, appliedIndex, appliedTerm } = meshLog;
+  const { configuration, configurationIndex } = meshLog.configuration();
+  const first = Math.max(held.firstIndex, held.lastIndex - KNOWN_ENTRIES_MAX + 1);
+  const baseTerm = held.termOf(first - 1);
+  // The first record held stands for what precedes it, unless what precedes it is known.
+  const base = baseOf(first, baseTerm, { appliedIndex, appliedTerm, held });
+  const log: { term: number; configuration?: Configuration }[] = [];
+  for (let index = base.index + 1; index <= Math.min(appliedIndex, held.lastIndex); index++) {
+    log.push({ term: termAt(held, index) });
+  }
+  const tail = await readTail(meshLog, base.index + log.length + 1);
+  log.push(...tail.entries);
+  const { term, vote, commit } = held.hardState;
+  return {
+    init: {
+      hardState: {
+        term: Math.max(term, meshLog.term),
+        vote,
+        commit: Math.max(commit, appliedIndex, base.index),
+      },
+      base,
+      configuration,
+      configurationIndex,
+      log,
+    },
+    tailTimeMs: tail.timeMs,
+  };
+}
+
+function baseOf(
+  first: number,
+  baseTerm: number | undefined,
+  known: {
+    readonly appliedIndex: number;
+    readonly appliedTerm: number;
+    readonly held: MeshLog['held'];
+  },
+): { readonly index: number; readonly term: number } {
+  if (first === 1) return { index: 0, term: 0 };
+  if (baseTerm !== undefined) return { index: first - 1, term: baseTerm };
+  if (known.appliedIndex === first - 1) return { index: first - 1, term: known.appliedTerm };
+  return { index: first, term: termAt(known.held, first) };
+}
+
+function termAt(held: MeshLog['held'], index: number): number {
+  const term = held.termOf(index);
+  if (term !== undefined) return term;
+  throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log lacks an entry', { details: { index } });
+}
+
+async function readTail(
+  meshLog: MeshLog,
+  from: number,
+): Promise<{
+  readonly entries: readonly { term: number; configuration?: Configuration }[];
+  readonly timeMs: number;
+}> {
+  const entries: { term: number; configuration?: Configuration }[] = [];
+  let { appliedTimeMs: timeMs } = meshLog;
+  for (let next = from; next <= meshLog.held.lastIndex; ) {
+    const records: readonly LogRecord[] = await meshLog.read(next, 256, READ_BYTES_MAX);
+    for (const record of records) {
+      const entry = decodeEntry(record.bytes);
+      timeMs = entry.timeMs;
+      entries.push({ term: record.term, ...configurationIn(entry.batch, entry.term) });
+    }
+    if (records.length === 0) termAt(meshLog.held, next);
+    next += records.length;
+  }
+  return { entries, timeMs };
+}

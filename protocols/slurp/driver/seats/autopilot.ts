@@ -1,0 +1,131 @@
+import {
+  type Clock,
+  type Logger,
+  type MeshRecord,
+  type StateReader,
+  type Timer,
+  toError,
+} from '../../../interface/index.ts';
+import type { Configuration, RaftStatus } from '../../../raft/index.ts';
+import { planVoters, type Seat } from './voter-plan.ts';
+
+/** How often the leader looks at the seats when nothing tells it to. */
+const ROUND_MS = 1_000;
+/** A learner within this many entries of the end holds all but what is under way. */
+const CAUGHT_UP_ENTRIES = 256;
+const ANSWERED_WITHIN_MS = 1_000;
+/** A voter away for this long gives its seat to another. */
+const VOTER_AWAY_MS = 10 * 60_000;
+
+/** What {@link Autopilot} works with. */
+export interface AutopilotComponents {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly state: StateReader;
+  readonly status: () => RaftStatus | undefined;
+  readonly isConnected: (peer: string) => boolean;
+  /** Peers that said that they lost their state. */
+  readonly lost: ReadonlySet<string>;
+  /** Whether a change of voters waits for the signatures of the old ones. */
+  readonly isUnlinked: () => boolean;
+  readonly changeVoters: (configuration: Configuration) => Promise<void>;
+}
+
+/** Keeps the voters as many as the mesh wants, while this node leads. */
+export class Autopilot {
+  readonly #components: AutopilotComponents;
+  readonly #voterAwayMs: number;
+  readonly #answeredMs = new Map<string, number>();
+  #timer: Timer | undefined;
+  #term = 0;
+  #isChanging = false;
+
+  constructor(components: AutopilotComponents, voterAwayMs = VOTER_AWAY_MS) {
+    this.#components = components;
+    this.#voterAwayMs = voterAwayMs;
+  }
+
+  start(): void {
+    this.#timer ??= this.#components.clock.schedule(ROUND_MS, () => {
+      this.#timer = undefined;
+      this.look();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Looks now, and makes one change when one is due; the next one follows when it is in force. */
+  look(): void {
+    const { status, state, isConnected, changeVoters, logger } = this.#components;
+    const raft = status();
+    const mesh = state.get('mesh', 'mesh') as MeshRecord | undefined;
+    if (raft?.role !== 'leader' || mesh === undefined || this.#isChanging) return;
+    // One change at a time, and none before the term has committed something.
+    if (raft.configurationIndex > raft.commit || raft.transferee !== null) return;
+    const next = planVoters({
+      self: raft.self,
+      configuration: raft.configuration,
+      target: mesh.votersTarget,
+      members: this.#members(isConnected, raft.self),
+      seats: this.#seats(raft),
+      voterAwayMs: this.#voterAwayMs,
+      isUnlinked: this.#components.isUnlinked(),
+    });
+    if (next === undefined) return;
+    this.#isChanging = true;
+    logger.info({ voters: next.voters, learners: next.learners }, 'the voters change');
+    changeVoters(next)
+      .then(
+        () => true,
+        (error: unknown) => {
+          logger.warn({ err: toError(error) }, 'the voters did not change');
+          return false;
+        },
+      )
+      .then((isDone) => {
+        this.#isChanging = false;
+        if (isDone) this.look();
+      });
+  }
+
+  #members(
+    isConnected: (peer: string) => boolean,
+    self: string,
+  ): readonly { peer: string; isConnected: boolean; addedIndex: number }[] {
+    const members = [];
+    for (const [peer, member] of this.#components.state.entries('member')) {
+      if (member.removedIndex !== null) continue;
+      const { addedIndex } = member;
+      members.push({ peer, addedIndex, isConnected: peer === self || isConnected(peer) });
+    }
+    return members;
+  }
+
+  #seats(raft: RaftStatus): readonly Seat[] {
+    const nowMs = this.#components.clock.monotonicMs();
+    if (raft.term !== this.#term) this.#answeredMs.clear();
+    this.#term = raft.term;
+    return raft.progress
+      .filter(({ peer }) => peer !== raft.self)
+      .map((it) => {
+        // A new leader has heard nobody yet: silence counts from when it first looked.
+        const since = this.#answeredMs.get(it.peer) ?? nowMs;
+        const answeredMs = Math.max(since, it.answeredMs);
+        this.#answeredMs.set(it.peer, answeredMs);
+        const silentMs = nowMs - answeredMs;
+        return {
+          peer: it.peer,
+          silentMs,
+          isCaughtUp:
+            it.answeredMs > 0 &&
+            nowMs - it.answeredMs <= ANSWERED_WITHIN_MS &&
+            it.match + CAUGHT_UP_ENTRIES >= raft.lastIndex,
+          hasLostState: it.hasLostLog || this.#components.lost.has(it.peer),
+        };
+      });
+  }
+}

@@ -1,0 +1,231 @@
+import { z } from 'zod';
+import type {
+  Crypto,
+  Health,
+  KeyValueStore,
+  Logger,
+  MemberRecord,
+  MessageLink,
+  Metrics,
+} from '../../../interface/index.ts';
+import type { Configuration } from '../../../raft/index.ts';
+import { count, decodeAs, encodeCanonical } from '../../../wire/index.ts';
+import { isHeadSignature } from '../../heads/head-rules.ts';
+import type { MeshLog } from '../../log/mesh-log.ts';
+import { decodeHead, type SignedHead } from '../../machine/codec.ts';
+import { encodeHello, encodeRefused, type Hello, type LinkMessage } from '../raft-codec.ts';
+import { introductionProblem } from './introduction-rules.ts';
+
+const LOST_KEY = 'lost-state';
+const lostSchema = z.strictObject({ v: z.literal(1), index: count });
+
+/** What {@link Introductions} works with. */
+export interface IntroductionsComponents {
+  readonly meshLog: MeshLog;
+  readonly store: KeyValueStore;
+  readonly link: MessageLink;
+  readonly crypto: Crypto;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly head: () => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
+  readonly configuration: () => Configuration;
+  readonly member: (peer: string) => MemberRecord | undefined;
+  /** A voter or learner was believed: what it says counts from now on. */
+  readonly onIntroduced: (peer: string) => void;
+  /** This node was shown that it lost its state, or was given a new start as a learner. */
+  readonly onLost: () => void;
+}
+
+/** Who this node is. */
+export interface IntroductionsInit {
+  readonly self: string;
+  readonly start: { readonly boot: number; readonly bootNonce: string };
+}
+
+/**
+ * Voters and learners introduce themselves when they connect: only one whose start and log fit what
+ * is known of it is listened to. A node that is shown its own signature beyond its log keeps that
+ * in mind: it neither votes nor acknowledges until it was a learner again.
+ */
+export class Introductions {
+  readonly #components: IntroductionsComponents;
+  readonly #init: IntroductionsInit;
+  readonly #known = new Set<string>();
+  /** Peers that lost their state, by their own word or by what is known here. */
+  readonly lost = new Set<string>();
+  /** Index up to which the log was when this node learnt that it lost its state. */
+  #lostIndex: number | undefined;
+
+  constructor(components: IntroductionsComponents, init: IntroductionsInit) {
+    this.#components = components;
+    this.#init = init;
+  }
+
+  /** Whether this node lost what it had promised, and is no learner yet. */
+  get hasLostState(): boolean {
+    return this.#lostIndex !== undefined;
+  }
+
+  /** @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
+  async open(): Promise<void> {
+    const bytes = await this.#components.store.get('meta', LOST_KEY);
+    if (bytes !== undefined) this.#lostIndex = decodeAs(lostSchema, bytes, 256).index;
+    if (this.hasLostState) this.#raise();
+  }
+
+  /** Whether what the peer says counts. */
+  isKnown(peer: string): boolean {
+    return this.#known.has(peer);
+  }
+
+  forget(peer: string): void {
+    this.#known.delete(peer);
+  }
+
+  /** Introduces this node to every voter and learner that is connected. */
+  introduceAll(): void {
+    const { configuration, link } = this.#components;
+    const { voters, learners } = configuration();
+    for (const peer of [...voters, ...learners]) {
+      if (peer !== this.#init.self && link.isConnected(peer)) this.introduce(peer);
+    }
+  }
+
+  /** Introduces this node to a peer, when both are voters or learners. */
+  introduce(peer: string): void {
+    if (this.#isConfigured(peer) && this.#isConfigured(this.#init.self)) this.#send(peer, false);
+  }
+
+  onMessage(peer: string, message: Exclude<LinkMessage, { kind: 'raft' }>): void {
+    if (message.kind === 'refused') {
+      this.#onRefused(peer, message);
+      return;
+    }
+    if (!message.isAnswer && this.#isConfigured(peer)) this.#send(peer, true);
+    this.#judge(peer, message.hello);
+  }
+
+  /** The configuration changed: a node that lost its state and was made a learner may go on. */
+  onVoters(index: number): void {
+    const { meshLog, logger, health, onLost } = this.#components;
+    const { learners, voters } = meshLog.configuration().configuration;
+    for (const peer of this.lost) if (!voters.includes(peer)) this.lost.delete(peer);
+    if (this.#lostIndex === undefined || index <= this.#lostIndex) return;
+    if (!learners.includes(this.#init.self)) return;
+    this.#lostIndex = undefined;
+    health.clear('lost-state');
+    logger.info({ index }, 'this node was added anew, as a learner');
+    void this.#keep().finally(onLost);
+  }
+
+  #isConfigured(peer: string): boolean {
+    const { voters, learners } = this.#components.configuration();
+    return voters.includes(peer) || learners.includes(peer);
+  }
+
+  #judge(peer: string, hello: Hello): void {
+    const { configuration, member, head, metrics, logger, link, onIntroduced } = this.#components;
+    const { voters } = configuration();
+    const highest = head();
+    const reason = introductionProblem(peer, hello, {
+      isConfigured: this.#isConfigured(peer),
+      member: member(peer),
+      head: highest?.signed,
+    });
+    const isLost = reason === 'lost-state' || reason === 'stale-start' || hello.hasLostState;
+    if (isLost && voters.includes(peer)) this.lost.add(peer);
+    else this.lost.delete(peer);
+    if (reason === undefined && !hello.hasLostState) {
+      if (this.#known.has(peer)) return;
+      this.#known.add(peer);
+      onIntroduced(peer);
+      return;
+    }
+    this.#known.delete(peer);
+    // Most nodes have no seat, and a seat that is not known here yet is a matter of moments.
+    if (reason === undefined || reason === 'not-configured') return;
+    metrics.count('cooee_slurp_voters_refused_total', { reason });
+    logger.warn({ peer, reason }, 'a voter is not listened to');
+    link.send(peer, encodeRefused(reason, highest?.bytes ?? new Uint8Array()));
+  }
+
+  #onRefused(peer: string, refused: Extract<LinkMessage, { kind: 'refused' }>): void {
+    const { logger, metrics } = this.#components;
+    logger.warn({ peer, reason: refused.reason }, 'a voter does not listen to this node');
+    if (this.hasLostState) return;
+    if (refused.reason === 'stale-start' ? !this.#isStale() : !this.#isProof(refused.evidence)) {
+      metrics.count('cooee_slurp_false_evidence_total');
+      return;
+    }
+    this.lose();
+  }
+
+  /** This node was shown that it lost its state: it keeps that in mind over restarts. */
+  lose(): void {
+    if (this.hasLostState) return;
+    this.#lostIndex = this.#components.meshLog.commitIndex;
+    this.#raise();
+    void this.#keep().finally(this.#components.onLost);
+  }
+
+  /** The log says that a later start of this node was registered. */
+  #isStale(): boolean {
+    const record = this.#components.member(this.#init.self);
+    return record !== undefined && record.boot > this.#init.start.boot;
+  }
+
+  /** This node's own signature under a head that its log does not reach. */
+  #isProof(evidence: Uint8Array): boolean {
+    const { crypto, meshLog } = this.#components;
+    try {
+      const signed = decodeHead(evidence);
+      const own = signed.signatures.find(({ voter }) => voter === this.#init.self);
+      if (own === undefined || signed.head.mesh !== meshLog.meshId) return false;
+      if (!isHeadSignature(crypto, signed.body, own)) return false;
+      const { index, term } = signed.head;
+      return index > meshLog.tailIndex || term > meshLog.term;
+    } catch (error) {
+      this.#components.logger.debug({ err: error }, 'evidence that cannot be read');
+      return false;
+    }
+  }
+
+  #raise(): void {
+    this.#components.health.raise({
+      code: 'lost-state',
+      severity: 'error',
+      text: 'This home was restored from an older copy: it does not vote until it is added anew.',
+      remedy: 'Nothing to do when the others are up: the leader adds it again by itself.',
+    });
+  }
+
+  async #keep(): Promise<void> {
+    const { store, logger } = this.#components;
+    const value =
+      this.#lostIndex === undefined ? undefined : encodeCanonical({ v: 1, index: this.#lostIndex });
+    const write = { namespace: 'meta', key: LOST_KEY, ...(value === undefined ? {} : { value }) };
+    await store.batch([write as never], { sync: true }).catch((error: unknown) => {
+      // The others remember: the next start is shown the same evidence.
+      logger.error({ err: error }, 'the loss of the state could not be kept');
+    });
+  }
+
+  #send(peer: string, isAnswer: boolean): void {
+    const { meshLog, link } = this.#components;
+    const { start } = this.#init;
+    link.send(
+      peer,
+      encodeHello(
+        {
+          boot: start.boot,
+          bootNonce: start.bootNonce,
+          term: meshLog.term,
+          lastIndex: meshLog.tailIndex,
+          hasLostState: this.hasLostState,
+        },
+        isAnswer,
+      ),
+    );
+  }
+}

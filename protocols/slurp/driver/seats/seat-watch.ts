@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import {
+  type Clock,
+  type KeyValueStore,
+  type Logger,
+  type Timer,
+  toError,
+} from '../../../interface/index.ts';
+import { count, decodeAs, encodeCanonical } from '../../../wire/index.ts';
+
+const OUT_KEY = 'seat-out';
+const outSchema = z.strictObject({ v: z.literal(1), until: count });
+
+/** How often a node with a seat looks whether anybody leads it. */
+const ROUND_MS = 1_000;
+/** Rounds without a leader after which it asks around: elections take less. */
+const ROUNDS_ALONE = 3;
+
+/** What members that can be reached say of the log, as far as heads and links prove it. */
+export interface SeenLog {
+  /** The highest index that a majority of the voters signed for. */
+  readonly index: number;
+  /** The last change of voters that is proved, and whom it left. */
+  readonly chainIndex: number;
+  readonly voters: readonly string[];
+}
+
+/** What {@link SeatWatch} works with. */
+export interface SeatWatchComponents {
+  readonly self: string;
+  readonly store: KeyValueStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whether this node drives Raft and knows of no leader. */
+  readonly isAlone: () => boolean;
+  /** The last configuration in this node's own log, committed or not. */
+  readonly configuration: () => { readonly configurationIndex: number };
+  /** Whether it is a voter in that one, or in the last that is part of its state. */
+  readonly isVoter: () => boolean;
+  /** The last entry that this node holds, and the last that is part of its state. */
+  readonly held: () => { readonly tailIndex: number; readonly appliedIndex: number };
+  /** Asks members that can be reached; rejects when there is none. */
+  readonly ask: () => Promise<SeenLog>;
+  /** {@link SeatWatch.isOut} is another than before. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Finds out that the log goes on without this node. A leader says nothing to those who are not in
+ * the configuration, so a voter or learner whose seat was given away while it could not hear would
+ * wait for a leader for ever.
+ *
+ * A voter gives its seat up for a proved change of voters alone: what it has acknowledged may be
+ * forgotten then, for all of it up to that change is committed without it. Nothing that a learner
+ * has acknowledged counts.
+ */
+export class SeatWatch {
+  readonly #components: SeatWatchComponents;
+  #timer: Timer | undefined;
+  #aloneRounds = 0;
+  #isAsking = false;
+  /** Until the state here is that of this index, the seat in it is history. */
+  #outUntil = 0;
+
+  constructor(components: SeatWatchComponents) {
+    this.#components = components;
+  }
+
+  /** Loads what an earlier start found out. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
+  async open(): Promise<void> {
+    const bytes = await this.#components.store.get('meta', OUT_KEY);
+    if (bytes !== undefined) this.#outUntil = decodeAs(outSchema, bytes, 64).until;
+  }
+
+  start(): void {
+    this.#timer ??= this.#components.clock.schedule(ROUND_MS, () => {
+      this.#timer = undefined;
+      this.#round();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Whether the seat that this node's own state gives it was given away since. */
+  get isOut(): boolean {
+    return this.#components.held().appliedIndex < this.#outUntil;
+  }
+
+  #round(): void {
+    const { isAlone, ask, logger, onChange } = this.#components;
+    this.#aloneRounds = isAlone() ? this.#aloneRounds + 1 : 0;
+    // What was waited for is here: the state says whether there is a seat.
+    if (this.#outUntil > 0 && !this.isOut) {
+      this.#outUntil = 0;
+      onChange();
+    }
+    if (this.#aloneRounds < ROUNDS_ALONE || this.#isAsking) return;
+    this.#isAsking = true;
+    ask()
+      .then((seen) => this.#judge(seen))
+      .catch((error: unknown) => {
+        logger.debug({ err: toError(error) }, 'it is not known how the log goes on');
+      })
+      .finally(() => {
+        this.#isAsking = false;
+      });
+  }
+
+  async #judge({ index, chainIndex, voters }: SeenLog): Promise<void> {
+    const { self, configuration, held, isVoter, isAlone, store } = this.#components;
+    if (!isAlone()) return;
+    const { configurationIndex } = configuration();
+    const { tailIndex, appliedIndex } = held();
+    // No head is signed for what comes behind a change that has no link: the chain is whole up to
+    // `index`.
+    const isOut = isVoter()
+      ? chainIndex > appliedIndex && index >= configurationIndex && !voters.includes(self)
+      : index > tailIndex;
+    if (!isOut) return;
+    // On the disk first: what is pulled from now on is no vote's worth until it is proved, and a
+    // start in between must not take it for what Raft wrote.
+    const value = encodeCanonical({ v: 1, until: index });
+    await store.batch([{ namespace: 'meta', key: OUT_KEY, value }], { sync: true });
+    this.#outUntil = index;
+    this.#components.logger.info({ until: index }, 'the log goes on without this node: it follows');
+    this.#components.onChange();
+  }
+}

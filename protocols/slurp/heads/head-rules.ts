@@ -1,0 +1,124 @@
+import { CooeeError, type Crypto, type ErrorDetails, type Signer } from '../../interface/index.ts';
+import { encodeCanonical, signingInput } from '../../wire/index.ts';
+import { assertHead, type Head, type SignedHead } from '../machine/codec.ts';
+
+/** Why a head is not taken: the label of `cooee_slurp_heads_refused_total`. */
+export type HeadRefusal =
+  /** Of another mesh. */
+  | 'mesh'
+  /** Of another epoch: a recovery that this node does not know, or one that is over. */
+  | 'epoch'
+  /** Signed by somebody who has no vote there. */
+  | 'foreign'
+  /** One voter's signature twice. */
+  | 'repeated'
+  /** A signature over other bytes. */
+  | 'signature'
+  /** No majority. */
+  | 'too-few'
+  /** Another root than the anchor's, at its index. */
+  | 'anchor'
+  /** It does not follow from what is trusted here. */
+  | 'chain'
+  /** Another root than a head at the same index that was verified before. */
+  | 'fork'
+  /** Older than the highest one verified. */
+  | 'stale';
+
+/** ERR_SLURP_HEAD with the reason in its details. */
+export function refuseHead(
+  reason: string,
+  message = `the head is not valid: ${reason}`,
+  details: ErrorDetails = {},
+): CooeeError {
+  return new CooeeError('ERR_SLURP_HEAD', message, { details: { reason, ...details } });
+}
+
+/** Voters, and the index of the entry that brought them (or of the anchor that names them). */
+export interface VoterSet {
+  readonly index: number;
+  readonly voters: readonly string[];
+}
+
+/** Who signs a head, and whom the head names as voters. */
+export interface Electorate {
+  /** A majority of these must sign. */
+  readonly signers: readonly string[];
+  /** What the head says; undefined when that cannot be told. */
+  readonly voters: readonly string[] | undefined;
+  /** The head hands over from one set of voters to the next. */
+  readonly isLink: boolean;
+}
+
+/**
+ * Who signs the head of an index. At the very index of a change the old voters do and the head
+ * names the new ones: a link of the trust chain. Before the first known set its voters are the best
+ * guess, good for information only.
+ *
+ * @param sets by rising index; at least one
+ */
+export function electorateAt(sets: readonly VoterSet[], index: number): Electorate {
+  const at = sets.findLastIndex((set) => set.index <= index);
+  const set = sets[Math.max(at, 0)];
+  if (set === undefined) throw new RangeError('a head is judged by at least one set of voters');
+  if (at < 0) return { signers: set.voters, voters: undefined, isLink: false };
+  const before = sets[at - 1];
+  if (set.index !== index || before === undefined) {
+    return { signers: set.voters, voters: set.voters, isLink: false };
+  }
+  return { signers: before.voters, voters: set.voters, isLink: true };
+}
+
+/** Whether two lists name the same voters, in whatever order. */
+export function isSameVoters(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((voter) => b.includes(voter));
+}
+
+/** How many of so many voters are a majority. */
+export function majorityOf(voterCount: number): number {
+  return Math.floor(voterCount / 2) + 1;
+}
+
+/**
+ * Checks a head against those who must have signed it.
+ *
+ * @throws CooeeError ERR_SLURP_HEAD, details.reason: see {@link HeadRefusal}
+ */
+export function verifyHead(
+  crypto: Crypto,
+  signed: SignedHead,
+  place: { readonly mesh: string; readonly epoch: number; readonly electorate: Electorate },
+): void {
+  const { mesh, epoch, electorate } = place;
+  assertHead(crypto, signed, { mesh, voters: electorate.signers });
+  if (signed.head.epoch !== epoch) throw refuseHead('epoch');
+  const { voters } = electorate;
+  if (voters !== undefined && !isSameVoters(voters, signed.head.voters)) throw refuseHead('chain');
+}
+
+/** A voter's signature under a head. */
+export interface HeadSignature {
+  readonly voter: string;
+  readonly s: Uint8Array;
+}
+
+/** The bytes that are signed. */
+export function encodeHeadBody(head: Omit<Head, 'v'>): Uint8Array {
+  return encodeCanonical({ v: 1, ...head });
+}
+
+/** Signs a head's body. */
+export function signHeadBody(signer: Signer, body: Uint8Array): Uint8Array {
+  return signer.sign(signingInput('head', body));
+}
+
+/** Whether the signature is that voter's, over that body. */
+export function isHeadSignature(crypto: Crypto, body: Uint8Array, sig: HeadSignature): boolean {
+  return crypto.verify(sig.voter, signingInput('head', body), sig.s);
+}
+
+/** A head with its signatures; in the order of their voters, so that equal ones are equal bytes. */
+export function joinSignatures(body: Uint8Array, signatures: readonly HeadSignature[]): Uint8Array {
+  const sigs = [...signatures].sort((a, b) => (a.voter < b.voter ? -1 : 1));
+  return encodeCanonical({ h: body, sigs: sigs.map(({ voter, s }) => ({ voter, s })) });
+}

@@ -1,0 +1,31 @@
+/** Who leads, as the node that asks takes it. */
+export interface Leadership {
+  /** Whether this node leads. */
+  readonly isLeader: boolean;
+  /** The term that this node is in. */
+  readonly term: number;
+  /** The leader of that term; undefined while it is not known. */
+  readonly leader: string | undefined;
+}
+
+/** A snapshot of the state at a mark of the log. */
+export interface StateMark {
+  /** Log index of the mark. */
+  readonly index: number;
+  /** CID of the state right after that entry. */
+  readonly stateCid: string;
+  /** Merkle root of the log up to there. */
+  readonly root: Uint8Array;
+  /** The agreed time at that index. */
+  readonly timeMs: number;
+}
+
+/** What this node knows of the state at marks. */
+export interface StateMarks {
+  /** CID of this node's own state at a mark; undefined when it has none (yet, or any more). */
+  cidAt(index: number): string | undefined;
+  /** The newest mark whose state this node has put together. */
+  latest(): StateMark | undefined;
+  /** Called when {@link latest} is a new one. */
+  onMark(listener: () => void): void;
+}

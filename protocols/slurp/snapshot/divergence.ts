@@ -1,0 +1,142 @@
+import {
+  type Clock,
+  CooeeError,
+  type Crypto,
+  delay,
+  type Health,
+  type Logger,
+  type LogStore,
+  type Metrics,
+  toError,
+} from '../../interface/index.ts';
+import { equalBytes, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
+import type { Head } from '../machine/codec.ts';
+import type { Replacement } from './replacement.ts';
+
+const RETRY_MS_MIN = 1_000;
+const RETRY_MS_MAX = 30_000;
+/** Tries to get the state from others before this node builds it from its own log. */
+const FETCHES_BEFORE_REPLAY = 3;
+
+/** What {@link Divergence} works with. */
+export interface DivergenceComponents {
+  readonly log: LogStore;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly sources: () => readonly string[];
+  readonly replacement: Replacement;
+  /** Runs a task while no other state is being installed. */
+  readonly inTurn: <T>(task: () => Promise<T>) => Promise<T>;
+}
+
+/** What shows that a state is not the one of the mesh. */
+export interface Found {
+  readonly head: Head;
+  readonly bytes: Uint8Array;
+  /** This node's own frontier at that index. */
+  readonly frontier: MerkleFrontier;
+  /** CID of this node's own state there. */
+  readonly ours: string;
+}
+
+/**
+ * A node whose state is not the one that a majority signed for: says so, and gets the right one,
+ * from others or out of its own log, however long that takes.
+ */
+export class Divergence {
+  readonly #components: DivergenceComponents;
+  readonly #stopped = new AbortController();
+  readonly #listeners: ((isSound: boolean) => void)[] = [];
+  #isDiverged = false;
+  #rebuilding: Promise<void> | undefined;
+
+  constructor(components: DivergenceComponents) {
+    this.#components = components;
+  }
+
+  get isDiverged(): boolean {
+    return this.#isDiverged;
+  }
+
+  onChange(listener: (isSound: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** At a mark the state was the right one. */
+  agreed(index: number): void {
+    if (!this.#isDiverged || this.#rebuilding !== undefined) return;
+    this.#components.logger.info({ index }, 'the state is the right one again');
+    this.#components.health.clear('state-diverged');
+    this.#set(false);
+  }
+
+  /** At a mark the state was another one than was signed for. */
+  found(found: Found): void {
+    const { crypto, logger, metrics, health } = this.#components;
+    const { head, frontier, ours } = found;
+    if (this.#rebuilding !== undefined || this.#stopped.signal.aborted) return;
+    const details = { index: head.index, ours, theirs: head.stateCid };
+    // Of another log another state follows: that is told elsewhere.
+    if (!equalBytes(merkleRoot(crypto.sha256, frontier), head.root)) return;
+    logger.error(details, 'the state is not the one that the voters signed for');
+    metrics.count('cooee_slurp_state_diverged_total');
+    health.raise({
+      code: 'state-diverged',
+      severity: 'error',
+      text: `The state at entry ${head.index} is not the one that the voters signed for.`,
+      remedy: 'It is rebuilt by itself; if it comes again, check the disk: docs/operations.md.',
+    });
+    this.#set(true);
+    this.#rebuilding = this.#rebuild(found)
+      .catch((error: unknown) => {
+        if (!this.#stopped.signal.aborted) {
+          logger.error({ err: toError(error) }, 'the state cannot be rebuilt');
+        }
+      })
+      .finally(() => {
+        this.#rebuilding = undefined;
+      });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    await this.#rebuilding;
+  }
+
+  #set(isDiverged: boolean): void {
+    if (this.#isDiverged === isDiverged) return;
+    this.#isDiverged = isDiverged;
+    for (const listener of this.#listeners) listener(!isDiverged);
+  }
+
+  async #rebuild({ head, bytes, frontier }: Found): Promise<void> {
+    const { clock, logger, inTurn, replacement, sources, log, health } = this.#components;
+    const { signal } = this.#stopped;
+    const target = { stateCid: head.stateCid ?? '', frontier, head: bytes };
+    for (let attempt = 1, waitMs = RETRY_MS_MIN; ; attempt++) {
+      try {
+        const isNeeded = (): boolean => true;
+        await inTurn(async () => {
+          // A log that is whole gives the right state too, when this program is not what is wrong.
+          if (attempt > FETCHES_BEFORE_REPLAY && log.firstIndex === 1) {
+            await replacement.replay(signal);
+          } else {
+            await replacement.fetchAndInstall(target, { sources: sources(), signal, isNeeded });
+          }
+        });
+        logger.info({ index: head.index }, 'the state was rebuilt');
+        health.clear('state-diverged');
+        this.#set(false);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        logger.warn({ err: toError(error), attempt }, 'the state is not rebuilt yet');
+        await delay(clock, waitMs, signal);
+        waitMs = Math.min(RETRY_MS_MAX, 2 * waitMs);
+      }
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import type { Configuration } from '../../raft/index.ts';
+import type { KeptHead } from '../heads/index.ts';
+
+/** What snapshots need of those who judge heads: a part of the trust book. */
+export interface MarkTrust {
+  /** The highest verified head that holds the CID of a state. */
+  mark(): KeptHead | undefined;
+  /** Called for each head that was verified. */
+  onVerified(listener: (head: KeptHead) => void): void;
+  /**
+   * Verifies a head, after the links that came with it, and keeps it.
+   *
+   * @throws CooeeError ERR_SLURP_HEAD, ERR_SLURP_ANCHOR, ERR_WIRE_*, ERR_STORAGE_*
+   */
+  accept(bytes: Uint8Array, links?: readonly Uint8Array[]): Promise<KeptHead['signed']>;
+}
+
+/** Where an installed snapshot left this node's log: what Raft's core goes on from. */
+export interface Installed {
+  readonly index: number;
+  readonly term: number;
+  readonly configuration: Configuration;
+}

@@ -1,0 +1,285 @@
+import {
+  type Clock,
+  CooeeError,
+  type Crypto,
+  type Health,
+  type KeyValueStore,
+  type Logger,
+  type LogStore,
+  type Metrics,
+  type Requester,
+  type Responder,
+  toError,
+} from '../../interface/index.ts';
+import { merkleRoot } from '../../wire/index.ts';
+import type { KeptHead, StateMark, StateMarks } from '../heads/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+import { pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
+import { untilAborted } from '../until-aborted.ts';
+import { BlockFetcher } from './block-fetcher.ts';
+import { serveBlocks } from './block-server.ts';
+import { compactionPoint, isSnapshotDue } from './compaction.ts';
+import { Divergence } from './divergence.ts';
+import type { Installed, MarkTrust } from './ports.ts';
+import { frontierOf, type SnapshotOffer, type SnapshotRecord } from './records.ts';
+import { Replacement } from './replacement.ts';
+import { Snapshotter } from './snapshotter.ts';
+
+const OFFER_TIMEOUT_MS = 10_000;
+/** Verified heads whose state is not known here yet. */
+const HEADS_KEPT = 4;
+
+/** What {@link Snapshots} is built from. */
+export interface SnapshotsComponents {
+  readonly meshLog: MeshLog;
+  readonly log: LogStore;
+  readonly store: KeyValueStore;
+  readonly trust: MarkTrust;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly requester: Requester;
+  /** Members to fetch from, the best first. */
+  readonly sources: () => readonly string[];
+  readonly onFatal?: ((error: CooeeError) => void) | undefined;
+  /** Entries up to and including that index are gone from the log. */
+  readonly onCompacted?: ((index: number) => void) | undefined;
+  /** Told after each slice of a snapshot how many rows were encoded in it. */
+  readonly onSlice?: (rows: number) => void;
+}
+
+/**
+ * Snapshots of the state at marks of the log: takes them, serves them, installs those of others,
+ * finds out by them when this node's state is not the one of the mesh, and lets the log forget what
+ * they stand for.
+ */
+export class Snapshots implements StateMarks {
+  readonly #components: SnapshotsComponents;
+  readonly #snapshotter: Snapshotter;
+  readonly #replacement: Replacement;
+  readonly #divergence: Divergence;
+  readonly #stopped = new AbortController();
+  /** Signed heads with a state, by index. */
+  readonly #heads = new Map<number, KeptHead>();
+  #installing: Promise<unknown> = Promise.resolve();
+  #judging: Promise<void> = Promise.resolve();
+  /** What the last snapshot that was installed left behind. */
+  #installed: Installed | undefined;
+
+  constructor(components: SnapshotsComponents) {
+    this.#components = components;
+    const { meshLog } = components;
+    this.#snapshotter = new Snapshotter(components);
+    meshLog.onReplaced((index) => {
+      this.#installed = { index, term: meshLog.appliedTerm, ...configurationOf(meshLog) };
+    });
+    const fetcher = new BlockFetcher({ ...components, meshId: meshLog.meshId });
+    const parts = { fetcher, snapshotter: this.#snapshotter };
+    this.#replacement = new Replacement({ ...components, ...parts });
+    this.#divergence = new Divergence({
+      ...components,
+      replacement: this.#replacement,
+      inTurn: (task) => this.#inTurn(task),
+    });
+  }
+
+  /**
+   * Loads what is kept and begins its work: once the log and the trust book are open, and before
+   * anything is applied. What an earlier start began to install was finished by `mendInstall`
+   * before the log was opened.
+   *
+   * @throws CooeeError ERR_STORAGE_*
+   */
+  async open(): Promise<void> {
+    const { trust } = this.#components;
+    await this.#snapshotter.open();
+    this.#snapshotter.onSnapshot(() => this.#judge());
+    trust.onVerified((head) => this.#note(head));
+    this.#snapshotter.takeMissed();
+    const mark = trust.mark();
+    if (mark !== undefined) this.#note(mark);
+  }
+
+  /** Serves blocks to members. */
+  async serve(responder: Responder): Promise<void> {
+    const { meshLog, store } = this.#components;
+    const assertSound = (): void => this.assertSound();
+    await serveBlocks({ meshId: meshLog.meshId, store, responder, assertSound });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    await this.#divergence.stop();
+    await this.#snapshotter.stop();
+    await this.#installing.catch(() => undefined);
+    await this.#judging;
+  }
+
+  /** False while this node's state is known not to be the one of the mesh. */
+  get isSound(): boolean {
+    return !this.#divergence.isDiverged;
+  }
+
+  /** Called when {@link isSound} changes. */
+  onSoundness(listener: (isSound: boolean) => void): void {
+    this.#divergence.onChange(listener);
+  }
+
+  /**
+   * To be called before the state is shown to anybody.
+   *
+   * @throws CooeeError ERR_SLURP_DIVERGED; ERR_API_STARTING while another state is put in its place
+   */
+  assertSound(): void {
+    if (!this.isSound) throw new CooeeError('ERR_SLURP_DIVERGED');
+    if (this.#replacement.isUnderWay) throw new CooeeError('ERR_API_STARTING');
+  }
+
+  cidAt(index: number): string | undefined {
+    if (!this.isSound) return undefined;
+    return this.#snapshotter.records.find((record) => record.index === index)?.stateCid;
+  }
+
+  latest(): StateMark | undefined {
+    const record = this.#snapshotter.records.at(-1);
+    if (record === undefined || !this.isSound) return undefined;
+    const { index, stateCid, timeMs, frontier } = record;
+    return { index, stateCid, timeMs, root: merkleRoot(this.#components.crypto.sha256, frontier) };
+  }
+
+  onMark(listener: () => void): void {
+    this.#snapshotter.onSnapshot(() => listener());
+  }
+
+  /** The snapshot for a member that asks for entries from `from` on, when that helps it more. */
+  offerFor(from: number): SnapshotOffer | undefined {
+    const record = this.#signed();
+    if (record?.head === undefined || !this.isSound) return undefined;
+    const { log, meshLog } = this.#components;
+    const at = { signed: record.index, first: log.firstIndex };
+    if (!isSnapshotDue(from, at, meshLog.snapshotEveryEntries)) return undefined;
+    return { head: record.head, peaks: record.frontier.peaks };
+  }
+
+  /**
+   * Verifies an offer, fetches what is missing of it, from whoever offered it first, and makes it
+   * this node's state.
+   *
+   * @returns false when it is no news here
+   * @throws CooeeError ERR_SLURP_HEAD, ERR_SLURP_ANCHOR, ERR_SLURP_SNAPSHOT, ERR_WIRE_*,
+   * ERR_STORAGE_*; the signal's reason
+   */
+  async install(from: string, offer: SnapshotOffer, signal?: AbortSignal): Promise<boolean> {
+    const { trust, crypto, meshLog, sources, logger } = this.#components;
+    const { head } = await trust.accept(offer.head);
+    const target = { ...frontierOf(crypto.sha256, head, offer.peaks), head: offer.head };
+    const isNeeded = (): boolean => head.index > meshLog.appliedIndex;
+    return await this.#inTurn(async () => {
+      if (!isNeeded()) return false;
+      const before = meshLog.appliedIndex;
+      await this.#replacement.fetchAndInstall(target, {
+        sources: [from, ...sources().filter((peer) => peer !== from)],
+        signal: this.#ended(signal),
+        isNeeded,
+      });
+      logger.info({ before, index: head.index }, 'a snapshot was installed');
+      this.#judge();
+      return true;
+    });
+  }
+
+  /**
+   * Fetches the state at or after an index from a peer (and whoever else has its blocks) and makes
+   * it this node's; resolves when it is durable. For Raft's core.
+   *
+   * @throws CooeeError as {@link install}; ERR_SLURP_SNAPSHOT when the peer has none
+   */
+  async installFrom(peer: string, indexMin: number, signal: AbortSignal): Promise<Installed> {
+    const { meshLog, requester } = this.#components;
+    const answer = await requester.request(
+      peer,
+      replicaProtocol(meshLog.meshId),
+      pullRequest.encode(1),
+      { timeoutMs: OFFER_TIMEOUT_MS, signal: this.#ended(signal) },
+    );
+    const { snapshot } = pullResponse.decode(answer);
+    if (snapshot === undefined) throw new CooeeError('ERR_SLURP_SNAPSHOT');
+    await this.install(peer, snapshot, signal);
+    const installed = this.#installed;
+    if (installed !== undefined && installed.index >= indexMin) return installed;
+    throw new CooeeError('ERR_SLURP_SNAPSHOT', 'the snapshot is older than what is needed');
+  }
+
+  #ended(signal: AbortSignal | undefined): AbortSignal {
+    const stopped = this.#stopped.signal;
+    return signal === undefined ? stopped : AbortSignal.any([stopped, signal]);
+  }
+
+  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.#installing.then(task, task);
+    this.#installing = turn.catch(() => undefined);
+    return await untilAborted(turn, this.#stopped.signal);
+  }
+
+  /** The newest snapshot that a majority signed for. */
+  #signed(): SnapshotRecord | undefined {
+    return this.#snapshotter.records.findLast(({ head }) => head !== undefined);
+  }
+
+  #note(kept: KeptHead): void {
+    const { index, stateCid } = kept.signed.head;
+    if (stateCid === undefined) return;
+    this.#heads.set(index, kept);
+    const oldest = Math.min(...this.#heads.keys());
+    if (this.#heads.size > HEADS_KEPT) this.#heads.delete(oldest);
+    this.#judge();
+  }
+
+  /** Compares this node's snapshots with what was signed. Never rejects. */
+  #judge(): void {
+    this.#judging = this.#judging
+      .then(() => this.#compare())
+      .catch((error: unknown) => {
+        this.#components.logger.warn({ err: toError(error) }, 'a snapshot cannot be kept');
+      });
+  }
+
+  async #compare(): Promise<void> {
+    let agreed: number | undefined;
+    for (const [index, { bytes, signed }] of this.#heads) {
+      const record = this.#snapshotter.records.find((it) => it.index === index);
+      if (record === undefined) continue;
+      const { frontier, stateCid } = record;
+      if (stateCid === signed.head.stateCid) {
+        await this.#snapshotter.keepHead(index, bytes);
+        agreed = Math.max(agreed ?? 0, index);
+      } else if (record.head === undefined) {
+        this.#divergence.found({ head: signed.head, bytes, frontier, ours: stateCid });
+        return;
+      }
+    }
+    if (agreed === undefined) return;
+    this.#divergence.agreed(agreed);
+    await this.#compact();
+  }
+
+  async #compact(): Promise<void> {
+    const { log, meshLog, logger, onCompacted } = this.#components;
+    const at = { signed: this.#signed()?.index ?? 0, applied: meshLog.appliedIndex };
+    const before = compactionPoint(at, meshLog.snapshotEveryEntries);
+    if (before <= log.firstIndex || log.status !== 'open') return;
+    const first = log.firstIndex;
+    await this.#snapshotter.sync(at.signed);
+    await log.compactBefore(before);
+    if (log.firstIndex === first) return;
+    logger.info({ first: log.firstIndex }, 'the log was compacted');
+    onCompacted?.(log.firstIndex - 1);
+  }
+}
+
+function configurationOf(meshLog: MeshLog): Pick<Installed, 'configuration'> {
+  const { voters, learners } = meshLog.configuration().configuration;
+  return { configuration: { voters, learners } };
+}

@@ -1,0 +1,113 @@
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestHost, TestMesh, until } from './harness.ts';
+import { conditions } from './views.ts';
+import {
+  commitOn,
+  hostWith,
+  Load,
+  leaderOf,
+  level,
+  missingOn,
+  slurpOn,
+  startVoters,
+  submissionsOn,
+  without,
+} from './voting.ts';
+
+// Goal: a voter that forgot what it promised, or whose clock is wrong, harms nobody: it is found
+// out, and the mesh mends itself.
+
+const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
+
+describe('three voters', () => {
+  const mesh = new TestMesh();
+  let hosts: TestHost[] = [];
+
+  beforeAll(async () => {
+    hosts = ['lead', 'beta', 'gamma'].map((name) => hostWith(mesh, name, {}));
+    await startVoters(hosts, 3);
+  });
+  afterAll(() => mesh.close());
+
+  it.each(['once', 'again'])('mend a home that was put back from a copy: %s', async (round) => {
+    const leader = await leaderOf(hosts);
+    const [victim, other] = without(hosts, leader) as [TestHost, TestHost];
+    const peer = await victim.peer();
+    await victim.end();
+    const copy = join(mesh.folder, `copy-${round}`);
+    cpSync(victim.home, copy, { recursive: true });
+    await victim.up();
+    const load = new Load(hosts, 6, `copy-${round}`);
+    await load.more(60);
+    await victim.end('SIGKILL');
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    rmSync(victim.home, { recursive: true });
+    cpSync(copy, victim.home, { recursive: true });
+
+    const changes = async (): Promise<{ voters: string[]; learners: string[] }[]> => {
+      const query = { kind: 'voter.change', limit: 1000 };
+      const { entries } = await leader.client.call('readLog', { query });
+      return entries.map((it) => it.commands[0]?.body as { voters: string[]; learners: string[] });
+    };
+    const before = (await changes()).length;
+    victim.stderr = '';
+    victim.spawn();
+    await until('it was made a learner, and a voter again', async () => {
+      const since = (await changes()).slice(before);
+      const asLearner = since.findIndex(({ learners }) => learners.includes(peer));
+      return asLearner >= 0 && since.slice(asLearner).some(({ voters }) => voters.includes(peer));
+    });
+    expect(victim.stderr).toContain('lost-state');
+    await until('all is well again', async () => {
+      const { voters, appliedIndex } = await slurpOn(victim);
+      const isWell = voters.length === 3 && !(await conditions(victim)).includes('lost-state');
+      return isWell && appliedIndex >= (await slurpOn(leader)).appliedIndex;
+    });
+    for (const host of hosts) expect(await missingOn(host, load)).toEqual([]);
+    // Its vote counts again: with another one away it makes the majority.
+    await other.end('SIGKILL');
+    await commitOn(victim, `counts-${round}`);
+    await other.up();
+    await level([await leaderOf(hosts), ...hosts]);
+    const [first, ...others] = await Promise.all(hosts.map((host) => submissionsOn(host)));
+    for (const it of others) expect(it).toEqual(first);
+  });
+
+  it('go by the time of the others when the clock of one is a year ahead', async () => {
+    const shift = join(mesh.folder, 'shift.mjs');
+    writeFileSync(shift, `const now = Date.now; Date.now = () => now() + ${YEAR_MS};\n`);
+    const leader = await leaderOf(hosts);
+    const [wrong] = without(hosts, leader) as [TestHost];
+    await wrong.end();
+    wrong.env = { NODE_OPTIONS: `--import=${shift}` };
+    await wrong.up();
+    await commitOn(wrong, 'from the year to come');
+    await until('the leader tells of it', async () => {
+      return (await conditions(leader)).includes('clock-off');
+    });
+    // Nor when it leads itself.
+    await until('it takes over', async () => {
+      const body = { to: await wrong.peer() };
+      return (await leader.client.call('transferLeader', { body })).peer === body.to;
+    });
+    await commitOn(leader, 'under the wrong clock');
+    await until('it tells of its own', async () => (await conditions(wrong)).includes('clock-off'));
+    const { entries } = await wrong.client.call('readLog', { query: { limit: 1000 } });
+    const { lastIndex } = await wrong.client.call('readLog', { query: { limit: 1 } });
+    expect(entries.at(-1)?.index).toBeGreaterThan(lastIndex - 1_000);
+    const times = entries.map(({ time }) => Date.parse(time));
+    expect(Math.max(...times)).toBeLessThan(Date.now() + 60_000);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(await slurpOn(wrong)).toMatchObject({ isLeader: true });
+    wrong.env = {};
+    await wrong.end();
+    await wrong.up();
+    await until('all is well again', async () => {
+      const all = await Promise.all(hosts.map((host) => conditions(host)));
+      return all.every((codes) => codes === '');
+    });
+  });
+});

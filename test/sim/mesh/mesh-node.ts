@@ -1,0 +1,271 @@
+import {
+  CooeeError,
+  type Logger,
+  type Signer,
+  toError,
+} from '../../../protocols/interface/index.ts';
+import { decodeLinkMessage } from '../../../protocols/slurp/driver/raft-codec.ts';
+import {
+  type CommandBody,
+  type CommandKind,
+  lostStateProblem,
+} from '../../../protocols/slurp/index.ts';
+import { toHex } from '../../../protocols/wire/index.ts';
+import type { Machine, Program } from '../world/machine.ts';
+import type { SideMessage } from '../world/network.ts';
+import type { SimProcess } from '../world/process.ts';
+import type { SimRandom } from '../world/random.ts';
+import { SimStreams } from '../world/streams.ts';
+import type { MeshCluster } from './mesh-cluster.ts';
+import {
+  buildParts,
+  type MeshParts,
+  type MeshPorts,
+  noMetrics,
+  SimHealth,
+  startParts,
+} from './mesh-parts.ts';
+import { watchedLog } from './watched-log.ts';
+
+/** What a disk says when it fails; a program that meets it while it starts ends. */
+const DISK_CODES: ReadonlySet<string> = new Set([
+  'ERR_STORAGE_DISK_FULL',
+  'ERR_STORAGE_IO',
+  'ERR_STORAGE_NOT_OPEN',
+]);
+
+/** One node of the simulated mesh: the product's own parts on simulated ports. */
+export class MeshNode implements Program {
+  readonly process: SimProcess;
+  readonly #cluster: MeshCluster;
+  readonly #machine: Machine;
+  readonly #signer: Signer;
+  readonly #random: SimRandom;
+  readonly #streams: SimStreams;
+  readonly #health = new SimHealth();
+  #parts: MeshParts | undefined;
+  #isDead = false;
+  #commitTold = 0;
+  #appliedTold = 0;
+  #told = '';
+
+  constructor(
+    cluster: MeshCluster,
+    place: { readonly machine: Machine; readonly process: SimProcess; readonly signer: Signer },
+  ) {
+    this.process = place.process;
+    this.#cluster = cluster;
+    this.#machine = place.machine;
+    this.#signer = place.signer;
+    this.#random = cluster.world.random.fork();
+    const clock = place.machine.clock.of(place.process);
+    this.#streams = new SimStreams({ network: cluster.network, self: place.signer.peer, clock });
+    this.#open().catch((error: unknown) => this.#die(error));
+  }
+
+  /** Undefined while it starts. */
+  get parts(): MeshParts | undefined {
+    return this.#isDead ? undefined : this.#parts;
+  }
+
+  get streams(): SimStreams {
+    return this.#streams;
+  }
+
+  get conditions(): string {
+    return this.#health
+      .list()
+      .map(({ code }) => code)
+      .join(' ');
+  }
+
+  onMessage(from: string, bytes: Uint8Array): void {
+    this.#guard(() => {
+      this.#lookForEvidence(from, bytes);
+      this.#parts?.consensus.onMessage(from, bytes);
+    });
+  }
+
+  onSideMessage(from: string, message: SideMessage): void {
+    if (message.kind !== 'gossip') this.#streams.onMessage(from, message);
+    else this.#hear(message.body);
+  }
+
+  onPeer(peer: string, event: 'broken' | 'connected' | 'disconnected'): void {
+    if (event === 'broken') return;
+    if (event === 'disconnected') this.#streams.onDisconnected(peer);
+    this.#guard(() => {
+      this.#parts?.consensus.onConnection(peer, event === 'connected');
+      if (event === 'connected') {
+        this.#parts?.consensus.nudge();
+        this.#parts?.courier.nudge();
+      }
+    });
+  }
+
+  onKilled(): void {
+    this.#isDead = true;
+  }
+
+  /** Hands a command in, as a program on this host would. */
+  submit<K extends CommandKind>(kind: K, body: CommandBody<K>, isAlone = false): void {
+    const outbox = this.parts?.outbox;
+    if (outbox === undefined) return;
+    try {
+      const { id, accepted } = outbox.submit(kind, body, { alone: isAlone });
+      accepted.then(
+        () => {
+          this.#cluster.world.log(`${this.#machine.name} accepted ${kind} ${id.slice(-6)}`);
+          this.#cluster.states.accepted(id, this.#machine.name);
+        },
+        () => undefined,
+      );
+    } catch (error) {
+      if (!(error instanceof CooeeError)) throw error;
+    }
+  }
+
+  /** Looks at what changed since the last step. */
+  look(): void {
+    const parts = this.parts;
+    if (parts === undefined) return;
+    const { name } = this.#machine;
+    const { meshLog, consensus } = parts;
+    const raft = consensus.raft;
+    if (raft?.role === 'leader') this.#cluster.book.leads(name, raft.term);
+    const told = raft === undefined ? 'no seat' : `${raft.role} of term ${raft.term}`;
+    if (told !== this.#told) {
+      this.#told = told;
+      const leader = this.#cluster.nameOf(raft?.leader ?? '-');
+      this.#cluster.world.log(
+        `${name}: ${told}, leader ${leader}, vote ${this.#cluster.nameOf(raft?.vote ?? '-')}`,
+      );
+    }
+    if (meshLog.commitIndex !== this.#commitTold) {
+      this.#commitTold = meshLog.commitIndex;
+      this.#cluster.book.committed(name, meshLog.commitIndex);
+    }
+    if (meshLog.appliedIndex !== this.#appliedTold) {
+      this.#appliedTold = meshLog.appliedIndex;
+      this.#cluster.states.root(name, meshLog.appliedIndex, meshLog.appliedRoot());
+      this.#cluster.world.log(`${name} applied ${meshLog.appliedIndex}`);
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { founding } = this.#cluster;
+    const ports = this.#ports();
+    await ports.store.open();
+    await ports.log.open();
+    const boot = this.#machine.starts + 1;
+    const bootNonce = toHex(this.#random.bytes(16));
+    const parts = await buildParts(ports, { ...founding, boot, bootNonce });
+    const { name } = this.#machine;
+    parts.meshLog.onApplied((entry) =>
+      this.#guard(() => this.#cluster.states.applied(name, entry)),
+    );
+    parts.trust.onVerified(({ bytes }) =>
+      this.#guard(() => this.#cluster.states.head(name, bytes, this.#cluster.book.commit)),
+    );
+    parts.snapshots.onMark(() =>
+      this.#guard(() => {
+        const mark = parts.snapshots.latest();
+        if (mark !== undefined) this.#cluster.states.state(name, mark.index, mark.stateCid);
+      }),
+    );
+    this.#parts = parts;
+    await startParts(ports, parts);
+    for (const peer of ports.connected()) parts.consensus.onConnection(peer, true);
+    const body = { boot, bootNonce, name, addresses: [], levels: [1, 1] as [number, number] };
+    this.submit('member.boot', body, true);
+  }
+
+  #ports(): MeshPorts {
+    const { network, book } = this.#cluster;
+    const self = this.#signer.peer;
+    const { log, store } = this.#machine.disk.of(this.process);
+    const peers = this.#cluster.peersOf(this.#machine);
+    return {
+      log: watchedLog(log, book, this.#machine.name),
+      store,
+      signer: this.#signer,
+      clock: this.#machine.clock.of(this.process),
+      random: this.#random,
+      health: this.#health,
+      metrics: noMetrics,
+      logger: this.#logger(),
+      streams: this.#streams,
+      link: {
+        send: (peer, message) => !this.#isDead && network.send(self, peer, message),
+        isConnected: (peer) => network.isConnected(self, peer),
+      },
+      connected: () => peers.filter((peer) => network.isConnected(self, peer)),
+      publish: (body) => this.#publish(body),
+      onFatal: () => this.#machine.kill(true),
+    };
+  }
+
+  /** A voter introduces itself with less than it has signed for: this node must not believe it. */
+  #lookForEvidence(from: string, bytes: Uint8Array): void {
+    const { parts } = this;
+    if (parts === undefined) return;
+    const message = decodeLinkMessage(bytes, { from, to: this.#signer.peer });
+    if (message.kind !== 'hello') return;
+    const { voters } = parts.meshLog.configuration().configuration;
+    const head = parts.trust.highest()?.signed;
+    if (!voters.includes(from) || lostStateProblem(from, message.hello, head) === undefined) return;
+    this.#cluster.foundOut(from, parts.meshLog.appliedIndex);
+  }
+
+  #publish(body: Uint8Array): void {
+    if (this.#isDead) return;
+    for (const peer of this.#cluster.peersOf(this.#machine)) {
+      const message = { kind: 'gossip', id: 0, protocol: 'slurp', body } as const;
+      this.#cluster.network.sendSide(this.#signer.peer, peer, message);
+    }
+  }
+
+  #hear(bytes: Uint8Array): void {
+    const { parts } = this;
+    if (parts === undefined) return;
+    try {
+      const signed = parts.trust.hear(bytes);
+      if (signed.head.index > parts.meshLog.appliedIndex) parts.consensus.nudge();
+    } catch (error) {
+      if (error instanceof CooeeError) parts.consensus.nudge();
+      else this.#cluster.fail(error);
+    }
+  }
+
+  #logger(): Logger {
+    const say = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) => {
+      if (this.#isDead) return;
+      const { err, ...rest } = fields;
+      const cause = err === undefined ? '' : ` (${toError(err).message})`;
+      const text = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
+      this.#cluster.world.log(`${this.#machine.name} ${level}: ${message}${text}${cause}`);
+    };
+    const logger: Logger = {
+      error: say('error'),
+      warn: say('warn'),
+      info: () => undefined,
+      debug: () => undefined,
+      child: () => logger,
+    };
+    return logger;
+  }
+
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      if (!this.#isDead) this.#cluster.fail(error);
+    }
+  }
+
+  #die(error: unknown): void {
+    if (this.#isDead) return;
+    if (error instanceof CooeeError && DISK_CODES.has(error.code)) this.#machine.kill(true);
+    else this.#cluster.onDamaged(this.#machine, error);
+  }
+}

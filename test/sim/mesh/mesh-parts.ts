@@ -1,0 +1,202 @@
+import type {
+  Clock,
+  Condition,
+  CooeeError,
+  Health,
+  KeyValueStore,
+  Logger,
+  LogStore,
+  Metrics,
+  Signer,
+} from '../../../protocols/interface/index.ts';
+import type { TrustAnchor } from '../../../protocols/membership/index.ts';
+import {
+  Consensus,
+  Courier,
+  HeadService,
+  HeadSigner,
+  MeshLog,
+  mendInstall,
+  Outbox,
+  Replica,
+  Snapshots,
+  Submit,
+  serveReplica,
+  TrustBook,
+} from '../../../protocols/slurp/index.ts';
+import { simCrypto as crypto } from '../world/crypto.ts';
+import type { SimRandom } from '../world/random.ts';
+import type { SimStreams } from '../world/streams.ts';
+
+/** Small, so that a short run has many marks. */
+const SNAPSHOT_EVERY_ENTRIES = 32;
+/** A dead voter gives its seat to another. */
+const VOTER_AWAY_MS = 4_000;
+
+/** What the parts of a node stand on, all of it simulated. */
+export interface MeshPorts {
+  readonly log: LogStore;
+  readonly store: KeyValueStore;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly random: SimRandom;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly streams: SimStreams;
+  /** The ordered messages between voters, and who is connected. */
+  readonly link: {
+    send(peer: string, message: Uint8Array): boolean;
+    isConnected(peer: string): boolean;
+  };
+  /** Connected members. */
+  readonly connected: () => readonly string[];
+  readonly publish: (bytes: Uint8Array) => void;
+  readonly onFatal: (error: CooeeError) => void;
+}
+
+/** Who a node is. */
+export interface MeshInit {
+  readonly meshId: string;
+  readonly anchor: TrustAnchor;
+  readonly boot: number;
+  readonly bootNonce: string;
+}
+
+/** The parts of a node that replicate the state: put together as the daemon does. */
+export interface MeshParts {
+  readonly meshLog: MeshLog;
+  readonly trust: TrustBook;
+  readonly snapshots: Snapshots;
+  readonly consensus: Consensus;
+  readonly headSigner: HeadSigner;
+  readonly heads: HeadService;
+  readonly outbox: Outbox;
+  readonly submit: Submit;
+  readonly courier: Courier;
+}
+
+/** Builds them on open stores. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
+export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<MeshParts> {
+  const { log, store, signer, clock, random, streams, link, connected } = ports;
+  const self = signer.peer;
+  const meshLog = new MeshLog(
+    { ...ports, crypto },
+    { meshId: init.meshId, snapshotEveryEntries: SNAPSHOT_EVERY_ENTRIES },
+  );
+  await mendInstall({ log, store, crypto });
+  await meshLog.open();
+  const trust = new TrustBook({ ...ports, meshLog, crypto }, init.anchor);
+  await trust.open();
+  const leader = (): string | undefined => {
+    if (consensus.raft !== undefined) return consensus.leader;
+    const record = meshLog.state.get('mesh', 'leader');
+    return record !== undefined && 'recipient' in record ? record.peer : undefined;
+  };
+  const sources = (): readonly string[] => {
+    const first = leader();
+    const all = connected();
+    if (first === undefined || !all.includes(first)) return all;
+    return [first, ...all.filter((peer) => peer !== first)];
+  };
+  const common = { ...ports, meshLog, trust, crypto, requester: streams, sources };
+  const snapshots: Snapshots = new Snapshots({
+    ...common,
+    onCompacted: (index) => consensus.onCompacted(index),
+  });
+  await snapshots.open();
+  const consensus: Consensus = new Consensus(
+    {
+      ...common,
+      head: () => trust.highest(),
+      isUnlinked: () => trust.missingLinks().length > 0,
+      makeReplica: () => new Replica({ ...common, snapshots }),
+      installFrom: (peer, indexMin, signal) => snapshots.installFrom(peer, indexMin, signal),
+    },
+    {
+      start: { boot: init.boot, bootNonce: init.bootNonce },
+      recipient: `age1${'q'.repeat(58)}`,
+      voterAwayMs: VOTER_AWAY_MS,
+    },
+  );
+  const signing = { ...common, leadership: consensus, marks: snapshots };
+  const headSigner = new HeadSigner(signing);
+  await headSigner.open();
+  const publish = ports.publish;
+  const heads = new HeadService({ ...signing, signer: headSigner, self, publish });
+  const outbox = new Outbox(
+    { ...ports, crypto },
+    { meshId: init.meshId, boot: init.boot, lastSeq: 0 },
+  );
+  await outbox.open(meshLog.state);
+  const submit = new Submit({
+    meshId: init.meshId,
+    self,
+    requester: streams,
+    responder: streams,
+    leader,
+    connected,
+    voters: () => meshLog.configuration().configuration.voters.filter(link.isConnected),
+    isLeader: () => consensus.isLeader,
+    propose: (batch, isOwn) => consensus.propose(batch, isOwn),
+  });
+  const courier = new Courier({
+    outbox,
+    meshLog,
+    clock,
+    random,
+    logger: ports.logger,
+    deliver: (batch) => submit.deliver(batch),
+    follow: (index) => consensus.follow(index),
+  });
+  return { meshLog, trust, snapshots, consensus, headSigner, heads, outbox, submit, courier };
+}
+
+/** Starts them, in the daemon's order. */
+export async function startParts(ports: MeshPorts, parts: MeshParts): Promise<void> {
+  const { meshLog, outbox, consensus, courier, heads, snapshots, trust, submit } = parts;
+  const { streams: responder } = ports;
+  meshLog.addHook((entry) => outbox.writesFor(entry));
+  meshLog.onApplied((entry) => {
+    outbox.onApplied(entry);
+    heads.changed();
+  });
+  meshLog.onReplaced(() => {
+    void outbox.onReplaced(meshLog.state).catch(() => undefined);
+  });
+  consensus.onChange(() => {
+    courier.nudge();
+    heads.changed();
+  });
+  await serveReplica({ meshLog, responder, trust, refresh: () => heads.refresh(), snapshots });
+  await snapshots.serve(responder);
+  await parts.headSigner.serve(responder);
+  await submit.start();
+  await consensus.start();
+  courier.start();
+  heads.start();
+}
+
+/** Conditions of one process, without a word to anybody. */
+export class SimHealth implements Health {
+  readonly #conditions = new Map<string, Condition>();
+
+  raise(condition: Condition): void {
+    this.#conditions.set(condition.code, condition);
+  }
+
+  clear(code: string): void {
+    this.#conditions.delete(code);
+  }
+
+  list(): readonly Condition[] {
+    return [...this.#conditions.values()];
+  }
+}
+
+/** Nobody counts. */
+export const noMetrics: Metrics = {
+  count: () => undefined,
+  gauge: () => undefined,
+  read: () => 0,
+};

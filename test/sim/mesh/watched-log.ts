@@ -1,0 +1,38 @@
+import type { HardState, LogRecord, LogStore } from '../../../protocols/interface/index.ts';
+import type { RaftBook } from '../check/raft-book.ts';
+
+/** Tells the book what a node does to its log, as it asks its disk for it. */
+export function watchedLog(log: LogStore, book: RaftBook, node: string): LogStore {
+  const tellAll = async (): Promise<void> => {
+    const { firstIndex } = log;
+    const records = await log.read(firstIndex, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE);
+    const index = firstIndex - 1;
+    book.started(node, { index, term: book.committedTerm(index) ?? 0 }, records);
+  };
+  const open: LogStore['open'] = async () => {
+    const recovery = await log.open();
+    await tellAll();
+    return recovery;
+  };
+  const append = (records: readonly LogRecord[], hardState?: HardState): Promise<void> => {
+    if (log.status === 'open') book.appended(node, records[0]?.index ?? 0, records);
+    return log.append(records, hardState);
+  };
+  const truncateFrom = (from: number): Promise<void> => {
+    if (log.status === 'open' && from <= book.lastOf(node)) book.truncated(node, from);
+    return log.truncateFrom(from);
+  };
+  const compactBefore = async (before: number): Promise<void> => {
+    const isBeyond = before > log.lastIndex + 1;
+    await log.compactBefore(before);
+    if (isBeyond) await tellAll();
+  };
+  const own = { open, append, truncateFrom, compactBefore };
+  return new Proxy(log, {
+    get: (target, name) => {
+      if (name in own) return own[name as keyof typeof own];
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { PartName } from './parts.ts';
+
+/** A fault put into the product on purpose: the simulator must find it. */
+export interface Mutation {
+  readonly name: string;
+  /** Which simulation must find it. */
+  readonly part: PartName;
+  /** From the root of the repository. */
+  readonly file: string;
+  readonly edits: readonly Edit[];
+}
+
+/** One change of a source. */
+export interface Edit {
+  /** Stands exactly once in the file. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/**
+ * The table of all faults. The product knows nothing of them: they are put in when it is loaded.
+ */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'vote-twice-in-a-term',
+    part: 'core',
+    file: 'protocols/raft/roles/election.ts',
+    edits: [
+      {
+        find: 'node.vote === message.from || (node.vote === null && node.leader === null);',
+        replace: 'true;',
+      },
+    ],
+  },
+  {
+    name: 'no-term-check-on-vote',
+    part: 'core',
+    file: 'protocols/raft/roles/dispatch.ts',
+    edits: [{ find: 'if (message.term < node.term) return;', replace: '' }],
+  },
+  {
+    name: 'commit-an-old-term-by-count',
+    part: 'core',
+    file: 'protocols/raft/roles/lead.ts',
+    edits: [
+      {
+        find: 'if (index <= node.commit || log.termAt(index) !== node.term) return;',
+        replace: 'if (index <= node.commit) return;',
+      },
+    ],
+  },
+  {
+    name: 'ignore-check-quorum-in-pre-vote',
+    part: 'core',
+    file: 'protocols/raft/roles/election.ts',
+    edits: [
+      {
+        find: 'if (!message.isTransfer && hasLeader(node)) {',
+        replace: 'if (message.isTransfer && hasLeader(node)) {',
+      },
+    ],
+  },
+  {
+    name: 'accept-a-shorter-log',
+    part: 'core',
+    file: 'protocols/raft/roles/election.ts',
+    edits: [
+      { find: 'node.log.isUpToDate(message.lastIndex, message.lastTerm);', replace: 'true;' },
+    ],
+  },
+  {
+    name: 'forget-the-vote-on-restart',
+    part: 'core',
+    file: 'protocols/raft/roles/node.ts',
+    edits: [{ find: 'this.vote = init.hardState.vote;', replace: 'this.vote = null;' }],
+  },
+  {
+    name: 'count-a-write-under-way',
+    part: 'core',
+    file: 'protocols/raft/roles/lead.ts',
+    edits: [
+      { find: 'return node.outgoing.writes.durableIndex;', replace: 'return log.lastIndex;' },
+    ],
+  },
+  {
+    name: 'answer-a-read-unconfirmed',
+    part: 'core',
+    file: 'protocols/raft/roles/requests.ts',
+    edits: [
+      { find: 'lead.reads.add(id, commit);', replace: 'node.outgoing.answerRead(id, commit);' },
+    ],
+  },
+  {
+    name: 'skip-an-fsync',
+    part: 'mesh',
+    file: 'protocols/slurp/driver/raft-driver.ts',
+    edits: [{ find: 'await meshLog.persist(', replace: 'void meshLog.persist(' }],
+  },
+  {
+    name: 'acknowledge-after-a-failed-write',
+    part: 'mesh',
+    file: 'protocols/slurp/driver/raft-driver.ts',
+    edits: [
+      {
+        find: '{ term, vote, commit });',
+        replace: '{ term, vote, commit }).catch(() => undefined);',
+      },
+    ],
+  },
+  {
+    name: 'commit-what-the-log-does-not-hold-yet',
+    part: 'mesh',
+    file: 'protocols/slurp/driver/raft-driver.ts',
+    edits: [{ find: 'this.#commit(ready.commit);', replace: 'this.#commit(core.status.commit);' }],
+  },
+  {
+    name: 'apply-twice',
+    part: 'mesh',
+    file: 'protocols/slurp/machine/apply.ts',
+    edits: [{ find: 'if (isRepeated(overlay, batch)) return', replace: 'if (false) return' }],
+  },
+  {
+    name: 'sign-a-head-not-yet-committed',
+    part: 'mesh',
+    file: 'protocols/slurp/heads/signing/head-signer.ts',
+    edits: [
+      { find: 'await this.#applied(head.index);', replace: '' },
+      { find: 'await this.#assertContent(head);', replace: '' },
+    ],
+  },
+  {
+    name: 're-admit-a-damaged-voter',
+    part: 'mesh',
+    file: 'protocols/slurp/driver/seats/introduction-rules.ts',
+    edits: [
+      {
+        find: "return lostStateProblem(peer, hello, head) === undefined ? undefined : 'lost-state';",
+        replace: 'return undefined;',
+      },
+    ],
+  },
+  {
+    name: 'forget-the-log-before-the-state-is-durable',
+    part: 'mesh',
+    file: 'protocols/slurp/snapshot/snapshots.ts',
+    edits: [{ find: 'await this.#snapshotter.sync(at.signed);', replace: '' }],
+  },
+];
+
+const ROOT = new URL('../../../', import.meta.url);
+
+/** @throws Error when the mutation does not fit the source any more: the table must follow it */
+export function mutated(mutation: Mutation, source: string): string {
+  return mutation.edits.reduce((text, { find, replace }) => {
+    const parts = text.split(find);
+    if (parts.length === 2) return parts.join(replace);
+    const count = parts.length - 1;
+    throw new Error(`${mutation.name}: "${find}" stands ${count} times in ${mutation.file}`);
+  }, source);
+}
+
+/** The source of the file that a mutation changes. */
+export function sourceOf({ file }: Mutation): string {
+  return readFileSync(fileURLToPath(new URL(file, ROOT)), 'utf8');
+}
+
+/** From here on this process loads the product with this fault in it. */
+export function mutate(name: string): void {
+  const mutation = MUTATIONS.find((it) => it.name === name);
+  if (mutation === undefined) throw new Error(`no mutation ${name}`);
+  const target = new URL(mutation.file, ROOT).href;
+  registerHooks({
+    load: (url, context, nextLoad) => {
+      const loaded = nextLoad(url, context);
+      if (url !== target) return loaded;
+      return { ...loaded, source: mutated(mutation, sourceOf(mutation)) };
+    },
+  });
+}

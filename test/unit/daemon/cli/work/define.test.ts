@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { PEER_A, run } from '../fake-host.ts';
+
+// Commands about submissions, through their real definitions, against a fake daemon.
+
+const folder = mkdtempSync(join(tmpdir(), 'cooee-work-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const ADDRESS = 'ucxl://any@p:t/#/x';
+const DR = { kind: 'dr', address: ADDRESS, title: 'T' };
+const accepted = { id: 'bafyreia', address: ADDRESS, state: 'accepted' };
+const committed = { ...accepted, state: 'committed', index: 9 };
+const row = {
+  id: 'bafyreia',
+  kind: 'dr',
+  address: ADDRESS,
+  title: 'Use \u001b[31ma queue',
+  author: { peer: PEER_A },
+  state: 'committed',
+  acceptedAt: '2026-11-21T11:59:40.000Z',
+  committedAt: '2026-11-21T11:59:48.000Z',
+  index: 9,
+  version: 2,
+};
+const content = {
+  ...DR,
+  status: 'accepted',
+  context: 'Two lines,\nthis one last.',
+  options: [{ title: 'A queue', pros: [], cons: [], chosen: true }],
+  decision: 'A queue.',
+  rationale: '',
+  consequences: [],
+  links: [{ rel: 'supersedes', address: ADDRESS }],
+};
+
+describe('submit', () => {
+  it('hands in a file, and fills in the kind', async () => {
+    const file = join(folder, 'dr.json');
+    writeFileSync(file, JSON.stringify({ address: ADDRESS, title: 'T' }));
+    const answers = { submit: () => accepted };
+    const { exit, stdout, stderr, calls } = await run(['submit', 'dr', file], { answers });
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'bafyreia\n' });
+    expect(stderr).toContain('accepted; cooee submissions bafyreia');
+    expect(calls[0]?.input).toEqual({ query: {}, body: DR });
+  });
+
+  it('reads stdin, waits, and prints the answer as JSON', async () => {
+    const answers = { submit: () => committed };
+    const stdin = JSON.stringify(DR);
+    const args = ['submit', 'dr', '-', '--wait', '--json'];
+    const { exit, stdout, calls } = await run(args, { answers, stdin });
+    expect(exit).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(committed);
+    expect(calls[0]?.input).toEqual({ query: { wait: 'committed', timeoutMs: 60_000 }, body: DR });
+  });
+
+  it('ends with 6 when the wait is over before the commit', async () => {
+    const answers = { submit: () => accepted };
+    const init = { answers, stdin: JSON.stringify(DR) };
+    const { exit, stdout, stderr } = await run(['submit', 'dr', '-', '--wait'], init);
+    expect({ exit, stdout }).toEqual({ exit: 6, stdout: 'bafyreia\n' });
+    expect(stderr).toContain('not committed yet');
+  });
+
+  it.each([
+    ['a file that is not there', ['submit', 'dr', join(folder, 'none')], ''],
+    ['what is no JSON', ['submit', 'dr', '-'], '{"kind":'],
+    ['what is no object', ['submit', 'dr', '-'], '[]'],
+    ['another kind', ['submit', 'memo', '-'], '{}'],
+    ['no file', ['submit', 'dr'], '{}'],
+  ])('is a usage error for %s', async (_, args, stdin) => {
+    const { exit, calls } = await run(args, { answers: { submit: () => accepted }, stdin });
+    expect({ exit, calls }).toEqual({ exit: 2, calls: [] });
+  });
+});
+
+describe('submissions', () => {
+  it('lists them safely', async () => {
+    const answers = { listSubmissions: () => ({ submissions: [row], cursor: null }) };
+    const args = ['submissions', '--state', 'committed', '--author', PEER_A];
+    const { exit, stdout, calls } = await run(args, { answers });
+    expect(exit).toBe(0);
+    expect(stdout).toBe(`ID        KIND  STATE      WHEN      TITLE        ADDRESS
+bafyreia  dr    committed  12 s ago  Use a queue  ucxl://any@p:t/#/x
+`);
+    expect(calls[0]?.input).toEqual({ query: { state: 'committed', author: PEER_A, limit: 100 } });
+  });
+
+  it('pages through until the limit, and says when there are more', async () => {
+    const answers = { listSubmissions: () => ({ submissions: [row], cursor: 'committed.4' }) };
+    const { stdout, stderr, calls } = await run(['submissions', '--limit', '2'], { answers });
+    expect(stdout.split('\n')).toHaveLength(4);
+    expect(stderr).toContain('there are more');
+    expect(calls.map(({ input }) => input)).toEqual([
+      { query: { limit: 2 } },
+      { query: { limit: 1, cursor: 'committed.4' } },
+    ]);
+  });
+
+  it('is an empty list for scripts and a word for people', async () => {
+    const answers = { listSubmissions: () => ({ submissions: [], cursor: null }) };
+    const people = await run(['submissions'], { answers });
+    expect(people).toMatchObject({ exit: 0, stdout: '', stderr: 'cooee: no such submissions\n' });
+    const script = await run(['submissions', '--json'], { answers });
+    expect(JSON.parse(script.stdout)).toEqual({ submissions: [], cursor: null });
+  });
+
+  it('shows one with all that it says', async () => {
+    const answers = { getSubmission: () => ({ ...row, content }) };
+    const { exit, stdout, calls } = await run(['submissions', 'bafyreia'], { answers });
+    expect(exit).toBe(0);
+    expect(calls[0]?.input).toEqual({ params: { id: 'bafyreia' } });
+    expect(stdout).toContain('title         Use a queue\n');
+    expect(stdout).toContain('context       Two lines,\n              this one last.\n');
+    expect(stdout).toContain('options       * A queue\n');
+    expect(stdout).toContain('rationale     -\n');
+    expect(stdout).toContain(`links         supersedes ${ADDRESS}\n`);
+  });
+});

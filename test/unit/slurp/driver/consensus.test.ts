@@ -1,0 +1,195 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { codeOf, rename } from '../mesh-world.ts';
+import { batchOf, founder, type RaftNode, RaftWorld, rootOf, second } from './raft-world.ts';
+
+let world: RaftWorld;
+
+afterEach(async () => {
+  await world.stop();
+});
+
+/** Submits, and lets time pass until it is decided. */
+async function commit(node: RaftNode, name: string): Promise<number> {
+  let index: number | undefined;
+  const done = node.submit(rename(name)).then((it) => {
+    index = it;
+  });
+  done.catch(() => undefined);
+  await world.until(() => index !== undefined);
+  await done;
+  return index ?? 0;
+}
+
+const nameOf = (node: RaftNode): unknown => {
+  const mesh = node.machine.meshLog.state.get('mesh', 'mesh');
+  return mesh !== undefined && 'name' in mesh ? mesh.name : undefined;
+};
+
+const others = (node: RaftNode): readonly RaftNode[] =>
+  [...world.nodes.values()].filter((it) => it !== node);
+
+describe('a single voter', () => {
+  it('leads at once, announces its term first, and commits by itself', async () => {
+    world = await RaftWorld.start([founder]);
+    const leader = await world.leader();
+    expect(leader.applied[0]?.decisions[0]?.command.kind).toBe('leader.announce');
+    await commit(leader, 'one');
+    expect(nameOf(leader)).toBe('one');
+  });
+});
+
+describe('three voters', () => {
+  it('elect one leader, commit, and come to the same', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const index = await commit(leader, 'agreed');
+    await world.until(() => [...world.nodes.values()].every((it) => nameOf(it) === 'agreed'));
+    expect(world.leaders).toHaveLength(1);
+    const roots = [...world.nodes.values()].map((it) => it.machine.meshLog.appliedRoot());
+    expect(roots[1]).toEqual(roots[0]);
+    expect(roots[2]).toEqual(roots[0]);
+    expect(roots[0]).toEqual(rootOf(await leader.machine.records()));
+    expect(leader.machine.meshLog.appliedIndex).toBe(index);
+  });
+
+  it('commit nothing without a majority, and what was handed in with one again', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    for (const node of others(leader)) world.cut(leader, node);
+    const lost = codeOf(leader.submit(rename('lost')));
+    await world.pass(1_500);
+    expect(await lost).toBe('ERR_SLURP_NO_LEADER');
+    expect(nameOf(leader)).toBe('test mesh');
+    expect(leader.consensus.isLeader).toBe(false);
+    const [next] = world.leaders;
+    expect(next).toBeDefined();
+    await commit(next as RaftNode, 'kept');
+    for (const node of others(leader)) world.cut(leader, node, false);
+    await world.until(() => nameOf(leader) === 'kept');
+    const logs = await Promise.all([...world.nodes.values()].map((it) => it.log()));
+    expect(logs[1]).toEqual(logs[0]);
+    expect(logs[2]).toEqual(logs[0]);
+  });
+
+  it('have a new leader within moments of the death of the old one, and lose nothing', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    await commit(leader, 'before');
+    const atMs = world.clock.nowMs();
+    leader.kill();
+    const next = await world.leader();
+    expect(next).not.toBe(leader);
+    expect(world.clock.nowMs() - atMs).toBeLessThan(200);
+    await commit(next, 'after');
+    await leader.revive();
+    await world.until(() => nameOf(leader) === 'after');
+  });
+
+  it('go on without a frozen leader, which does not act as one when it wakes', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    leader.isFrozen = true;
+    await world.until(() => world.leaders.some((it) => it !== leader), 3_000);
+    leader.thaw();
+    await world.pass(500);
+    expect(world.leaders).toHaveLength(1);
+    expect(leader.consensus.isLeader).toBe(false);
+  });
+
+  it('keep what was acknowledged over the death of all', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    await commit(leader, 'durable');
+    const all = [...world.nodes.values()];
+    for (const node of all) node.kill();
+    for (const node of all) await node.revive({ log: 'lost', storeBatches: 0 });
+    await world.leader();
+    expect(all.map(nameOf)).toEqual(['durable', 'durable', 'durable']);
+  });
+
+  it('answer a proposal to who does not lead with where to try again', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const [follower] = others(leader);
+    expect(await codeOf(follower?.submit(rename('x')) ?? Promise.resolve())).toBe(
+      'ERR_SLURP_NO_LEADER',
+    );
+    expect(follower?.consensus.leader).toBe(leader.signer.peer);
+  });
+
+  it('apply a batch once, however often it is handed in', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const batch = batchOf(second, { boot: 9, seq: 1 }, [rename('nobody may')]);
+    const tasks = [1, 2, 3].map(() => leader.consensus.propose(batch, false));
+    await world.pass(100);
+    const indices = await Promise.all(tasks);
+    expect(new Set(indices).size).toBe(1);
+    const before = leader.machine.meshLog.appliedIndex;
+    expect(await leader.consensus.propose(batch, false)).toBe(before);
+  });
+
+  it('refuse a forged batch and the leader’s own kinds before the log', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const good = batchOf(second, { boot: 9, seq: 1 }, [rename('x')]);
+    const forged = good.slice();
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    expect(await codeOf(leader.consensus.propose(forged, false))).toMatch(
+      /ERR_SLURP_(SIGNATURE|COMMAND)/,
+    );
+    const announce = { kind: 'leader.announce', body: { term: 3, recipient: 'age1aaa' } };
+    const own = batchOf(second, { boot: 9, seq: 2 }, [announce]);
+    expect(await codeOf(leader.consensus.propose(own, false))).toBe('ERR_SLURP_COMMAND');
+    const before = leader.machine.meshLog.tailIndex;
+    await world.pass(200);
+    expect(leader.machine.meshLog.tailIndex).toBe(before);
+  });
+
+  it('step back when the disk is full, and return', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    leader.machine.faults.fail('log:write', full);
+    const refused = codeOf(leader.submit(rename('lost')));
+    await world.until(() => world.leaders.some((it) => it !== leader));
+    expect(await refused).toBe('ERR_STORAGE_DISK_FULL');
+    expect(leader.machine.health.list().map(({ code }) => code)).toContain('log-failed');
+    await commit(world.leaders.find((it) => it !== leader) as RaftNode, 'without it');
+    leader.machine.faults.mend();
+    await world.until(() => nameOf(leader) === 'without it');
+    expect(leader.machine.health.list().map(({ code }) => code)).not.toContain('log-failed');
+  });
+
+  it('end the process after a failed sync, and acknowledge nothing', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    leader.machine.faults.fail('log:sync', Object.assign(new Error('io'), { code: 'EIO' }));
+    const refused = codeOf(leader.submit(rename('lost')));
+    await world.until(() => leader.fatal.length > 0);
+    expect(await refused).not.toBe('ok');
+  });
+
+  it('hand leadership over when the leader stops', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const stopped = leader.consensus.stop();
+    await world.until(() => world.leaders.some((it) => it !== leader));
+    await Promise.all([stopped, world.pass(100)]);
+    leader.kill();
+    expect(world.leaders).toHaveLength(1);
+  });
+
+  it('confirm a read by a majority, and refuse it without one', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const index = await commit(leader, 'read me');
+    const read = leader.consensus.readIndex();
+    await world.pass(100);
+    expect(await read).toBeGreaterThanOrEqual(index);
+    for (const node of others(leader)) world.cut(leader, node);
+    const refused = codeOf(leader.consensus.readIndex());
+    await world.pass(6_000);
+    expect(await refused).toBe('ERR_SLURP_NO_LEADER');
+  });
+});

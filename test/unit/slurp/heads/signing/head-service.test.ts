@@ -1,0 +1,233 @@
+import { describe, expect, it } from 'vitest';
+import { assertHead, decodeHead } from '../../../../../protocols/slurp/index.ts';
+import { crypto, MESH, rootOf, START_MS } from '../../mesh-world.ts';
+import { expectNoUnhandled } from '../../unhandled.ts';
+import { batchesWith, headBy, logWith, names, nodes, some } from '../voters.ts';
+import { SigningMesh, type SigningNode } from './signers.ts';
+
+expectNoUnhandled();
+
+const three = some(1, 2, 3);
+const changes = new Map([
+  [4, some(1, 2)],
+  [5, three],
+  [30, some(1, 2, 3, 4)],
+]);
+const batches = batchesWith(changes, 60);
+const records = logWith(changes, 60);
+const [one, two, third] = nodes as [(typeof nodes)[0], (typeof nodes)[0], (typeof nodes)[0]];
+const indexOf = ({ bytes }: { bytes: Uint8Array }) => decodeHead(bytes).head.index;
+const shownBy = (node: SigningNode) => node.shown.map((it) => [it.key, indexOf(it)]);
+
+/** A mesh whose first node leads at that length, with the links that were made before. */
+async function led(length: number, linked = true) {
+  const mesh = await SigningMesh.of(some(1, 2, 3, 4), batches.slice(0, length - 1));
+  if (linked) {
+    const links = [
+      headBy(some(1), { index: 4, root: rootOf(records.slice(0, 4)), by: some(1, 2) }),
+      headBy(some(1, 2), { index: 5, root: rootOf(records.slice(0, 5)), by: three }),
+    ];
+    for (const { book } of mesh.nodes.values()) await book.learn(links);
+  }
+  const leader = mesh.lead(one);
+  return { mesh, leader };
+}
+
+describe('HeadService', () => {
+  it('has a head signed by a majority at once, and shows it', async () => {
+    const { mesh, leader } = await led(10);
+    leader.service.start();
+    await mesh.advance(0);
+    const { bytes } = leader.shown[0] as { bytes: Uint8Array };
+    const signed = decodeHead(bytes);
+    expect(signed.head).toMatchObject({ index: 10, term: 2, voters: names(three), epoch: 0 });
+    expect(signed.head.root).toEqual(rootOf(records.slice(0, 10)));
+    expect(signed.signatures).toHaveLength(2);
+    assertHead(crypto, signed, { mesh: MESH, voters: names(three) });
+    expect(leader.service.current()).toEqual({ bytes, index: 10 });
+    expect(leader.book.highest()?.bytes).toEqual(bytes);
+    await leader.service.stop();
+  });
+
+  it('signs five a second at most while the log grows, and none twice', async () => {
+    const { mesh, leader } = await led(6);
+    leader.service.start();
+    await mesh.advance(0);
+    for (let i = 5; i < 25; i++) {
+      await mesh.take(batches.slice(i, i + 1));
+      leader.service.changed();
+      await mesh.advance(50);
+    }
+    await mesh.advance(400);
+    const indices = leader.shown.map(indexOf);
+    expect(indices.length).toBeLessThanOrEqual(7);
+    expect(indices.at(-1)).toBe(26);
+    expect(new Set(indices).size).toBe(indices.length);
+    await leader.service.stop();
+  });
+
+  it('shows its head again every five seconds when nothing happens', async () => {
+    const { mesh, leader } = await led(10);
+    leader.service.start();
+    await mesh.advance(15_100);
+    expect(shownBy(leader)).toEqual([10, 10, 10, 10].map((index) => ['head', index]));
+    expect(leader.shown[3]?.bytes).toEqual(leader.shown[0]?.bytes);
+    await leader.service.stop();
+  });
+
+  it('has one signed sooner for a member that asks', async () => {
+    const { mesh, leader } = await led(10);
+    leader.service.start();
+    await mesh.advance(0);
+    await mesh.take(batches.slice(9, 10));
+    const asked = leader.service.refresh();
+    await mesh.advance(25);
+    await asked;
+    expect(leader.book.highest()?.signed.head.index).toBe(11);
+    const { asked: before } = mesh.node(two);
+    await leader.service.refresh();
+    expect(mesh.node(two).asked).toBe(before);
+    await leader.service.stop();
+  });
+
+  it('goes on without a minority, and waits for a majority', async () => {
+    const { mesh, leader } = await led(10);
+    mesh.node(two).isAway = true;
+    leader.service.start();
+    await mesh.advance(0);
+    expect(leader.shown.map(indexOf)).toEqual([10]);
+    mesh.node(third).isAway = true;
+    await mesh.take(batches.slice(9, 10));
+    leader.service.changed();
+    await mesh.advance(3_000);
+    expect(leader.shown.map(indexOf)).toEqual([10]);
+    mesh.node(two).isAway = false;
+    await mesh.advance(1_000);
+    expect(leader.shown.map(indexOf)).toContain(11);
+    await leader.service.stop();
+  });
+
+  it('makes the link of a change before any later head', async () => {
+    const { mesh, leader } = await led(29);
+    leader.service.start();
+    await mesh.advance(0);
+    await mesh.take(batches.slice(28, 33));
+    leader.service.changed();
+    await mesh.advance(300);
+    expect(shownBy(leader)).toEqual([
+      ['head', 29],
+      ['link 30', 30],
+      ['head', 34],
+    ]);
+    const link = decodeHead(leader.shown[1]?.bytes as Uint8Array);
+    expect(link.head.voters).toEqual(names(some(1, 2, 3, 4)));
+    assertHead(crypto, link, { mesh: MESH, voters: names(three) });
+    expect(decodeHead(leader.shown[2]?.bytes as Uint8Array).signatures).toHaveLength(3);
+    expect(leader.book.missingLinks()).toEqual([]);
+    await leader.service.stop();
+  });
+
+  it('a new leader makes up for links that the last one did not', async () => {
+    const { mesh, leader } = await led(20, false);
+    leader.service.start();
+    await mesh.advance(100);
+    expect(shownBy(leader)).toEqual([
+      ['link 4', 4],
+      ['link 5', 5],
+      ['head', 20],
+    ]);
+    await leader.service.stop();
+  });
+
+  it('fetches a link whose signers are gone, and says when nobody has it', async () => {
+    const { mesh } = await led(20, false);
+    const leader = mesh.lead(third);
+    mesh.node(one).isAway = true;
+    leader.service.start();
+    await mesh.advance(11_000);
+    expect(leader.shown).toEqual([]);
+    expect(leader.machine.health.list().map(({ code }) => code)).toContain('voters-unproved');
+    await mesh
+      .node(two)
+      .book.learn([
+        headBy(some(1), { index: 4, root: rootOf(records.slice(0, 4)), by: some(1, 2) }),
+        headBy(some(1, 2), { index: 5, root: rootOf(records.slice(0, 5)), by: three }),
+      ]);
+    await mesh.advance(1_000);
+    expect(leader.shown.map(indexOf)).toEqual([20]);
+    expect(leader.machine.health.list()).toEqual([]);
+    await leader.service.stop();
+  });
+
+  it('is not held up by an old link that nobody has, once a head has passed it', async () => {
+    const { mesh } = await led(20, false);
+    const leader = mesh.lead(third);
+    mesh.node(one).isAway = true;
+    const passed = headBy(three, { index: 20, root: rootOf(records.slice(0, 20)), by: three });
+    await leader.book.accept(passed);
+    await mesh.take(batches.slice(19, 20));
+    leader.service.start();
+    await mesh.advance(1_000);
+    expect(leader.shown.map(indexOf)).toEqual([21]);
+    expect(leader.book.missingLinks().map(({ set }) => set.index)).toEqual([4, 5]);
+    expect(leader.machine.health.list()).toEqual([]);
+    await leader.service.stop();
+  });
+
+  it('has the state at a mark signed, once', async () => {
+    const { mesh, leader } = await led(20);
+    leader.service.start();
+    await mesh.advance(0);
+    const stateCid = `bafyrei${'a'.repeat(52)}`;
+    const mark = { index: 16, stateCid, root: rootOf(records.slice(0, 16)), timeMs: START_MS };
+    for (const { marks } of mesh.nodes.values()) marks.set(mark);
+    await mesh.advance(500);
+    expect(shownBy(leader)).toEqual([
+      ['head', 20],
+      ['mark', 16],
+    ]);
+    expect(leader.book.mark()?.signed.head).toMatchObject({ index: 16, stateCid });
+    expect(leader.book.highest()?.signed.head.index).toBe(20);
+    await mesh.advance(1_000);
+    expect(shownBy(leader)).toHaveLength(2);
+    await leader.service.stop();
+  });
+
+  it('uses the agreed time when the voters find its clock wrong', async () => {
+    const { mesh, leader } = await led(10);
+    const { clock } = leader.machine;
+    Object.defineProperty(clock, 'nowMs', { value: () => START_MS * 2 });
+    leader.service.start();
+    await mesh.advance(1_000);
+    expect(decodeHead(leader.shown[0]?.bytes as Uint8Array).head).toMatchObject({
+      index: 10,
+      timeMs: leader.machine.meshLog.appliedTimeMs,
+    });
+    await leader.service.stop();
+  });
+
+  it('signs nothing as a follower, and nothing more after a stop', async () => {
+    const { mesh, leader } = await led(10);
+    const follower = mesh.node(two);
+    follower.service.start();
+    await mesh.advance(6_000);
+    await follower.service.refresh();
+    expect(follower.shown).toEqual([]);
+    leader.service.start();
+    await leader.service.stop();
+    await mesh.advance(6_000);
+    expect(leader.shown.length).toBeLessThanOrEqual(1);
+  });
+
+  it('a voter that answers with another’s signature counts for nothing', async () => {
+    const { mesh, leader } = await led(10);
+    const bad = mesh.node(two);
+    const good = mesh.node(third);
+    bad.heads = good.heads;
+    mesh.node(third).isAway = true;
+    leader.service.start();
+    await mesh.advance(1_000);
+    expect(leader.shown).toEqual([]);
+    await leader.service.stop();
+  });
+});

@@ -1,0 +1,212 @@
+import type {
+  Requester,
+  RequestHandler,
+  Responder,
+} from '../../../../protocols/interface/index.ts';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
+import {
+  encodeHead,
+  Replica,
+  Snapshots,
+  serveReplica,
+  TrustBook,
+} from '../../../../protocols/slurp/index.ts';
+import { merkleRoot } from '../../../../protocols/wire/index.ts';
+import {
+  batchOf,
+  crypto,
+  founder,
+  GENESIS,
+  issue,
+  Machine,
+  MESH,
+  rename,
+  rootOf,
+  START_MS,
+  settle,
+} from '../mesh-world.ts';
+
+/** Entries from mark to mark in these tests. */
+export const EVERY = 16;
+
+/** The n-th batch after genesis: adds a row and changes one. */
+export const batch = (seq: number): Uint8Array =>
+  batchOf(founder, { seq }, [issue(20 + (seq % 60)), rename(`name ${seq}`)]);
+export const batches = (from: number, to: number): Uint8Array[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => batch(from + i));
+
+const trust = { index: 1, root: rootOf([GENESIS]), voters: [founder.peer] };
+
+/** Requests between nodes of one program. */
+export class Wires {
+  readonly #handlers = new Map<string, RequestHandler>();
+  /** Requests so far: asker, asked, protocol's last part but one. */
+  readonly asked: string[] = [];
+  /** May throw, or replace an answer. */
+  onAnswer: (peer: string, protocol: string, answer: Uint8Array) => Uint8Array = (_p, _q, it) => it;
+
+  responder(self: string): Responder {
+    return {
+      handle: async (protocol, handler) => void this.#handlers.set(self + protocol, handler),
+      unhandle: async (protocol) => void this.#handlers.delete(self + protocol),
+    };
+  }
+
+  requester(self: string): Requester {
+    return {
+      request: async (peer, protocol, body, options = {}) => {
+        options.signal?.throwIfAborted();
+        this.asked.push(`${self}>${peer} ${protocol.split('/').at(-2)}`);
+        const handler = this.#handlers.get(peer + protocol);
+        if (handler === undefined) throw new CooeeError('ERR_WIRE_STREAM');
+        await settle();
+        const answer = await handler(self, body, options.signal ?? new AbortController().signal);
+        return this.onAnswer(peer, protocol, answer);
+      },
+    };
+  }
+
+  cut(self: string): void {
+    for (const key of [...this.#handlers.keys()]) {
+      if (key.startsWith(self)) this.#handlers.delete(key);
+    }
+  }
+}
+
+/** One node: a log, what it trusts, its snapshots, and a replica that pulls when it is told to. */
+export class SnapNode {
+  readonly name: string;
+  readonly wires: Wires;
+  readonly machine: Machine;
+  readonly slices: number[] = [];
+  readonly compacted: number[] = [];
+  sources: string[] = [];
+  book!: TrustBook;
+  snapshots!: Snapshots;
+  replica!: Replica;
+
+  private constructor(name: string, wires: Wires, machine: Machine) {
+    this.name = name;
+    this.wires = wires;
+    this.machine = machine;
+  }
+
+  static async open(
+    name: string,
+    wires = new Wires(),
+    options: { readonly empty?: boolean; readonly every?: number } = {},
+  ): Promise<SnapNode> {
+    const { empty = false, every = EVERY } = options;
+    const machine = await Machine.open({ empty, snapshotEveryEntries: every });
+    const node = new SnapNode(name, wires, machine);
+    await node.#build();
+    return node;
+  }
+
+  get meshLog() {
+    return this.machine.meshLog;
+  }
+
+  get conditions(): string[] {
+    return this.machine.health.list().map(({ code }) => code);
+  }
+
+  async run<T>(task: Promise<T>): Promise<T> {
+    return await this.machine.run(task);
+  }
+
+  /** Lets what goes on in the background come to its end. */
+  async rest(ms = 2_000): Promise<void> {
+    for (let at = 0; at < ms; at += 20) await this.machine.clock.advance(20);
+  }
+
+  /** Commits batches one mark at a time, so that every snapshot gets done. */
+  async grow(from: number, to: number, every = EVERY): Promise<void> {
+    for (let seq = from; seq <= to; seq++) {
+      await this.run(this.machine.take([batch(seq)]));
+      if (this.meshLog.appliedIndex % every === 0) {
+        await this.rest(400);
+        await this.sign();
+      }
+    }
+  }
+
+  /** Has the founder, the only voter, sign for the newest snapshot of this node. */
+  async sign(stateCid = this.snapshots.latest()?.stateCid): Promise<Uint8Array> {
+    const mark = this.snapshots.latest();
+    if (mark === undefined || stateCid === undefined) throw new Error('there is no snapshot');
+    const bytes = headAt(mark.index, mark.root, stateCid);
+    await this.run(this.book.accept(bytes));
+    await this.rest(100);
+    return bytes;
+  }
+
+  /** Has the founder sign for all that is applied, so that others may pull it. */
+  async signLast(): Promise<void> {
+    const { appliedIndex } = this.meshLog;
+    const bytes = headAt(appliedIndex, this.meshLog.appliedRoot());
+    await this.run(this.book.accept(bytes));
+  }
+
+  async restart(kept: { log?: 'lost' | 'kept'; storeBatches?: number } = {}): Promise<void> {
+    this.wires.cut(this.name);
+    await this.snapshots.stop();
+    await this.run(this.machine.restart(kept));
+    await this.#build();
+  }
+
+  async #build(): Promise<void> {
+    const { machine, wires, name } = this;
+    const parts = { ...machine, meshLog: machine.meshLog, crypto };
+    this.book = new TrustBook(parts, trust);
+    await this.book.open();
+    const requester = wires.requester(name);
+    this.snapshots = new Snapshots({
+      ...parts,
+      trust: this.book,
+      requester,
+      sources: () => this.sources,
+      onCompacted: (index) => this.compacted.push(index),
+      onSlice: (rows) => this.slices.push(rows),
+    });
+    await this.run(this.snapshots.open());
+    this.replica = new Replica({
+      ...parts,
+      trust: this.book,
+      requester,
+      sources: () => this.sources,
+      snapshots: this.snapshots,
+    });
+    const responder = wires.responder(name);
+    await serveReplica({ ...parts, responder, trust: this.book, snapshots: this.snapshots });
+    await this.snapshots.serve(responder);
+  }
+}
+
+export function headAt(index: number, root: Uint8Array, stateCid?: string): Uint8Array {
+  return encodeHead(founder, {
+    mesh: MESH,
+    epoch: 0,
+    term: 9,
+    index,
+    root,
+    voters: [founder.peer],
+    timeMs: START_MS,
+    ...(stateCid === undefined ? {} : { stateCid }),
+  });
+}
+
+export const rootAt = (node: SnapNode, index: number): Uint8Array => {
+  const frontier = node.meshLog.frontierAt(index);
+  if (frontier === undefined) throw new Error(`no frontier at ${index}`);
+  return merkleRoot(crypto.sha256, frontier);
+};
+
+/** Everything in the namespace `state` of a node's store, as hexadecimal text. */
+export async function stateOf(node: SnapNode): Promise<Record<string, string>> {
+  const rows: Record<string, string> = {};
+  for await (const [key, value] of node.machine.store.entries('state')) {
+    rows[key] = Buffer.from(value).toString('hex');
+  }
+  return rows;
+}
