@@ -17,6 +17,7 @@ export function dhtRecordsOf(judge: Pick<RecordJudge, 'select' | 'validate'>): D
 
 /** kad-dht as {@link Dht}. */
 export function dhtOf(kad: KadDHT, self: string, logger: Logger): Dht {
+  let provided: string | undefined;
   return {
     put: async (key, value, signal) => {
       let copies = 0;
@@ -28,6 +29,11 @@ export function dhtOf(kad: KadDHT, self: string, logger: Logger): Dht {
     },
     get: async (key, signal) => await valuesOf(kad.get(key, { signal }), logger),
     provide: async (cid, signal) => {
+      // kad-dht would tell of what it was once told for ever.
+      if (provided !== undefined && provided !== cid) {
+        await kad.cancelReprovide(CID.parse(provided), { signal });
+      }
+      provided = cid;
       const told = new Set<string>();
       for await (const event of kad.provide(CID.parse(cid), { signal })) {
         if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'ADD_PROVIDER') continue;

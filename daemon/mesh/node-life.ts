@@ -287,6 +287,7 @@ export class NodeLife {
   #onLeadership(): void {
     const { consensus, courier, heads, link } = this.parts;
     link.keep(consensus.partners);
+    this.parts.records.onLeadership();
     courier.leaderChanged();
     heads.changed();
   }

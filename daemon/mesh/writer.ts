@@ -1,4 +1,9 @@
-import { type Clock, CooeeError, delay, type Outcome } from '../../protocols/interface/index.ts';
+import {
+  type Clock,
+  CooeeError,
+  type Outcome,
+  type Timer,
+} from '../../protocols/interface/index.ts';
 import type {
   CommandBody,
   CommandKind,
@@ -82,16 +87,14 @@ export class Writer {
   }
 
   async #within(submitted: Submitted, timeoutMs: number): Promise<Decided | undefined> {
-    const done = new AbortController();
-    const late = delay(this.#clock, timeoutMs, done.signal).then(
-      () => undefined,
-      // Called off: the other side of the race has won.
-      () => undefined,
-    );
+    let timer: Timer | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = this.#clock.schedule(timeoutMs, () => resolve(undefined));
+    });
     try {
       return await Promise.race([submitted.decided, late]);
     } finally {
-      done.abort();
+      timer?.cancel();
     }
   }
 }

@@ -20,6 +20,7 @@ import type {
 } from '../api/routes/index.ts';
 import type { SubmissionsQuery, WriteWait } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
+import type { NodeLife } from '../mesh/node-life.ts';
 import { timeoutOf } from './mesh-services.ts';
 import { committedView, listSubmissions } from './submission-list.ts';
 

@@ -84,7 +84,7 @@ describe('three voters', () => {
     await wrong.end();
     wrong.env = { NODE_OPTIONS: `--import=${shift}` };
     await wrong.up();
-    await commitOn(wrong, 'from the year to come');
+    await commitOn(wrong, 'from-the-year-to-come');
     await until('the leader tells of it', async () => {
       return (await conditions(leader)).includes('clock-off');
     });
@@ -93,7 +93,7 @@ describe('three voters', () => {
       const body = { to: await wrong.peer() };
       return (await leader.client.call('transferLeader', { body })).peer === body.to;
     });
-    await commitOn(leader, 'under the wrong clock');
+    await commitOn(leader, 'under-the-wrong-clock');
     await until('it tells of its own', async () => (await conditions(wrong)).includes('clock-off'));
     const { entries } = await wrong.client.call('readLog', { query: { limit: 1000 } });
     const { lastIndex } = await wrong.client.call('readLog', { query: { limit: 1 } });

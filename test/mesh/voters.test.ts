@@ -122,14 +122,14 @@ describe('three voters of four members', () => {
     const rest = without(hosts, gone);
     const next = without(rest, leader);
     await leader.end('SIGKILL');
-    await commitOn(spare, 'by the new majority');
+    await commitOn(spare, 'by-the-new-majority');
     expect(next).toContain(await leaderOf(next));
     await leader.up();
     await level([spare, leader]);
   });
 
   it('are as many as the mesh is told to have', async () => {
-    const rest = (await leaderOf(hosts.filter((it) => it.pid !== undefined))) as TestHost;
+    const rest = await leaderOf(hosts);
     expect((await rest.cli('mesh', 'set', '--voters', '1')).code).toBe(0);
     await until('one votes', async () => (await slurpOn(rest)).voters.length === 1);
     expect((await rest.cli('mesh', 'set', '--voters', 'auto', '--name', 'trio')).code).toBe(0);
@@ -139,7 +139,7 @@ describe('three voters of four members', () => {
   });
 
   it('raise the level only when every member can', async () => {
-    const [host] = hosts.filter((it) => it.pid !== undefined) as [TestHost];
+    const host = await leaderOf(hosts);
     const refusal = await refusedCli(host, 'mesh', 'set', '--level', '2');
     expect(refusal).toMatchObject({ code: 'ERR_SLURP_LEVEL', exit: 4 });
     expect(await host.json('mesh')).toMatchObject({ level: 1 });

@@ -133,8 +133,9 @@ export const agentRoutes = {
     summary: 'Resolve an agent',
     docs:
       '`ref` is a token, a hash, a tiny hash, `number:N` (or `#N`, percent-encoded), or a UCXL ' +
-      'address, percent-encoded. A number answers `{agents}`: all slots of that model on its host. ' +
-      'What this node does not know while its state lags behind is looked for in the DHT (`source`).',
+      'address, percent-encoded. A number answers `{agents}`: all slots of that model on its ' +
+      'host. What this node does not know while its state lags behind is looked for in the DHT, ' +
+      'and has `source`: `dht` then.',
     rights: 'agent',
     params: z.strictObject({ ref: z.string().min(1).max(LIMITS.addressBytesMax) }),
     query: readQuery,

@@ -22,7 +22,9 @@ export interface OwnChangesComponents {
   /** This node's peer id. */
   readonly self: string;
   readonly tree: AuditTree;
-  /** An entry of the log; undefined when it is not there any more. @throws CooeeError ERR_STORAGE_* */
+  /**
+   * An entry of the log; undefined when it is not there any more. @throws CooeeError ERR_STORAGE_*
+   */
   readonly read: (index: number) => Promise<Uint8Array | undefined>;
 }
 
@@ -74,12 +76,10 @@ export class OwnChanges {
    * Takes in changes that the state tells of and that were not kept, as far as the log still has
    * them: those of a home from before, and of entries that were applied while the node started.
    *
-   * @returns whose they are
    * @throws CooeeError ERR_STORAGE_*
    */
-  async adopt(): Promise<readonly string[]> {
+  async adopt(): Promise<void> {
     const { state, store, self, read } = this.#components;
-    const adopted: string[] = [];
     for (const [token, { peer, grantedIndex, retiredIndex }] of state.entries('agent')) {
       const index = Math.max(grantedIndex, retiredIndex ?? 0);
       if (peer !== self || (this.#indices.get(token) ?? 0) >= index) continue;
@@ -90,9 +90,7 @@ export class OwnChanges {
         { namespace: 'dht', key: CHANGE + token, value: encodeCanonical({ v: 1, index }) },
       ]);
       this.#indices.set(token, index);
-      adopted.push(token);
     }
-    return adopted;
   }
 
   /** What must be written together with an entry that changes agents of this node. */
@@ -125,10 +123,11 @@ export class OwnChanges {
   }
 
   /**
-   * The last change of an agent of this node, with its path in the tree of the first `size` entries.
+   * The last change of an agent of this node, with its path in the tree of the first `size`
+   * entries.
    *
-   * @returns undefined when this node did not see the entry (it came by a snapshot) or the tree does
-   * not reach there yet
+   * @returns undefined when this node did not see the entry (it came by a snapshot) or the tree
+   * does not reach there yet
    * @throws CooeeError ERR_STORAGE_*
    */
   async prove(token: string, size: number): Promise<ProvedChange | undefined> {
@@ -140,8 +139,8 @@ export class OwnChanges {
   }
 
   /**
-   * Keeps the inner part of paths that are settled: called when 256 entries more are applied, and at
-   * the start, while the log still has them.
+   * Keeps the inner part of paths that are settled: called when 256 entries more are applied, and
+   * at the start, while the log still has them.
    *
    * @throws CooeeError ERR_STORAGE_*, ERR_STORAGE_COMPACTED
    */
@@ -188,7 +187,9 @@ function tileOf(index: number): number {
   return Math.floor((index - 1) / TILE_ENTRIES) * TILE_ENTRIES;
 }
 
-/** The siblings of an entry inside its 256 entries: the same in every tree that holds all of them. */
+/**
+ * The siblings of an entry inside its 256 entries: the same in every tree that holds all of them.
+ */
 function innerSiblings(index: number): readonly (readonly [number, number])[] {
   const tile = tileOf(index);
   return auditSiblings(index - 1 - tile, TILE_ENTRIES).map(

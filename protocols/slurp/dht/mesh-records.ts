@@ -86,6 +86,7 @@ export class MeshRecords {
     for (const token of this.#changes.onApplied(entry)) {
       this.#publisher.changed(OwnRecords.nameOf(token));
     }
+    if (entry.batch.commands.some(({ kind }) => kind === 'voter.change')) this.onLeadership();
     if (entry.index % TILE_ENTRIES === 0) this.#settle();
   }
 
@@ -98,6 +99,11 @@ export class MeshRecords {
   /** A member came. */
   onPeer(): void {
     this.#publisher.onPeer();
+  }
+
+  /** Who leads or who votes changed: those who hear nobody shall find the way to the new ones. */
+  onLeadership(): void {
+    this.#publisher.changed(OwnRecords.head);
   }
 
   /** A new snapshot of the state is here. */

@@ -1,4 +1,4 @@
-import type { AgentRecord, StateReader } from '../../interface/index.ts';
+import { type AgentRecord, type StateReader, voterSetKey } from '../../interface/index.ts';
 import type { TrustBook } from '../heads/trust-book.ts';
 import { decodeHead } from '../machine/codec.ts';
 import { LINKS_MAX } from '../protocol.ts';
@@ -45,6 +45,7 @@ export class OwnRecords implements JobSource {
     return AGENT + token;
   }
 
+  static readonly head = HEAD;
   static readonly state = STATE;
 
   names(): readonly string[] {
@@ -84,11 +85,13 @@ export class OwnRecords implements JobSource {
     ];
   }
 
-  /** As leader. */
-  async #head(): Promise<readonly DhtJob[]> {
-    const { meshId, trust, isLeader } = this.#components;
+  /** As leader; after a change of voters not before the link that hands over to them is there. */
+  async #head(): Promise<readonly DhtJob[] | 'later'> {
+    const { meshId, trust, state, isLeader } = this.#components;
+    if (!isLeader()) return [];
     const head = trust.highest();
-    if (!isLeader() || head === undefined) return [];
+    const changedAt = state.get('voterset', voterSetKey(state.size('voterset')))?.index ?? 1;
+    if (head === undefined || head.signed.head.index < changedAt) return 'later';
     const value = headDhtRecord.encode({ head: head.bytes, links: await this.#lastLinks() });
     return [{ kind: 'put', label: 'head', key: headKey(meshId), value }];
   }

@@ -73,9 +73,9 @@ interface Due {
 }
 
 /**
- * Puts this node's records into the DHT, one after the other and slowly, when they change, every few
- * hours, and when members come that have no copy. A node without peers keeps its own copy and goes
- * on when there are some.
+ * Puts this node's records into the DHT, one after the other and slowly, when they change, every
+ * few hours, and when members come that have no copy. A node without peers keeps its own copy and
+ * goes on when there are some.
  */
 export class RecordPublisher {
   readonly #components: RecordPublisherComponents;

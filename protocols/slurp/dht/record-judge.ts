@@ -95,11 +95,11 @@ export class RecordJudge {
     const value = agentDhtRecord.decode(bytes);
     assertNamed(this.#context, name, value.record);
     const signed = decodeHead(value.head);
-    // The cheap checks first: signatures are what costs.
+    // Signatures are what costs: what is made up ends at a hash, or at the first one of the head.
     this.#assertState(value);
-    const commands = assertInLog(this.#context, value, signed);
-    assertChange(this.#context, value, commands);
+    const entry = assertInLog(this.#context, value, signed);
     this.#components.trust.verify(value.head);
+    assertChange(this.#context, value, entry);
     return { kind: 'agent', ...value, headIndex: signed.head.index };
   }
 
@@ -123,7 +123,9 @@ export class RecordJudge {
     return { kind: 'head', ...value, headIndex: index };
   }
 
-  /** Remembers the newest of each key: bounded by the agents there are, since others do not pass. */
+  /**
+   * Remembers the newest of each key: bounded by the agents there are, since others do not pass.
+   */
   #assertNotOlder(key: string, age: Age): void {
     const before = this.#seen.get(key);
     if (before !== undefined && isOlder(age, before)) throw refuseRecord('stale');

@@ -6,6 +6,7 @@ import {
   type Command,
   decodeBatch,
   decodeEntry,
+  type Entry,
   isBatchSigned,
   type SignedHead,
 } from '../machine/codec.ts';
@@ -59,21 +60,19 @@ function isToken(tokens: TokenCodec, { token, number, gpuSlot, gpuId }: AgentRec
  * Checks that the entry stands in the log that the head speaks of. The head's signatures are
  * checked elsewhere.
  *
- * @throws CooeeError ERR_SLURP_RECORD `path`, `change`; ERR_WIRE_*
+ * @throws CooeeError ERR_SLURP_RECORD `path`; ERR_WIRE_*
  */
 export function assertInLog(
-  { crypto, mesh }: Pick<RecordContext, 'crypto' | 'mesh'>,
+  { crypto }: Pick<RecordContext, 'crypto'>,
   value: AgentDhtRecord,
   { head }: SignedHead,
-): readonly Command[] {
+): Entry {
   const entry = decodeEntry(value.entry);
   if (entry.index !== value.index || value.index > head.index) throw refuseRecord('path');
   const leaf = { hash: leafHash(crypto.sha256, value.entry), index: entry.index - 1 };
   const tree = { size: head.index, root: head.root };
   if (!isInTree(crypto.sha256, leaf, value.path, tree)) throw refuseRecord('path');
-  const batch = decodeBatch(entry.batch);
-  if (batch.value.mesh !== mesh || !isBatchSigned(crypto, batch)) throw refuseRecord('change');
-  return batch.value.commands;
+  return entry;
 }
 
 /**
@@ -81,14 +80,14 @@ export function assertInLog(
  * claimed its tuple and signed for it, the retirement of its token, or a rebinding to its node. How
  * the log decided them is not in an entry: that is for the state to say.
  *
- * @throws CooeeError ERR_SLURP_RECORD `change`
+ * @throws CooeeError ERR_SLURP_RECORD `change`; ERR_WIRE_*
  */
-export function assertChange(
-  context: RecordContext,
-  value: AgentDhtRecord,
-  commands: readonly Command[],
-): void {
-  if (!commands.some((command) => isChange(context, value, command))) throw refuseRecord('change');
+export function assertChange(context: RecordContext, value: AgentDhtRecord, entry: Entry): void {
+  const { crypto, mesh } = context;
+  const batch = decodeBatch(entry.batch);
+  if (batch.value.mesh !== mesh || !isBatchSigned(crypto, batch)) throw refuseRecord('change');
+  const isMade = batch.value.commands.some((command) => isChange(context, value, command));
+  if (!isMade) throw refuseRecord('change');
 }
 
 function isChange(

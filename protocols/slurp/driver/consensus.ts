@@ -2,7 +2,6 @@ import {
   type Clock,
   CooeeError,
   type Crypto,
-  delay,
   type Health,
   type KeyValueStore,
   type Logger,
@@ -15,11 +14,11 @@ import {
 } from '../../interface/index.ts';
 import type { Configuration, RaftStatus, RaftTiming } from '../../raft/index.ts';
 import type { Leadership } from '../heads/ports.ts';
+import { IndexWaiters } from '../log/index-waiters.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import type { SignedHead } from '../machine/codec.ts';
 import type { Replica } from '../replica/replica.ts';
-import { untilAborted } from '../until-aborted.ts';
 import type { InstallFrom } from './ports.ts';
 import { decodeLinkMessage } from './raft-codec.ts';
 import { RaftDriver } from './raft-driver.ts';
@@ -75,7 +74,7 @@ export class Consensus implements Leadership {
   readonly #seatWatch: SeatWatch;
   readonly #stopped = new AbortController();
   readonly #listeners: (() => void)[] = [];
-  readonly #waiting = new Set<{ readonly index: number; readonly resolve: () => void }>();
+  readonly #waiters: IndexWaiters;
   #driver: RaftDriver | undefined;
   #replica: Replica | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -86,6 +85,7 @@ export class Consensus implements Leadership {
   constructor(components: ConsensusComponents, init: ConsensusInit) {
     this.#components = components;
     this.#init = init;
+    this.#waiters = new IndexWaiters(components.clock);
     const { meshLog, signer, link, clock, logger } = components;
     this.#introductions = new Introductions(
       {
@@ -169,6 +169,7 @@ export class Consensus implements Leadership {
   /** A leader hands over first. */
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    this.#waiters.rejectAll(this.#stopped.signal.reason);
     this.#autopilot.stop();
     this.#seatWatch.stop();
     await this.#turn.catch(() => undefined);
@@ -238,35 +239,12 @@ export class Consensus implements Leadership {
    * @throws CooeeError ERR_WIRE_TIMEOUT, ERR_SLURP_NO_LEADER; the signal's reason
    */
   async follow(index: number, signal?: AbortSignal): Promise<void> {
-    const { meshLog, clock } = this.#components;
-    if (meshLog.appliedIndex >= index) return;
+    if (this.#components.meshLog.appliedIndex >= index) return;
     if (this.#replica !== undefined) {
       await this.#replica.follow(index, signal);
       return;
     }
-    const done = new AbortController();
-    const ended = AbortSignal.any([
-      this.#stopped.signal,
-      ...(signal === undefined ? [] : [signal]),
-    ]);
-    let waiting: { readonly index: number; readonly resolve: () => void } | undefined;
-    const applied = new Promise<boolean>((resolve) => {
-      waiting = { index, resolve: () => resolve(true) };
-      this.#waiting.add(waiting);
-    });
-    const late = delay(clock, FOLLOW_TIMEOUT_MS, done.signal).then(
-      () => false,
-      () => false,
-    );
-    try {
-      if (await untilAborted(Promise.race([applied, late]), ended)) return;
-      throw new CooeeError('ERR_WIRE_TIMEOUT', 'the log did not come that far in time', {
-        details: { index, applied: meshLog.appliedIndex },
-      });
-    } finally {
-      done.abort();
-      if (waiting !== undefined) this.#waiting.delete(waiting);
-    }
+    await this.#waiters.until(index, signal);
   }
 
   /** The log was compacted up to and including `index`. */
@@ -276,7 +254,7 @@ export class Consensus implements Leadership {
 
   #onApplied(entry: AppliedEntry): void {
     this.#driver?.onApplied(entry);
-    for (const waiting of this.#waiting) if (waiting.index <= entry.index) waiting.resolve();
+    this.#waiters.applied(entry.index);
     for (const { type } of entry.events) {
       if (type === 'voters:change') {
         this.#introductions.onVoters(entry.index);

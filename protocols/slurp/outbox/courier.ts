@@ -1,10 +1,10 @@
 import {
   type Clock,
   CooeeError,
-  delay,
   isCooeeError,
   type Logger,
   type Random,
+  type Timer,
   toError,
 } from '../../interface/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
@@ -61,6 +61,7 @@ export class Courier {
    */
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    this.#attempt.abort(this.#stopped.signal.reason);
     this.nudge();
     await this.#running;
   }
@@ -84,7 +85,7 @@ export class Courier {
     while (!this.#stopped.signal.aborted) {
       const batch = this.#components.outbox.first();
       this.#current = batch;
-      this.#attempt = new AbortController();
+      if (this.#attempt.signal.aborted) this.#attempt = new AbortController();
       if (batch === undefined) {
         await this.#sleep();
       } else if (await this.#bring(batch)) {
@@ -114,8 +115,7 @@ export class Courier {
   async #deliver(batch: OutboxBatch): Promise<number | undefined> {
     const { outbox, logger, deliver } = this.#components;
     try {
-      const ended = AbortSignal.any([this.#stopped.signal, this.#attempt.signal]);
-      return await untilAborted(deliver(batch.bytes), ended);
+      return await untilAborted(deliver(batch.bytes), this.#attempt.signal);
     } catch (error) {
       if (!isCooeeError(error) || !isFinal(error)) throw error;
       logger.warn({ code: error.code, seq: batch.seq }, 'a batch was refused before the log');
@@ -127,15 +127,14 @@ export class Courier {
   async #sleep(timeoutMs?: number): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     const { clock, random } = this.#components;
-    const woken = new AbortController();
+    let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       if (timeoutMs === undefined) return;
-      const jitteredMs = timeoutMs * (0.5 + random.fraction() / 2);
-      delay(clock, jitteredMs, woken.signal).then(resolve, resolve);
+      timer = clock.schedule(timeoutMs * (0.5 + random.fraction() / 2), resolve);
     });
     this.#wake = undefined;
-    woken.abort();
+    timer?.cancel();
   }
 }
 

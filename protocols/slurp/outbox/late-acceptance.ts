@@ -1,4 +1,4 @@
-import { type Clock, delay, type Logger, toError } from '../../interface/index.ts';
+import { type Clock, type Logger, type Timer, toError } from '../../interface/index.ts';
 
 /** A batch that the log has not decided by then is made durable here. */
 const SECURE_MS = 20;
@@ -14,15 +14,13 @@ export interface LateAcceptanceComponents {
 
 /**
  * Batches of a leader that are written and not synced: they count as accepted when the log has
- * decided them, which takes one fsync for both, or after a little while when they were synced
- * after all.
+ * decided them, which takes one fsync for both, or after a little while when they were synced after
+ * all.
  */
 export class LateAcceptance {
   readonly #components: LateAcceptanceComponents;
-  readonly #waiting = new Map<
-    string,
-    { readonly accept: () => void; readonly done: AbortController }
-  >();
+  readonly #waiting = new Map<string, { readonly accept: () => void; timer: Timer }>();
+  #isStopped = false;
 
   constructor(components: LateAcceptanceComponents) {
     this.#components = components;
@@ -30,9 +28,7 @@ export class LateAcceptance {
 
   /** Calls `accept` once the batch is durable one way or the other. */
   wait(key: string, accept: () => void): void {
-    const done = new AbortController();
-    this.#waiting.set(key, { accept, done });
-    void this.#secureLater(key, done.signal);
+    this.#waiting.set(key, { accept, timer: this.#arm(key, SECURE_MS) });
   }
 
   /** The batch is durable: the log has it, or it was refused. */
@@ -40,22 +36,30 @@ export class LateAcceptance {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return;
     this.#waiting.delete(key);
-    waiting.done.abort();
+    waiting.timer.cancel();
     waiting.accept();
   }
 
-  async #secureLater(key: string, signal: AbortSignal): Promise<void> {
-    const { clock, secure, logger } = this.#components;
-    for (let waitMs = SECURE_MS; !signal.aborted; waitMs = RETRY_MS) {
-      // Called off: the log was quicker.
-      await delay(clock, waitMs, signal).catch(() => undefined);
-      if (signal.aborted) return;
-      try {
-        await secure(key);
-        this.settle(key);
-      } catch (error) {
-        logger.warn({ err: toError(error) }, 'what waits for the log could not be kept yet');
-      }
+  /** Nothing is secured any more: the store is about to be closed. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const { timer } of this.#waiting.values()) timer.cancel();
+  }
+
+  #arm(key: string, delayMs: number): Timer {
+    return this.#components.clock.schedule(delayMs, () => void this.#secure(key));
+  }
+
+  async #secure(key: string): Promise<void> {
+    const { secure, logger } = this.#components;
+    try {
+      await secure(key);
+      this.settle(key);
+    } catch (error) {
+      const waiting = this.#waiting.get(key);
+      if (waiting === undefined || this.#isStopped) return;
+      logger.warn({ err: toError(error) }, 'what waits for the log could not be kept yet');
+      waiting.timer = this.#arm(key, RETRY_MS);
     }
   }
 }

@@ -258,6 +258,7 @@ export class Outbox {
   async stop(): Promise<void> {
     this.#closed ??= new CooeeError('ERR_API_STARTING', 'the node stops');
     await this.#flushing;
+    this.#late.stop();
   }
 
   /**

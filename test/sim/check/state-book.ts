@@ -39,6 +39,13 @@ export class StateBook {
     return this.#accepted.get(id);
   }
 
+  /** A node lost its disk: what waited on it is gone. */
+  forget(by: string): void {
+    for (const [id, origin] of this.#accepted) {
+      if (origin === by && !this.#decided.has(id)) this.#accepted.delete(id);
+    }
+  }
+
   accepted(id: string, by: string): void {
     this.#accepted.set(id, by);
   }

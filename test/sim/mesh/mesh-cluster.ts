@@ -72,6 +72,7 @@ export class MeshCluster {
       machines: this.machines,
       leader: () => this.leader(),
       canLose: (machine: Machine) => this.#canLose(machine),
+      onLost: ({ name }: Machine) => this.states.forget(name),
     };
     this.#nemesis = new Nemesis(victims, {
       harms: MESH_HARMS.filter(() => random.chance(0.5)),
@@ -153,6 +154,13 @@ export class MeshCluster {
 
   nodeOf(machine: Machine): MeshNode | undefined {
     return this.#nodes.get(machine);
+  }
+
+  /** What a node has at this moment, whatever it last said; undefined while it is down. */
+  claimOf(peer: string): { readonly term: number; readonly lastIndex: number } | undefined {
+    const machine = this.machines.find((it) => it.peer === peer);
+    const meshLog = machine && this.nodeOf(machine)?.parts?.meshLog;
+    return meshLog && { term: meshLog.term, lastIndex: meshLog.tailIndex };
   }
 
   nameOf(peer: string): string {

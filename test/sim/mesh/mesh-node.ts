@@ -213,7 +213,11 @@ export class MeshNode implements Program {
     if (message.kind !== 'hello') return;
     const { voters } = parts.meshLog.configuration().configuration;
     const head = parts.trust.highest()?.signed;
-    if (!voters.includes(from) || lostStateProblem(from, message.hello, head) === undefined) return;
+    // What it says may be old: a head can outrun a hello.
+    const { term, lastIndex } = this.#cluster.claimOf(from) ?? message.hello;
+    if (!voters.includes(from) || lostStateProblem(from, { term, lastIndex }, head) === undefined) {
+      return;
+    }
     this.#cluster.foundOut(from, parts.meshLog.appliedIndex);
   }
 

@@ -97,7 +97,13 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'skip-an-fsync',
     part: 'mesh',
     file: 'protocols/slurp/driver/raft-driver.ts',
-    edits: [{ find: 'await meshLog.persist(', replace: 'void meshLog.persist(' }],
+    edits: [
+      { find: 'await meshLog.persist(', replace: 'meshLog.persist(' },
+      {
+        find: '{ term, vote, commit });',
+        replace: '{ term, vote, commit }).catch(() => undefined);',
+      },
+    ],
   },
   {
     name: 'acknowledge-after-a-failed-write',

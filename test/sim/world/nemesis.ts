@@ -12,6 +12,8 @@ export interface Victims {
   leader(): Machine | undefined;
   /** Whether what this machine has durable may be lost now: the rest can do without. */
   canLose?(machine: Machine): boolean;
+  /** What was durable on this machine since its copy was made is about to be lost. */
+  onLost?(machine: Machine): void;
 }
 
 /** One way to do harm. Returns what ends it, when it lasts. */
@@ -129,6 +131,7 @@ export const HARMS = {
   restore: (victims, random, victim) => {
     const { copies } = victim;
     if (copies.length === 0 || victims.canLose?.(victim) !== true) return undefined;
+    victims.onLost?.(victim);
     victim.restore(random.pick(copies));
     return undefined;
   },

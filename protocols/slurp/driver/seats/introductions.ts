@@ -154,11 +154,14 @@ export class Introductions {
     const { logger, metrics } = this.#components;
     logger.warn({ peer, reason: refused.reason }, 'a voter does not listen to this node');
     if (this.hasLostState) return;
-    if (refused.reason === 'stale-start' ? !this.#isStale() : !this.#isProof(refused.evidence)) {
-      metrics.count('cooee_slurp_false_evidence_total');
+    const evidence = this.#weigh(refused.evidence);
+    if (refused.reason === 'stale-start' ? this.#isStale() : evidence === 'proof') {
+      this.lose();
       return;
     }
-    this.lose();
+    metrics.count('cooee_slurp_false_evidence_total');
+    // What this node said of itself was under way for so long that a head outran it.
+    if (refused.reason === 'lost-state' && evidence === 'outrun') this.introduce(peer);
   }
 
   /** This node was shown that it lost its state: it keeps that in mind over restarts. */
@@ -175,19 +178,22 @@ export class Introductions {
     return record !== undefined && record.boot > this.#init.start.boot;
   }
 
-  /** This node's own signature under a head that its log does not reach. */
-  #isProof(evidence: Uint8Array): boolean {
+  /**
+   * This node's own signature under a head: proof when its log does not reach that, outrun when it
+   * does.
+   */
+  #weigh(evidence: Uint8Array): 'proof' | 'outrun' | 'none' {
     const { crypto, meshLog } = this.#components;
     try {
       const signed = decodeHead(evidence);
       const own = signed.signatures.find(({ voter }) => voter === this.#init.self);
-      if (own === undefined || signed.head.mesh !== meshLog.meshId) return false;
-      if (!isHeadSignature(crypto, signed.body, own)) return false;
+      if (own === undefined || signed.head.mesh !== meshLog.meshId) return 'none';
+      if (!isHeadSignature(crypto, signed.body, own)) return 'none';
       const { index, term } = signed.head;
-      return index > meshLog.tailIndex || term > meshLog.term;
+      return index > meshLog.tailIndex || term > meshLog.term ? 'proof' : 'outrun';
     } catch (error) {
       this.#components.logger.debug({ err: error }, 'evidence that cannot be read');
-      return false;
+      return 'none';
     }
   }
 

@@ -20,8 +20,8 @@ import { grantOf, Node, retireOf } from '../../slurp/dht/dht-world.ts';
 import { headBy, linksOf, logWith, rotation } from '../../slurp/heads/voters.ts';
 import { MESH, rootOf } from '../../slurp/mesh-world.ts';
 
-// Goal: what the rules of records are worth with kad-dht under them. Method: five nodes of libp2p in
-// one process; one of them has the log, the others have its anchor, which is a replica emptied.
+// Goal: what the rules of records are worth with kad-dht under them. Method: five nodes of libp2p
+// in one process; one of them has the log, the others have its anchor, which is a replica emptied.
 
 interface Member {
   readonly net: TestNode;
@@ -95,7 +95,7 @@ describe('records in the DHT', () => {
     expect(performance.now() - startMs).toBeLessThan(5_000);
   });
 
-  it('come to the members that are closest, and verify where nothing but an anchor is', async () => {
+  it('come to the closest members, and verify where nothing but an anchor is', async () => {
     admit(...members.map(({ net }) => net));
     for (const { net } of others) await connect(net, owner.net);
     await until('all are in the routing table', () => owner.net.tableSize() === 4);

@@ -137,9 +137,14 @@ export class Node {
     return head;
   }
 
-  async headAt(index: number, by: readonly Signer[] = some(1)): Promise<Uint8Array> {
+  /** @param voters - whom it names; the signers unless told otherwise */
+  async headAt(
+    index: number,
+    by: readonly Signer[] = some(1),
+    voters: readonly Signer[] = by,
+  ): Promise<Uint8Array> {
     const records = await this.machine.records();
-    return headBy(by, { index, root: rootOf(records.slice(0, index)), by });
+    return headBy(by, { index, root: rootOf(records.slice(0, index)), by: voters });
   }
 
   async path(index: number, size: number): Promise<readonly Uint8Array[]> {

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { agentDhtRecord, hashKey, headKey, tokenKey } from '../../../../protocols/slurp/index.ts';
-import { MESH } from '../mesh-world.ts';
+import {
+  agentDhtRecord,
+  decodeHead,
+  hashKey,
+  headDhtRecord,
+  headKey,
+  tokenKey,
+} from '../../../../protocols/slurp/index.ts';
+import { change, some } from '../heads/voters.ts';
+import { MESH, rename } from '../mesh-world.ts';
 import { grantOf, Node, retireOf } from './dht-world.ts';
 
 const textOf = (key: Uint8Array): string => new TextDecoder().decode(key);
@@ -79,7 +87,7 @@ describe("a node's records", () => {
     await node.records.stop();
   });
 
-  it('are taken over out of the log of a home from before, and what is not its own dropped', async () => {
+  it('are taken over out of the log of an older home, and rows of no use dropped', async () => {
     const before = await Node.open();
     await before.write([grantOf(['alpha'], 1)]);
     const { token } = before.agent('alpha');
@@ -110,9 +118,32 @@ describe("a node's records", () => {
     node.isLeader = true;
     node.stateCid = 'bafystate';
     node.records.onMark();
-    await node.machine.clock.advance(70_000);
+    node.records.onLeadership();
+    await node.machine.clock.advance(1_000);
     expect(node.dht.keys()).toContain(textOf(headKey(MESH)));
     expect(node.dht.provided).toEqual(['bafystate']);
+    await node.records.stop();
+  });
+
+  it('lead to new voters as soon as those before have signed for them', async () => {
+    const node = await Node.open();
+    node.records.start();
+    await node.sign();
+    await node.machine.clock.advance(5_000);
+    const index = await node.write([change(some(1, 2))]);
+    const heads = (): number[] =>
+      node.dht.puts
+        .filter(({ key }) => key === textOf(headKey(MESH)))
+        .map(({ value }) => decodeHead(headDhtRecord.decode(value).head).head.index);
+    await node.machine.clock.advance(10_000);
+    expect(heads()).toEqual([1]);
+    await node.trust.learn([await node.headAt(index, some(1), some(1, 2))]);
+    await node.write([rename('after')]);
+    await node.trust.accept(await node.headAt(index + 1, some(1, 2)));
+    await node.machine.clock.advance(20_000);
+    expect(heads()).toEqual([1, index + 1]);
+    const { value } = node.dht.puts.findLast(({ key }) => key === textOf(headKey(MESH))) ?? {};
+    expect(headDhtRecord.decode(value as Uint8Array).links).toHaveLength(1);
     await node.records.stop();
   });
 

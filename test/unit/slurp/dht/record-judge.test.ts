@@ -134,7 +134,7 @@ describe('a record of an agent', () => {
     expect(node.refused('head')).toBe(1);
   });
 
-  it('that is older than what was seen is refused as stale, and the same again is not', async () => {
+  it('older than what was seen is refused as stale, and the same again is not', async () => {
     const node = await emptied();
     expect(await reasonOf(node, keyOf(granted), bytesOf(granted))).toBe('ok');
     expect(await reasonOf(node, keyOf(granted), bytesOf(granted))).toBe('ok');
@@ -146,7 +146,7 @@ describe('a record of an agent', () => {
     expect(node.refused('stale')).toBe(2);
   });
 
-  it('that is not what this node applied itself is refused, however well it is proved', async () => {
+  it('that is not what this node applied is refused, however well it is proved', async () => {
     expect(await reasonOf(owner, keyOf(granted), bytesOf(granted))).toBe('state');
     expect(await reasonOf(owner, keyOf(retired), bytesOf(retired))).toBe('ok');
   });

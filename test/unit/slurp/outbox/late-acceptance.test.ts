@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { LateAcceptance } from '../../../../protocols/slurp/outbox/late-acceptance.ts';
+import { recordLogger } from '../../storage/record-logger.ts';
+import { ManualClock } from '../mesh-world.ts';
+
+function start(secure: (key: string) => Promise<void> = async () => undefined) {
+  const clock = new ManualClock();
+  const secured: string[] = [];
+  const accepted: string[] = [];
+  const late = new LateAcceptance({
+    clock,
+    logger: recordLogger(),
+    secure: async (key) => {
+      secured.push(key);
+      await secure(key);
+    },
+  });
+  const wait = (key: string): void => late.wait(key, () => accepted.push(key));
+  return { clock, late, wait, secured, accepted };
+}
+
+describe('LateAcceptance', () => {
+  it('accepts what the log decides in time without a sync of its own', async () => {
+    const { clock, late, wait, secured, accepted } = start();
+    wait('a');
+    await clock.advance(10);
+    expect(accepted).toEqual([]);
+    late.settle('a');
+    expect(accepted).toEqual(['a']);
+    await clock.advance(1_000);
+    expect(secured).toEqual([]);
+    late.settle('a');
+    expect(accepted).toEqual(['a']);
+  });
+
+  it('secures what the log does not decide, and accepts it then', async () => {
+    const { clock, wait, secured, accepted } = start();
+    wait('a');
+    await clock.advance(20);
+    expect([secured, accepted]).toEqual([['a'], ['a']]);
+  });
+
+  it('accepts nothing while it cannot be secured, and tries again', async () => {
+    let isFull = true;
+    const { clock, wait, accepted } = start(async () => {
+      if (isFull) throw new CooeeError('ERR_STORAGE_DISK_FULL');
+    });
+    wait('a');
+    await clock.advance(400);
+    expect(accepted).toEqual([]);
+    isFull = false;
+    await clock.advance(500);
+    expect(accepted).toEqual(['a']);
+  });
+
+  it('does nothing more when stopped', async () => {
+    const { clock, late, wait, secured } = start();
+    wait('a');
+    late.stop();
+    await clock.advance(1_000);
+    expect(secured).toEqual([]);
+  });
+});
