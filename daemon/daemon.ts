@@ -279,7 +279,7 @@ export class Daemon {
       this.#stores ??= await this.#openStores();
       await this.#dropForeignVote();
       this.#node = await buildNode(
-        { ...this.components, ...this.#stores },
+        { ...this.components, ...this.#stores, noteBoot: (it) => this.components.home.noteBoot(it) },
         {
           meshId: file.mesh,
           anchor: { ...file.anchor, root: Uint8Array.from(Buffer.from(file.anchor.root, 'hex')) },

@@ -76,6 +76,8 @@ export interface NodeComponents {
   readonly store: KeyValueStore;
   /** Tells what happened: to watchers, and to the daemon. */
   readonly onEvent: (event: NodeEvent) => void;
+  /** Keeps in mind that the next start must have a higher number than this. */
+  readonly noteBoot?: (boot: number) => Promise<void>;
   /** The disk failed in a way after which nothing may be acknowledged: the process must end. */
   readonly onFatal: (error: CooeeError) => void;
 }
@@ -112,7 +114,6 @@ export interface NodeInit {
   readonly leaseMs?: number | undefined;
   /** Entries from one snapshot to the next; the same on all members. */
   readonly snapshotEveryEntries?: number | undefined;
-  /** How long a voter may be away before its seat goes to another member. */
   readonly voterAwayMs?: number | undefined;
 }
 

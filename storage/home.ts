@@ -11,6 +11,8 @@ export const HOME_FORMAT = 1;
 
 /** Bytes of a boot nonce. */
 export const BOOT_NONCE_BYTES = 16;
+/** Room for as many starts again behind a number that somebody else named. */
+const BOOT_MAX = 1e14;
 
 const FORMAT_FILE = 'FORMAT';
 const MACHINE_FILE = 'machine';
@@ -48,6 +50,13 @@ export interface Home {
    * replays
    */
   nextBoot(random: Random): Promise<Boot>;
+  /**
+   * The next start counts on from this number at least: the mesh knows of a start with it, so this
+   * home was put back from an older copy. On the disk when it resolves.
+   *
+   * @throws CooeeError ERR_STORAGE_*
+   */
+  noteBoot(boot: number): Promise<void>;
   /** Gives the lock back. Idempotent. */
   close(): Promise<void>;
 }
@@ -134,12 +143,22 @@ class OpenedHome implements Home {
   }
 
   async nextBoot(random: Random): Promise<Boot> {
+    const boot = (await this.#lastBoot()) + 1;
+    await writeDurable(this.file(BOOT_FILE), `${boot}\n`);
+    return { boot, nonce: random.bytes(BOOT_NONCE_BYTES) };
+  }
+
+  async noteBoot(boot: number): Promise<void> {
+    if (boot <= (await this.#lastBoot()) || boot > BOOT_MAX) return;
+    await writeDurable(this.file(BOOT_FILE), `${boot}\n`);
+  }
+
+  async #lastBoot(): Promise<number> {
     const file = this.file(BOOT_FILE);
     const text = await readTextBounded(file, SMALL_FILE_BYTES_MAX);
-    if (text !== undefined && !/^[1-9]\d{0,14}\n$/.test(text)) throw damaged(file, 'is no counter');
-    const boot = text === undefined ? 1 : Number(text) + 1;
-    await writeDurable(file, `${boot}\n`);
-    return { boot, nonce: random.bytes(BOOT_NONCE_BYTES) };
+    if (text === undefined) return 0;
+    if (!/^[1-9]\d{0,14}\n$/.test(text)) throw damaged(file, 'is no counter');
+    return Number(text);
   }
 
   close(): Promise<void> {

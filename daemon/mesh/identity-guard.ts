@@ -31,6 +31,8 @@ export interface IdentityGuardComponents {
   readonly meshId: string;
   /** This start: another one with its number, or a higher one, makes this node a clone. */
   readonly boot: Start;
+  /** Keeps in mind that the next start must have a higher number than this. */
+  readonly noteBoot?: ((boot: number) => Promise<void>) | undefined;
   /** This node was removed: it has nobody to talk to any more. */
   readonly onRemoved: () => void;
 }
@@ -64,6 +66,21 @@ export class IdentityGuard {
   cloned(): void {
     const text = `Two daemons run as ${this.#components.self}; neither acknowledges anything.`;
     this.#shut('ERR_MEMBERSHIP_CLONE', 'clone', text);
+    this.counted();
+  }
+
+  /**
+   * The log has a start of this node: if it is not this one, the next one counts on from there. So
+   * a home that was put back from an older copy is well again after one restart.
+   */
+  counted(): void {
+    const { state, self, boot, noteBoot, logger } = this.#components;
+    const record = state.get('member', self);
+    if (record === undefined || record.boot < boot.boot) return;
+    if (record.boot === boot.boot && record.bootNonce === boot.bootNonce) return;
+    noteBoot?.(record.boot).catch((error: unknown) => {
+      logger.warn({ err: toError(error) }, 'the number of the last start could not be kept');
+    });
   }
 
   /**

@@ -231,8 +231,9 @@ export class NodeLife {
     }
     const isOut = event.type === 'member:remove' || event.type === 'member:leave';
     if (isOut) this.#forget(peer);
-    if (!isNews) return;
     const isSelf = peer === this.self;
+    if (isSelf) guard.counted();
+    if (!isNews) return;
     if (isOut && isSelf) guard.removed();
     if (event.type !== 'member:clone') return;
     if (isSelf) guard.cloned();

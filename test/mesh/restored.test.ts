@@ -1,4 +1,4 @@
-import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestHost, TestMesh, until } from './harness.ts';
@@ -19,6 +19,11 @@ import {
 // Goal: a voter that forgot what it promised, or whose clock is wrong, harms nobody: it is found
 // out, and the mesh mends itself.
 
+interface Seats {
+  readonly voters: readonly string[];
+  readonly learners: readonly string[];
+}
+
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 describe('three voters', () => {
@@ -31,49 +36,81 @@ describe('three voters', () => {
   });
   afterAll(() => mesh.close());
 
-  it.each(['once', 'again'])('mend a home that was put back from a copy: %s', async (round) => {
-    const leader = await leaderOf(hosts);
-    const [victim, other] = without(hosts, leader) as [TestHost, TestHost];
-    const peer = await victim.peer();
+  /** Puts the home of a voter back from a copy of its last stop, after it committed more. */
+  async function putBack(victim: TestHost, name: string): Promise<Load> {
     await victim.end();
-    const copy = join(mesh.folder, `copy-${round}`);
+    const copy = join(mesh.folder, `copy-${name}`);
     cpSync(victim.home, copy, { recursive: true });
     await victim.up();
-    const load = new Load(hosts, 6, `copy-${round}`);
+    const load = new Load(hosts, 6, name);
     await load.more(60);
     await victim.end('SIGKILL');
     await load.stop();
     expect(load.failures).toEqual([]);
+    const boot = readFileSync(join(victim.home, 'boot'));
     rmSync(victim.home, { recursive: true });
     cpSync(copy, victim.home, { recursive: true });
-
-    const changes = async (): Promise<{ voters: string[]; learners: string[] }[]> => {
-      const query = { kind: 'voter.change', limit: 1000 };
-      const { entries } = await leader.client.call('readLog', { query });
-      return entries.map((it) => it.commands[0]?.body as { voters: string[]; learners: string[] });
-    };
-    const before = (await changes()).length;
+    if (name === 'kept') writeFileSync(join(victim.home, 'boot'), boot);
     victim.stderr = '';
-    victim.spawn();
-    await until('it was made a learner, and a voter again', async () => {
-      const since = (await changes()).slice(before);
-      const asLearner = since.findIndex(({ learners }) => learners.includes(peer));
-      return asLearner >= 0 && since.slice(asLearner).some(({ voters }) => voters.includes(peer));
-    });
-    expect(victim.stderr).toContain('lost-state');
+    return load;
+  }
+
+  /** The changes of the voters in the log, from an index on. */
+  async function changesFrom(host: TestHost, from: number): Promise<Seats[]> {
+    const query = { kind: 'voter.change', limit: 1000, from };
+    const { entries } = await host.client.call('readLog', { query });
+    return entries.map((it) => it.commands[0]?.body as unknown as Seats);
+  }
+
+  async function expectWell(victim: TestHost, other: TestHost, load: Load): Promise<void> {
     await until('all is well again', async () => {
-      const { voters, appliedIndex } = await slurpOn(victim);
-      const isWell = voters.length === 3 && !(await conditions(victim)).includes('lost-state');
-      return isWell && appliedIndex >= (await slurpOn(leader)).appliedIndex;
+      const codes = await Promise.all(hosts.map((host) => conditions(host)));
+      const { voters, leader } = await slurpOn(victim);
+      return voters.length === 3 && leader !== null && codes.every((code) => code === '');
     });
+    await level([await leaderOf(hosts), ...hosts]);
     for (const host of hosts) expect(await missingOn(host, load)).toEqual([]);
     // Its vote counts again: with another one away it makes the majority.
     await other.end('SIGKILL');
-    await commitOn(victim, `counts-${round}`);
+    await commitOn(victim, `counts-${victim.name}`);
     await other.up();
     await level([await leaderOf(hosts), ...hosts]);
     const [first, ...others] = await Promise.all(hosts.map((host) => submissionsOn(host)));
     for (const it of others) expect(it).toEqual(first);
+  }
+
+  it('take a home that was put back from a copy in anew, by themselves', async () => {
+    const leader = await leaderOf(hosts);
+    const [victim, other] = without(hosts, leader) as [TestHost, TestHost];
+    const peer = await victim.peer();
+    const load = await putBack(victim, 'kept');
+    const { appliedIndex } = await slurpOn(leader);
+    victim.spawn();
+    await until('it was made a learner, and a voter again', async () => {
+      const since = await changesFrom(leader, appliedIndex + 1);
+      const asLearner = since.findIndex(({ learners }) => learners.includes(peer));
+      return asLearner >= 0 && since.slice(asLearner).some(({ voters }) => voters.includes(peer));
+    });
+    expect(victim.stderr).toContain('"condition":"lost-state"');
+    await victim.ready();
+    await expectWell(victim, other, load);
+  });
+
+  it('give no vote to one that counts its starts anew, until it is restarted once', async () => {
+    const leader = await leaderOf(hosts);
+    const [victim, other] = without(hosts, leader) as [TestHost, TestHost];
+    const peer = await victim.peer();
+    const load = await putBack(victim, 'whole');
+    // It looks like a second daemon with that identity, which is what it might be.
+    victim.spawn();
+    await until('it calls itself a clone', async () => (await conditions(victim)) === 'clone');
+    await until('it has no vote', async () => !(await slurpOn(leader)).voters.includes(peer));
+    await commitOn(leader, 'without-the-clone');
+    await level([leader, victim]);
+    expect((await slurpOn(victim)).voters).not.toContain(peer);
+    await victim.end();
+    await victim.up();
+    await expectWell(victim, other, load);
   });
 
   it('go by the time of the others when the clock of one is a year ahead', async () => {

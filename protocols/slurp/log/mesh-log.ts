@@ -14,26 +14,16 @@ import {
   type VoterSetRecord,
   voterSetKey,
 } from '../../interface/index.ts';
-import {
-  appendLeaf,
-  EMPTY_FRONTIER,
-  leafHash,
-  type MerkleFrontier,
-  merkleRoot,
-} from '../../wire/index.ts';
+import { EMPTY_FRONTIER, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import { MeshState } from '../machine/state.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { type AppliedRun, AppliedStore } from './applied-store.ts';
 import { applyRecords, pendingLinks } from './apply-run.ts';
 import { haltError, isUnread } from './halt.ts';
-import { RecentRecords } from './recent-records.ts';
+import { LogTail, RUN_ENTRIES_MAX } from './log-tail.ts';
 import { tileWrites } from './tiles.ts';
 
-/** Entries that are applied with one batch of the store. */
-const RUN_ENTRIES_MAX = 64;
-/** A run is applied in one go, and the list of a large host (25 KB) takes a while: two of them. */
-const RUN_BYTES_MAX = 64 * 1024;
 /** Applied indices whose Merkle frontier is kept at hand: heads are of the last few. */
 const FRONTIERS_KEPT = 1_024;
 
@@ -75,7 +65,7 @@ export class MeshLog {
   readonly #stored: AppliedStore;
   readonly #meshId: string;
   readonly #state: MeshState;
-  readonly #recent = new RecentRecords();
+  readonly #tail: LogTail;
   readonly #hooks: ApplyHook[] = [];
   readonly #listeners: ((entry: AppliedEntry) => void)[] = [];
   readonly #runListeners: ((run: AppliedRun) => void)[] = [];
@@ -84,8 +74,6 @@ export class MeshLog {
   #applied: MerkleFrontier = EMPTY_FRONTIER;
   /** The last {@link FRONTIERS_KEPT} of them: a ring by index. */
   readonly #frontiers: MerkleFrontier[] = [];
-  #tail: MerkleFrontier = EMPTY_FRONTIER;
-  #tailTerm = 0;
   #appliedTimeMs = 0;
   #appliedTerm = 0;
   #commit = 0;
@@ -96,6 +84,7 @@ export class MeshLog {
     this.#components = components;
     this.#stored = new AppliedStore(components);
     this.#state = new MeshState(this.#stored.cold);
+    this.#tail = new LogTail(components);
     this.#meshId = init.meshId;
     this.snapshotEveryEntries = init.snapshotEveryEntries ?? SNAPSHOT_EVERY_ENTRIES;
   }
@@ -124,7 +113,7 @@ export class MeshLog {
 
   /** The last index held, committed or not. */
   get tailIndex(): number {
-    return this.#tail.size;
+    return this.#tail.index;
   }
 
   /** The agreed time of the last applied entry. */
@@ -134,7 +123,7 @@ export class MeshLog {
 
   /** The term that was last persisted. */
   get term(): number {
-    return Math.max(this.#components.log.hardState.term, this.#tailTerm);
+    return this.#tail.term;
   }
 
   /**
@@ -167,7 +156,7 @@ export class MeshLog {
 
   /** Merkle root of all that is held. */
   tailRoot(): Uint8Array {
-    return merkleRoot(this.#components.crypto.sha256, this.#tail);
+    return this.#tail.root();
   }
 
   /** Called in order for each applied entry, after it is in the store and the state. */
@@ -217,7 +206,7 @@ export class MeshLog {
     await this.#schedule(async () => {
       try {
         await task();
-        this.#recent.clear();
+        this.#tail.forget();
         this.#frontiers.length = 0;
         await this.#load();
         this.#halted = undefined;
@@ -245,7 +234,7 @@ export class MeshLog {
     this.#appliedTimeMs = applied.timeMs;
     this.#appliedTerm = applied.term;
     this.#commit = commit;
-    await this.#loadTail();
+    await this.#tail.load(this.#applied);
   }
 
   /** Stops retries; the stores are closed by their owner. */
@@ -271,13 +260,7 @@ export class MeshLog {
    * @throws CooeeError ERR_STORAGE_* : nothing was appended as far as callers may know
    */
   async persist(records: readonly LogRecord[], hardState: HardState): Promise<void> {
-    const { log, crypto } = this.#components;
-    await log.append(records, hardState);
-    this.#recent.push(records);
-    for (const { bytes } of records) {
-      this.#tail = appendLeaf(crypto.sha256, this.#tail, leafHash(crypto.sha256, bytes));
-    }
-    this.#tailTerm = Math.max(this.#tailTerm, hardState.term);
+    await this.#tail.persist(records, hardState);
   }
 
   /**
@@ -287,12 +270,7 @@ export class MeshLog {
    * @throws CooeeError ERR_STORAGE_*
    */
   async truncateFrom(from: number): Promise<void> {
-    if (from <= this.#applied.size) {
-      throw new CooeeError('ERR_STORAGE_SEQUENCE', `entry ${from} is applied: it stays`);
-    }
-    this.#recent.truncateFrom(from);
-    await this.#components.log.truncateFrom(from);
-    await this.#loadTail();
+    await this.#tail.truncateFrom(from, this.#applied);
   }
 
   /** Who votes and learns as of what is applied, and the index of the entry that said so. */
@@ -312,12 +290,7 @@ export class MeshLog {
 
   /** The root that the log would have with these entries behind it. */
   rootsWith(entries: readonly Uint8Array[]): readonly Uint8Array[] {
-    const { sha256 } = this.#components.crypto;
-    let frontier = this.#tail;
-    return entries.map((bytes) => {
-      frontier = appendLeaf(sha256, frontier, leafHash(sha256, bytes));
-      return merkleRoot(sha256, frontier);
-    });
+    return this.#tail.rootsWith(entries);
   }
 
   /** Forgets what was never committed: it does not fit the head that was to prove it. */
@@ -330,10 +303,7 @@ export class MeshLog {
    * still fails
    */
   async reopenLog(): Promise<void> {
-    const { log } = this.#components;
-    if (log.status === 'failed') await log.open();
-    this.#recent.clear();
-    await this.#loadTail();
+    await this.#tail.reopen(this.#applied);
   }
 
   /**
@@ -343,42 +313,19 @@ export class MeshLog {
    * @throws CooeeError why applying has halted; what reading the log throws; the signal's reason
    */
   async commitTo(index: number, signal?: AbortSignal): Promise<void> {
-    this.#commit = Math.max(this.#commit, Math.min(index, this.#tail.size));
+    this.#commit = Math.max(this.#commit, Math.min(index, this.#tail.index));
     const applied = this.#schedule(() => this.#applyCommitted());
     await (signal === undefined ? applied : untilAborted(applied, signal));
   }
 
   /** Records as they are held, for those who follow. */
   async read(from: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
-    const recent = this.#recent.read(from, countMax, bytesMax);
-    return recent ?? (await this.#components.log.read(from, countMax, bytesMax));
+    return await this.#tail.read(from, countMax, bytesMax);
   }
 
   /** As {@link read}, from memory alone; undefined when it takes the disk. */
   readRecent(from: number, countMax: number, bytesMax: number): readonly LogRecord[] | undefined {
-    return this.#recent.read(from, countMax, bytesMax);
-  }
-
-  async #loadTail(): Promise<void> {
-    const { log, crypto } = this.#components;
-    let tail = this.#applied;
-    let term = log.hardState.term;
-    while (tail.size < log.lastIndex) {
-      for (const record of await this.#readRun(tail.size + 1, RUN_ENTRIES_MAX)) {
-        tail = appendLeaf(crypto.sha256, tail, leafHash(crypto.sha256, record.bytes));
-        term = record.term;
-      }
-    }
-    // At the end, so that a failed read does not leave half of it behind.
-    this.#tail = tail;
-    this.#tailTerm = term;
-  }
-
-  /** At least one record, or the loops that wait for more would never end. */
-  async #readRun(from: number, countMax: number): Promise<readonly LogRecord[]> {
-    const records = await this.read(from, countMax, RUN_BYTES_MAX);
-    if (records.length > 0) return records;
-    throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log lacks an entry', { details: { from } });
+    return this.#tail.readRecent(from, countMax, bytesMax);
   }
 
   async #schedule(task: () => Promise<void>): Promise<void> {
@@ -392,7 +339,7 @@ export class MeshLog {
     while (this.#applied.size < this.#commit) {
       if (this.#halted !== undefined) throw this.#halted;
       const countMax = Math.min(RUN_ENTRIES_MAX, this.#commit - this.#applied.size);
-      await this.#applyRun(await this.#readRun(this.#applied.size + 1, countMax));
+      await this.#applyRun(await this.#tail.readRun(this.#applied.size + 1, countMax));
     }
   }
 

@@ -195,6 +195,16 @@ describe('the boot counter', () => {
     }
   });
 
+  it('goes on behind a number that the mesh knows, and never back', async () => {
+    const home = await openHome(join(await temporaryFolder(), 'home'), here);
+    await home.nextBoot(random);
+    await home.noteBoot(7);
+    await home.noteBoot(3);
+    await home.noteBoot(Number.MAX_SAFE_INTEGER);
+    expect(await home.nextBoot(random)).toMatchObject({ boot: 8 });
+    await home.close();
+  });
+
   it.each(['', '0\n', '-1\n', '1e3\n', '12', '99999999999999999999\n'])(
     'never goes back: %j is damage',
     async (text) => {

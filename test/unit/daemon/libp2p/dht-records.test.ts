@@ -1,3 +1,4 @@
+import { CID } from 'multiformats/cid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dhtOf, dhtRecordsOf } from '../../../../daemon/libp2p/dht-records.ts';
 import { type AgentRecord, LIMITS, silentLogger } from '../../../../protocols/interface/index.ts';
@@ -159,5 +160,16 @@ describe('records in the DHT', () => {
   it('tell who has the state of a snapshot', async () => {
     const cid = 'bafyreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
     expect(await owner.dht.provide(cid, signal())).toBe(4);
+    // The next snapshot takes its place.
+    const next = 'bafyreidykglsfhoixmivffc5uwhcgshx4j465xwqntbmu43nb2dzqwfvae';
+    expect(await owner.dht.provide(next, signal())).toBe(4);
+    const { dht } = (others[1] as Member).net.net.node.services;
+    const providers: string[] = [];
+    for await (const event of dht.findProviders(CID.parse(next), { signal: signal() })) {
+      if (event.name !== 'PROVIDER' && event.name !== 'PEER_RESPONSE') continue;
+      providers.push(...event.providers.map(({ id }) => id.toString()));
+      if (providers.length > 0) break;
+    }
+    expect(providers).toContain(owner.net.peer);
   });
 });

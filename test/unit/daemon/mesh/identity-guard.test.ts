@@ -53,6 +53,7 @@ beforeEach(() => {
     ...{ view: { voters: () => [ADMIN] }, state: mesh.state, crypto: nodeCrypto },
     ...{ health, metrics, logger: silentLogger, self: MEMBER, meshId: MESH, boot: OWN },
     network: { node: { getConnections: () => [{ close: async () => void closed.push('cut') }] } },
+    noteBoot: async (boot: number) => void closed.push(`boot ${boot}`),
     onRemoved: () => void closed.push('removed'),
   } as unknown as IdentityGuardComponents);
 });
@@ -67,6 +68,17 @@ const accuse = (details: ErrorDetails, peer = STRANGER): void =>
 const accusations = (): number => metrics.read(ACCUSATIONS);
 
 describe('IdentityGuard', () => {
+  it('counts on from the start that the log has, so that the next start is a later one', () => {
+    mesh.put(MEMBER, 'member', { boot: 2, bootNonce: nonceOf('c') });
+    guard.counted();
+    mesh.put(MEMBER, 'member', OWN);
+    guard.counted();
+    expect(closed).toEqual([]);
+    mesh.put(MEMBER, 'member', { boot: 7, bootNonce: nonceOf('d') });
+    guard.counted();
+    expect(closed).toEqual(['boot 7']);
+  });
+
   it.each<[string, Start]>([
     ['with its number', OTHER],
     ['with a higher number', { boot: 9, bootNonce: nonceOf('c') }],

@@ -1,0 +1,126 @@
+import {
+  CooeeError,
+  type Crypto,
+  type HardState,
+  type LogRecord,
+  type LogStore,
+} from '../../interface/index.ts';
+import {
+  appendLeaf,
+  EMPTY_FRONTIER,
+  leafHash,
+  type MerkleFrontier,
+  merkleRoot,
+} from '../../wire/index.ts';
+import { RecentRecords } from './recent-records.ts';
+
+/** Entries that are read at once. */
+export const RUN_ENTRIES_MAX = 64;
+/** A run is applied in one go, and the list of a large host (25 KB) takes a while: two of them. */
+const RUN_BYTES_MAX = 64 * 1024;
+
+/** All that is held of a log, committed or not: its end, its root, and the records. */
+export class LogTail {
+  readonly #log: LogStore;
+  readonly #crypto: Crypto;
+  readonly #recent = new RecentRecords();
+  #frontier: MerkleFrontier = EMPTY_FRONTIER;
+  #term = 0;
+
+  constructor({ log, crypto }: { readonly log: LogStore; readonly crypto: Crypto }) {
+    this.#log = log;
+    this.#crypto = crypto;
+  }
+
+  /** The last index held. */
+  get index(): number {
+    return this.#frontier.size;
+  }
+
+  /** The term that was last persisted. */
+  get term(): number {
+    return Math.max(this.#log.hardState.term, this.#term);
+  }
+
+  /** Merkle root of all that is held. */
+  root(): Uint8Array {
+    return merkleRoot(this.#crypto.sha256, this.#frontier);
+  }
+
+  /** The roots that the log would have with each of these entries behind it. */
+  rootsWith(entries: readonly Uint8Array[]): readonly Uint8Array[] {
+    const { sha256 } = this.#crypto;
+    let frontier = this.#frontier;
+    return entries.map((bytes) => {
+      frontier = appendLeaf(sha256, frontier, leafHash(sha256, bytes));
+      return merkleRoot(sha256, frontier);
+    });
+  }
+
+  /** Writes entries behind all that is held, and the hard state, with one fsync. */
+  async persist(records: readonly LogRecord[], hardState: HardState): Promise<void> {
+    const { sha256 } = this.#crypto;
+    await this.#log.append(records, hardState);
+    this.#recent.push(records);
+    for (const { bytes } of records) {
+      this.#frontier = appendLeaf(sha256, this.#frontier, leafHash(sha256, bytes));
+    }
+    this.#term = Math.max(this.#term, hardState.term);
+  }
+
+  /** Forgets entries from `from` on, all of them behind what is applied. */
+  async truncateFrom(from: number, applied: MerkleFrontier): Promise<void> {
+    if (from <= applied.size) {
+      throw new CooeeError('ERR_STORAGE_SEQUENCE', `entry ${from} is applied: it stays`);
+    }
+    this.#recent.truncateFrom(from);
+    await this.#log.truncateFrom(from);
+    await this.load(applied);
+  }
+
+  /** Opens the log when a write had failed, and finds its end anew. */
+  async reopen(applied: MerkleFrontier): Promise<void> {
+    if (this.#log.status === 'failed') await this.#log.open();
+    this.#recent.clear();
+    await this.load(applied);
+  }
+
+  /** Nothing in memory is of this log any more. */
+  forget(): void {
+    this.#recent.clear();
+  }
+
+  /** Finds the end of the log, from what is applied on. */
+  async load(applied: MerkleFrontier): Promise<void> {
+    const { sha256 } = this.#crypto;
+    let frontier = applied;
+    let { term } = this.#log.hardState;
+    while (frontier.size < this.#log.lastIndex) {
+      for (const record of await this.readRun(frontier.size + 1, RUN_ENTRIES_MAX)) {
+        frontier = appendLeaf(sha256, frontier, leafHash(sha256, record.bytes));
+        term = record.term;
+      }
+    }
+    // At the end, so that a failed read does not leave half of it behind.
+    this.#frontier = frontier;
+    this.#term = term;
+  }
+
+  async read(from: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
+    return (
+      this.readRecent(from, countMax, bytesMax) ?? (await this.#log.read(from, countMax, bytesMax))
+    );
+  }
+
+  /** From memory alone; undefined when it takes the disk. */
+  readRecent(from: number, countMax: number, bytesMax: number): readonly LogRecord[] | undefined {
+    return this.#recent.read(from, countMax, bytesMax);
+  }
+
+  /** At least one record, or the loops that wait for more would never end. */
+  async readRun(from: number, countMax: number): Promise<readonly LogRecord[]> {
+    const records = await this.read(from, countMax, RUN_BYTES_MAX);
+    if (records.length > 0) return records;
+    throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log lacks an entry', { details: { from } });
+  }
+}
