@@ -26,8 +26,6 @@ import { Autopilot } from './seats/autopilot.ts';
 import { Introductions } from './seats/introductions.ts';
 import { SeatWatch } from './seats/seat-watch.ts';
 
-/** How long a follower waits for an index that the leader has named. */
-const FOLLOW_TIMEOUT_MS = 10_000;
 /** Another try when a seat could not be taken or left. */
 const RECONSIDER_MS = 1_000;
 

@@ -279,7 +279,7 @@ export class Replica {
     const { head, entries, links, mark, snapshot } = pullResponse.decode(answer);
     if (await this.#backfill.take(links)) return true;
     const signed = await trust.accept(head);
-    if (mark !== undefined) await trust.accept(mark);
+    if (mark !== undefined) await this.#takeMark(mark);
     this.#knownIndex = Math.max(this.#knownIndex, signed.head.index);
     this.#tellProgress();
     if (snapshot !== undefined && (await this.#install(source, snapshot))) return true;
@@ -302,6 +302,21 @@ export class Replica {
     await this.#adopt(signed, head);
     this.#watch.fits(source, meshLog.appliedIndex > before);
     return false;
+  }
+
+  /**
+   * The head of a mark is information beside the head that was asked for. It cannot be judged by who
+   * went from one change of voters to a later one that the same voters signed, past its own.
+   */
+  async #takeMark(mark: Uint8Array): Promise<void> {
+    const { trust, logger } = this.#components;
+    try {
+      await trust.accept(mark);
+    } catch (error) {
+      if (!isCooeeError(error, 'ERR_SLURP_HEAD') || error.details['reason'] !== 'chain')
+        throw error;
+      logger.debug({ err: error }, 'the head of a mark cannot be judged yet');
+    }
   }
 
   /** False when the snapshot is no help here. */
