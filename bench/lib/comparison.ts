@@ -43,9 +43,9 @@ export function isKept(row: Comparison, bound: Bound | undefined): boolean | und
   return value <= (bound.atMost ?? Number.POSITIVE_INFINITY) && value >= (bound.atLeast ?? 0);
 }
 
-/** Ours by the peer's. */
+/** Ours by the peer's; undefined when there is nothing to divide by. */
 export function ratioOf({ ours, peer }: Comparison): number | undefined {
-  return peer === undefined ? undefined : ours / peer;
+  return peer === undefined || peer === 0 ? undefined : ours / peer;
 }
 
 /** A table for people. */
@@ -53,12 +53,14 @@ export function printComparisons(rows: readonly Comparison[], peer: string): voi
   console.table(
     rows.map((row) => ({
       figure: row.name,
-      ours: `${rounded(row.ours).toLocaleString('en')} ${row.unit}`,
+      ours: `${rounded(row.ours).toLocaleString('en')} ${row.unit}`.trim(),
       [peer]: row.peer === undefined ? '' : rounded(row.peer).toLocaleString('en'),
       ratio: ratioOf(row)?.toFixed(2) ?? '',
       floor: verdict(row, row.floor),
       aim: verdict(row, row.aim),
-      runs: [row.ourRuns, row.peerRuns].map((runs) => runs?.join(' ') ?? '').join(' | '),
+      runs: [row.ourRuns, row.peerRuns]
+        .flatMap((runs) => (runs === undefined || runs.length === 0 ? [] : [runs.join(' ')]))
+        .join(' | '),
       note: row.note ?? '',
     })),
   );

@@ -68,74 +68,57 @@ export async function benchCommit(setting: Setting): Promise<Comparison[]> {
   return rows(runs.ours, runs.etcd);
 }
 
+type Picked = { readonly ours: number[]; readonly peer: number[] };
+type Pick = (pick: (run: Run) => number) => Picked;
+
+const MS = { unit: 'ms' } as const;
+const ratio = (bound: { readonly atMost?: number; readonly atLeast?: number }) =>
+  ({ of: 'ratio', ...bound }) as const;
+
 function rows(ours: readonly Run[], etcd: readonly Run[]): Comparison[] {
-  const of = (pick: (run: Run) => number): { ours: number[]; peer: number[] } => ({
-    ours: ours.map(pick),
-    peer: etcd.map(pick),
-  });
-  const ratio = (bound: { atMost?: number; atLeast?: number }) =>
-    ({ of: 'ratio', ...bound }) as const;
-  const ms = { unit: 'ms' };
+  const of: Pick = (pick) => ({ ours: ours.map(pick), peer: etcd.map(pick) });
   const delays = ours.flatMap(({ delayMs }) => (delayMs === undefined ? [] : [delayMs]));
+  const loop = 'event-loop delay p99 meanwhile, worst of the three';
+  return [...boundRows(of), comparisonOf(loop, { ours: delays, peer: [] }, MS), ...otherRows(of)];
+}
+
+function boundRows(of: Pick): Comparison[] {
+  const p50 = of((run) => run.sequential.p50Ms);
+  const p99 = of((run) => run.sequential.p99Ms);
+  const perSecond = of((run) => run.parallel.perSecond);
+  const parallelP99 = of((run) => run.parallel.p99Ms);
   return [
-    comparisonOf(
-      'sequential commit, p50',
-      of((run) => run.sequential.p50Ms),
-      {
-        ...ms,
-        floor: ratio({ atMost: 1.6 }),
-        aim: ratio({ atMost: 1 }),
-      },
-    ),
-    comparisonOf(
-      'sequential commit, p99',
-      of((run) => run.sequential.p99Ms),
-      {
-        ...ms,
-        floor: ratio({ atMost: 3 }),
-        aim: ratio({ atMost: 1.5 }),
-      },
-    ),
-    comparisonOf(
-      `${IN_FLIGHT} in flight, commits`,
-      of((run) => run.parallel.perSecond),
-      {
-        unit: '/s',
-        floor: ratio({ atLeast: 2 }),
-        aim: ratio({ atLeast: 3 }),
-      },
-    ),
-    comparisonOf(
-      `${IN_FLIGHT} in flight, p99`,
-      of((run) => run.parallel.p99Ms),
-      {
-        ...ms,
-        floor: { atMost: 30 },
-        aim: { atMost: 20 },
-      },
-    ),
-    comparisonOf(
-      'event-loop delay p99 meanwhile, worst of the three',
-      { ours: delays, peer: [] },
-      ms,
-    ),
-    comparisonOf(
-      'sequential commit through a follower, p50',
-      of((run) => run.follower.p50Ms),
-      ms,
-    ),
-    comparisonOf(
-      `${IN_FLIGHT} in flight through all three, commits`,
-      of((run) => run.spread.perSecond),
-      {
-        unit: '/s',
-      },
-    ),
-    comparisonOf(
-      `${IN_FLIGHT} in flight through all three, p99`,
-      of((run) => run.spread.p99Ms),
-      ms,
-    ),
+    comparisonOf('sequential commit, p50', p50, {
+      ...MS,
+      floor: ratio({ atMost: 1.6 }),
+      aim: ratio({ atMost: 1 }),
+    }),
+    comparisonOf('sequential commit, p99', p99, {
+      ...MS,
+      floor: ratio({ atMost: 3 }),
+      aim: ratio({ atMost: 1.5 }),
+    }),
+    comparisonOf(`${IN_FLIGHT} in flight, commits`, perSecond, {
+      unit: '/s',
+      floor: ratio({ atLeast: 2 }),
+      aim: ratio({ atLeast: 3 }),
+    }),
+    comparisonOf(`${IN_FLIGHT} in flight, p99`, parallelP99, {
+      ...MS,
+      floor: { atMost: 30 },
+      aim: { atMost: 20 },
+    }),
+  ];
+}
+
+function otherRows(of: Pick): Comparison[] {
+  const follower = of((run) => run.follower.p50Ms);
+  const spread = of((run) => run.spread.perSecond);
+  const spreadP99 = of((run) => run.spread.p99Ms);
+  return [
+    comparisonOf('sequential commit through a follower, p50', follower, MS),
+    comparisonOf(`${IN_FLIGHT} in flight through all three, commits`, spread, { unit: '/s' }),
+    comparisonOf(`${IN_FLIGHT} in flight through all three, p99`, spreadP99, MS),
     comparisonOf('writes that failed', of(failures), { unit: '' }),
   ];
 }

@@ -71,7 +71,7 @@ export class MeshServices {
         level: mesh !== undefined && 'level' in mesh ? mesh.level : 0,
         votersTarget: mesh !== undefined && 'votersTarget' in mesh ? mesh.votersTarget : 'auto',
       },
-      role: !isMember ? 'joining' : view.voters().includes(self) ? 'voter' : 'replica',
+      role: !isMember ? 'joining' : !isOut && view.voters().includes(self) ? 'voter' : 'replica',
       memberRole: isOut ? null : (memberOf(state, self)?.role ?? null),
       slurp: {
         leader: isLed ? (leaderPeer ?? null) : null,

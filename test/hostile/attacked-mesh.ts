@@ -23,6 +23,11 @@ export function useAttackedMesh(): void {
   beforeAll(async () => {
     mesh = new TestMesh();
     [alpha, beta] = (await mesh.start('alpha', 'beta')) as [TestHost, TestHost];
+    // The rogues become members, and would be asked to vote: beta is to follow by pull.
+    await alpha.client.call('setMesh', {
+      query: { wait: 'committed' },
+      body: { votersTarget: 1 },
+    });
     const status = await alpha.client.call('getStatus', {});
     alphaPeer = status.node.peer;
     meshId = status.mesh.id;

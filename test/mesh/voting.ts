@@ -96,7 +96,8 @@ export class Load {
   /** Waits for so many commits more. */
   async more(count: number): Promise<void> {
     const target = this.committedMs.length + count;
-    await until(`${count} commits more`, () => this.committedMs.length >= target, 60_000);
+    const isDone = (): boolean => this.committedMs.length >= target || this.failures.length > 0;
+    await until(`${count} commits more`, isDone, 60_000);
   }
 
   /** Lets the clients have their last answer. */
@@ -131,7 +132,7 @@ export class Load {
         return;
       } catch (error) {
         if (!isCooeeError(error) || !AGAIN.has(error.code)) {
-          this.failures.push(`${host.name} ${name}: ${String(error)}`);
+          this.#fail(`${host.name} ${name}: ${String(error)}`);
           return;
         }
         // Its daemon is down, and nobody waits for this client any more.
@@ -139,7 +140,13 @@ export class Load {
         await new Promise((wake) => setTimeout(wake, 20));
       }
     }
-    this.failures.push(`${host.name} ${name}: not committed in ${PATIENCE_MS} ms`);
+    this.#fail(`${host.name} ${name}: not committed in ${PATIENCE_MS} ms`);
+  }
+
+  /** One is enough: all clients stop. */
+  #fail(what: string): void {
+    this.failures.push(what);
+    this.#isStopped = true;
   }
 }
 

@@ -24,7 +24,10 @@ export function trackConfiguration(node: RaftNode): void {
     if (peer === node.self) continue;
     const isLearner = !voters.includes(peer);
     const init = { peer, isLearner, nextIndex: log.lastIndex + 1, nowMs: node.nowMs };
-    const one = lead.progress.get(peer) ?? new Progress(init);
+    const known = lead.progress.get(peer);
+    // Who lost its vote may have lost its log with it: what it acknowledged before counts no more.
+    const isDemoted = isLearner && known?.isLearner === false;
+    const one = known === undefined || isDemoted ? new Progress(init) : known;
     one.isLearner = isLearner;
     progress.set(peer, one);
   }

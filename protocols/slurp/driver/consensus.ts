@@ -77,6 +77,8 @@ export class Consensus implements Leadership {
   #replica: Replica | undefined;
   #turn: Promise<void> = Promise.resolve();
   #isStarted = false;
+  /** Voters and learners as of the last change, to tell those who lost their seat. */
+  #seated: readonly string[] = [];
   /** Set for good when this node must not vote any more, or not even follow. */
   #retired: 'no' | 'seat' | 'all' = 'no';
 
@@ -92,6 +94,7 @@ export class Consensus implements Leadership {
         member: (peer) => meshLog.state.get('member', peer) as MemberRecord | undefined,
         onIntroduced: (peer) => this.#driver?.onConnected(peer),
         onLost: () => this.#reconsider(),
+        onDismissed: () => this.#seatWatch.dismissed(),
       },
       { self: signer.peer, start: init.start },
     );
@@ -256,6 +259,8 @@ export class Consensus implements Leadership {
     for (const { type } of entry.events) {
       if (type === 'voters:change') {
         this.#introductions.onVoters(entry.index);
+        if (this.isLeader) this.#introductions.dismiss(this.#seated);
+        this.#seated = this.partners;
         void this.#reconsider().then(() => this.#tell());
       }
       if (type === 'voters:change' || type.startsWith('member:') || type === 'mesh:settings') {

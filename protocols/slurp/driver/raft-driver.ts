@@ -6,6 +6,7 @@ import {
   type RaftInput,
   type RaftMessage,
   type RaftStatus,
+  type RaftTiming,
   type Ready,
 } from '../../raft/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
@@ -23,6 +24,8 @@ import { type RoleSeen, RoleWatch } from './role-watch.ts';
 import { heirOf, heirsOf } from './seats/heirs.ts';
 import { SnapshotFetch } from './snapshot-fetch.ts';
 
+/** A busy event loop is late by up to half a second now and then: no reason for an election. */
+const TIMING: Partial<RaftTiming> = { electionMs: 500 };
 const HANDOVER_POLL_MS = 5;
 const TRANSFER_TIMEOUT_MS = 1_000;
 const LEADER_ENDS = 'this node does not lead any more';
@@ -322,7 +325,10 @@ export class RaftDriver {
   #tellChange(status: RoleSeen): void {
     const change = this.#roles.take(status);
     if (change === undefined) return;
-    if (change.hasEnded) this.#dropWork(LEADER_ENDS);
+    if (change.hasEnded) {
+      this.#dropWork(LEADER_ENDS);
+      this.#clocks.rest();
+    }
     this.#components.onChange();
   }
 
@@ -375,7 +381,7 @@ export class RaftDriver {
       canVote: true,
       random: () => random.fraction(),
       nowMs: clock.monotonicMs(),
-      ...(timing === undefined ? {} : { timing }),
+      timing: { ...TIMING, ...timing },
     });
     this.#core = core;
     const { voters, learners } = core.status.configuration;

@@ -253,30 +253,28 @@ export class Replica {
 
   /** The head and the links of one source; true when there are more links. */
   async #askHead(source: string): Promise<boolean> {
-    const { meshLog, requester, trust } = this.#components;
+    const { head, links } = await this.#ask(source);
+    if (await this.#backfill.take(links)) return true;
+    await this.#components.trust.accept(head);
+    return false;
+  }
+
+  async #ask(source: string): Promise<ReturnType<typeof pullResponse.decode>> {
+    const { meshLog, requester } = this.#components;
     const answer = await requester.request(
       source,
       replicaProtocol(meshLog.meshId),
       pullRequest.encode(meshLog.tailIndex + 1, this.#backfill.known()),
       { timeoutMs: PULL_TIMEOUT_MS, signal: this.#stopped.signal },
     );
-    const { head, links } = pullResponse.decode(answer);
-    if (await this.#backfill.take(links)) return true;
-    await trust.accept(head);
-    return false;
+    return pullResponse.decode(answer);
   }
 
   /** One request; true when there is more. */
   async #pullOnce(source: string): Promise<boolean> {
-    const { meshLog, requester, trust } = this.#components;
+    const { meshLog, trust } = this.#components;
     const from = meshLog.tailIndex + 1;
-    const answer = await requester.request(
-      source,
-      replicaProtocol(meshLog.meshId),
-      pullRequest.encode(from, this.#backfill.known()),
-      { timeoutMs: PULL_TIMEOUT_MS, signal: this.#stopped.signal },
-    );
-    const { head, entries, links, mark, snapshot } = pullResponse.decode(answer);
+    const { head, entries, links, mark, snapshot } = await this.#ask(source);
     if (await this.#backfill.take(links)) return true;
     const signed = await trust.accept(head);
     if (mark !== undefined) await this.#takeMark(mark);

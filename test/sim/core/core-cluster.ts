@@ -1,5 +1,5 @@
 import { toError } from '../../../protocols/interface/index.ts';
-import type { Configuration, RaftStatus } from '../../../protocols/raft/index.ts';
+import type { Configuration, RaftStatus, RaftTiming } from '../../../protocols/raft/index.ts';
 import { RaftBook } from '../check/raft-book.ts';
 import { simSigner } from '../world/crypto.ts';
 import { Machine } from '../world/machine.ts';
@@ -35,6 +35,7 @@ interface Weather {
   readonly lost: number;
   readonly twice: number;
   readonly late: number;
+  readonly lateMs: number;
 }
 
 /** Raft's core alone, on the simulated world, with the smallest driver that can be. */
@@ -43,6 +44,7 @@ export class CoreCluster {
   readonly network: SimNetwork;
   readonly book = new RaftBook();
   readonly first: Configuration;
+  readonly timing: Partial<RaftTiming>;
   readonly #machines: readonly Machine[];
   readonly #nodes = new Map<Machine, CoreNode>();
   readonly #random: SimRandom;
@@ -76,7 +78,12 @@ export class CoreCluster {
     this.#weather = {
       lost: random.pick([0, 0, 0.02, 0.1]),
       twice: random.pick([0, 0.05]),
-      late: random.pick([0, 0, 0.05]),
+      late: random.pick([0, 0, 0.05, 0.3]),
+      lateMs: random.pick([30, 300, 1_000]),
+    };
+    this.timing = {
+      appendEntriesMax: random.pick([1, 2, 256]),
+      inflightMax: random.pick([1, 2, 4]),
     };
     this.#nemesis = new Nemesis(
       {
@@ -118,11 +125,11 @@ export class CoreCluster {
 
   /** A message on its way: the core must stand what no connection does. */
   carry(from: string, to: string, bytes: Uint8Array): boolean {
-    const { lost, twice, late } = this.#weather;
+    const { lost, twice, late, lateMs } = this.#weather;
     if (this.#random.chance(lost)) return true;
     if (this.#random.chance(twice)) this.network.send(from, to, bytes);
     if (!this.#random.chance(late)) return this.network.send(from, to, bytes);
-    const delayMs = this.#random.exponential(100);
+    const delayMs = this.#random.exponential(lateMs);
     this.world.schedule(delayMs, () => this.network.send(from, to, bytes));
     return true;
   }
@@ -208,12 +215,12 @@ export class CoreCluster {
   /** Without harm a leader is found, what was committed reaches all, and new entries go through. */
   async #calmDown(): Promise<void> {
     this.#nemesis.stop();
-    this.#weather = { lost: 0, twice: 0, late: 0 };
+    this.#weather = { lost: 0, twice: 0, late: 0, lateMs: 0 };
     this.#isCalm = true;
     const from = this.book.commit;
     const steps = this.world.step;
     // What was asked for before the calm (a transfer of leadership) comes to its end first.
-    const calmMs = this.world.nowMs + 1_000;
+    const calmMs = this.world.nowMs + 6_000;
     await this.world.runUntil(() => this.world.nowMs >= calmMs, CALM_MS);
     const isCalm = await this.world.runUntil(
       () => this.world.step - steps > CALM_STEPS_MAX || this.#isSettled(from),

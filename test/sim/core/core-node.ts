@@ -70,6 +70,8 @@ export class CoreNode implements Program {
   /** Whose word as a leader came last, and when. */
   #heard: string | undefined;
   #heardMs = 0;
+  /** As this node was told. */
+  readonly #connected = new Set<string>();
   #told = '';
 
   constructor(cluster: CoreCluster, machine: Machine, process: SimProcess) {
@@ -119,9 +121,13 @@ export class CoreNode implements Program {
     const silentMs = this.#cluster.world.nowMs - this.#heardMs;
     this.#input({ type: 'message', message });
     const after = this.status;
-    const isFollowing = before?.role === 'follower' && before.leader === this.#heard;
+    const isFollowing =
+      before?.role === 'follower' &&
+      before.leader === this.#heard &&
+      before.leader !== null &&
+      this.#connected.has(before.leader);
     if (!isFollowing || message.isTransfer || silentMs > HEARD_MS) return;
-    if (before.term < message.term && after?.vote === message.from) {
+    if (before.term < message.term && after?.term === message.term && after.vote === message.from) {
       const who = `${this.#machine.name} votes ${silentMs.toFixed(1)} ms after its leader spoke`;
       this.#cluster.fail(new Violation('no-needless-election', who));
     }
@@ -132,6 +138,8 @@ export class CoreNode implements Program {
   }
 
   onPeer(peer: string, event: 'broken' | 'connected' | 'disconnected'): void {
+    if (event === 'connected') this.#connected.add(peer);
+    if (event === 'disconnected') this.#connected.delete(peer);
     if (event === 'disconnected' && peer === this.#heard) this.#heard = undefined;
     if (event === 'broken') this.#input({ type: 'unreachable', peer });
     else this.#input({ type: event === 'connected' ? 'connected' : 'connection-lost', peer });
@@ -182,12 +190,14 @@ export class CoreNode implements Program {
       configurationIndex: this.#base.configurationIndex,
       log: this.#entries,
       canVote: true,
+      timing: this.#cluster.timing,
       random: () => this.#random.fraction(),
       nowMs: this.#machine.clock.monotonicMs(),
     });
     this.#core = core;
     for (const peer of this.#cluster.peersOf(this.#machine)) {
       if (this.#cluster.network.isConnected(this.#machine.peer, peer)) {
+        this.#connected.add(peer);
         this.#input({ type: 'connected', peer });
       }
     }

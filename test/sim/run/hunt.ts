@@ -1,4 +1,4 @@
-import type { Mutation } from './mutations.ts';
+import { type Mutation, mutated, sourceOf } from './mutations.ts';
 import { runPool } from './pool.ts';
 import type { SeedReport } from './run-seed.ts';
 import type { WorkerJob } from './worker.ts';
@@ -16,6 +16,8 @@ export interface Hunt {
 
 /** Runs seeds with the mutation until one fails. */
 export async function hunt(mutation: Mutation, seedsMax: number): Promise<Hunt> {
+  // One that does not fit would end every worker, which is no find.
+  mutated(mutation, sourceOf(mutation));
   const beganMs = performance.now();
   let seeds = 0;
   let failure: SeedReport['failure'];

@@ -75,7 +75,12 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'forget-the-vote-on-restart',
     part: 'core',
     file: 'protocols/raft/roles/node.ts',
-    edits: [{ find: 'this.vote = init.hardState.vote;', replace: 'this.vote = null;' }],
+    edits: [
+      {
+        find: '> init.hardState.term ? null : init.hardState.vote;',
+        replace: '> 0 ? null : null;',
+      },
+    ],
   },
   {
     name: 'count-a-write-under-way',

@@ -14,6 +14,8 @@ export interface VoterClocksComponents {
 export class VoterClocks {
   readonly #components: VoterClocksComponents;
   readonly #readings = new Map<string, ClockReading>();
+  /** Whether a clock that is off is being told of. */
+  #isOff = false;
 
   constructor(components: VoterClocksComponents) {
     this.#components = components;
@@ -25,6 +27,14 @@ export class VoterClocks {
     if (!this.#readings.has(peer) && this.#readings.size >= PEERS_MAX) this.#readings.clear();
     const offsetMs = timeMs - clock.nowMs();
     this.#readings.set(peer, { offsetMs, heardMs: clock.monotonicMs() });
+    // An idle leader has nothing to date, and its clock may have been set meanwhile.
+    if (this.#isOff) this.agreedMs();
+  }
+
+  /** All is well, or another node leads and tells of clocks that are off. */
+  rest(): void {
+    this.#isOff = false;
+    this.#components.health.clear('clock-off');
   }
 
   /** The agreed time now, milliseconds since 1970; clocks that are far from it are told of. */
@@ -37,9 +47,10 @@ export class VoterClocks {
       ([, { offsetMs }]) => Math.abs(own.nowMs + offsetMs - agreedMs) > CLOCK_OFF_MS,
     );
     if (!isOff && off.length === 0) {
-      health.clear('clock-off');
+      this.rest();
       return agreedMs;
     }
+    this.#isOff = true;
     const who = isOff ? 'This host' : off.map(([peer]) => peer).join(', ');
     health.raise({
       code: 'clock-off',

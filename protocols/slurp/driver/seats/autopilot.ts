@@ -7,7 +7,7 @@ import {
   toError,
 } from '../../../interface/index.ts';
 import type { Configuration, RaftStatus } from '../../../raft/index.ts';
-import { planVoters, type Seat } from './voter-plan.ts';
+import { LEARNER_AWAY_MS, planVoters, type Seat } from './voter-plan.ts';
 
 /** How often the leader looks at the seats when nothing tells it to. */
 const ROUND_MS = 1_000;
@@ -16,6 +16,8 @@ const CAUGHT_UP_ENTRIES = 256;
 const ANSWERED_WITHIN_MS = 1_000;
 /** A voter away for this long gives its seat to another. */
 const VOTER_AWAY_MS = 10 * 60_000;
+/** A learner that said nothing is not asked again for this long, while others are. */
+const PASSED_OVER_MS = 10 * 60_000;
 
 /** What {@link Autopilot} works with. */
 export interface AutopilotComponents {
@@ -36,6 +38,8 @@ export class Autopilot {
   readonly #components: AutopilotComponents;
   readonly #voterAwayMs: number;
   readonly #answeredMs = new Map<string, number>();
+  /** Until when learners that did not answer are passed over. */
+  readonly #passedOver = new Map<string, number>();
   #timer: Timer | undefined;
   #term = 0;
   #isChanging = false;
@@ -66,12 +70,13 @@ export class Autopilot {
     if (raft?.role !== 'leader' || mesh === undefined || this.#isChanging) return;
     // One change at a time, and none before the term has committed something.
     if (raft.configurationIndex > raft.commit || raft.transferee !== null) return;
+    const seats = this.#seats(raft);
     const next = planVoters({
       self: raft.self,
       configuration: raft.configuration,
       target: mesh.votersTarget,
       members: this.#members(isConnected, raft.self),
-      seats: this.#seats(raft),
+      seats,
       voterAwayMs: this.#voterAwayMs,
       isUnlinked: this.#components.isUnlinked(),
     });
@@ -97,10 +102,13 @@ export class Autopilot {
     self: string,
   ): readonly { peer: string; isConnected: boolean; addedIndex: number }[] {
     const members = [];
+    const nowMs = this.#components.clock.monotonicMs();
     for (const [peer, member] of this.#components.state.entries('member')) {
       if (member.removedIndex !== null) continue;
       const { addedIndex } = member;
-      members.push({ peer, addedIndex, isConnected: peer === self || isConnected(peer) });
+      const isMute = (this.#passedOver.get(peer) ?? 0) > nowMs;
+      const isThere = peer === self || (isConnected(peer) && !isMute);
+      members.push({ peer, addedIndex, isConnected: isThere });
     }
     return members;
   }
@@ -117,6 +125,9 @@ export class Autopilot {
         const answeredMs = Math.max(since, it.answeredMs);
         this.#answeredMs.set(it.peer, answeredMs);
         const silentMs = nowMs - answeredMs;
+        if (it.isLearner && silentMs >= LEARNER_AWAY_MS) {
+          this.#passedOver.set(it.peer, nowMs + PASSED_OVER_MS);
+        }
         return {
           peer: it.peer,
           silentMs,

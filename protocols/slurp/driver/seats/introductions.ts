@@ -35,6 +35,8 @@ export interface IntroductionsComponents {
   readonly onIntroduced: (peer: string) => void;
   /** This node was shown that it lost its state, or was given a new start as a learner. */
   readonly onLost: () => void;
+  /** A voter says that this node has no seat any more. */
+  readonly onDismissed: () => void;
 }
 
 /** Who this node is. */
@@ -93,6 +95,15 @@ export class Introductions {
   }
 
   /** Introduces this node to a peer, when both are voters or learners. */
+  /** Tells peers that have no seat any more: a leader says nothing else to them. */
+  dismiss(peers: Iterable<string>): void {
+    for (const peer of peers) {
+      if (!this.#isConfigured(peer)) {
+        this.#components.link.send(peer, encodeRefused('not-configured', new Uint8Array()));
+      }
+    }
+  }
+
   introduce(peer: string): void {
     if (this.#isConfigured(peer) && this.#isConfigured(this.#init.self)) this.#send(peer, false);
   }
@@ -152,6 +163,10 @@ export class Introductions {
 
   #onRefused(peer: string, refused: Extract<LinkMessage, { kind: 'refused' }>): void {
     const { logger, metrics } = this.#components;
+    if (refused.reason === 'not-configured') {
+      if (this.#isConfigured(peer)) this.#components.onDismissed();
+      return;
+    }
     logger.warn({ peer, reason: refused.reason }, 'a voter does not listen to this node');
     if (this.hasLostState) return;
     const evidence = this.#weigh(refused.evidence);

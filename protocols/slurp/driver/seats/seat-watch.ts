@@ -15,6 +15,8 @@ const outSchema = z.strictObject({ v: z.literal(1), until: count });
 const ROUND_MS = 1_000;
 /** Rounds without a leader after which it asks around: elections take less. */
 const ROUNDS_ALONE = 3;
+/** By then the leader has had a head signed for a change. */
+const HEAD_MS = 300;
 
 /** What members that can be reached say of the log, as far as heads and links prove it. */
 export interface SeenLog {
@@ -57,6 +59,7 @@ export interface SeatWatchComponents {
 export class SeatWatch {
   readonly #components: SeatWatchComponents;
   #timer: Timer | undefined;
+  #soon: Timer | undefined;
   #aloneRounds = 0;
   #isAsking = false;
   /** Until the state here is that of this index, the seat in it is history. */
@@ -82,6 +85,7 @@ export class SeatWatch {
 
   stop(): void {
     this.#timer?.cancel();
+    this.#soon?.cancel();
     this.#timer = undefined;
   }
 
@@ -90,18 +94,31 @@ export class SeatWatch {
     return this.#components.held().appliedIndex < this.#outUntil;
   }
 
+  /** A voter says that this node has no seat any more: looks soon whether that is proved. */
+  dismissed(): void {
+    this.#soon?.cancel();
+    this.#soon = this.#components.clock.schedule(HEAD_MS, () => this.#ask(true));
+  }
+
   #round(): void {
-    const { isAlone, ask, logger, onChange } = this.#components;
+    const { isAlone, onChange } = this.#components;
     this.#aloneRounds = isAlone() ? this.#aloneRounds + 1 : 0;
     // What was waited for is here: the state says whether there is a seat.
     if (this.#outUntil > 0 && !this.isOut) {
       this.#outUntil = 0;
       onChange();
     }
-    if (this.#aloneRounds < ROUNDS_ALONE || this.#isAsking) return;
+    if (this.#aloneRounds >= ROUNDS_ALONE) this.#ask(false);
+  }
+
+  #ask(isDismissed: boolean): void {
+    const { ask, isAlone, logger } = this.#components;
+    if (this.#isAsking) return;
     this.#isAsking = true;
     ask()
-      .then((seen) => this.#judge(seen))
+      .then(async (seen) => {
+        if (isDismissed || isAlone()) await this.#judge(seen);
+      })
       .catch((error: unknown) => {
         logger.debug({ err: toError(error) }, 'it is not known how the log goes on');
       })
@@ -111,8 +128,7 @@ export class SeatWatch {
   }
 
   async #judge({ index, chainIndex, voters }: SeenLog): Promise<void> {
-    const { self, configuration, held, isVoter, isAlone, store } = this.#components;
-    if (!isAlone()) return;
+    const { self, configuration, held, isVoter, store } = this.#components;
     const { configurationIndex } = configuration();
     const { tailIndex, appliedIndex } = held();
     // No head is signed for what comes behind a change that has no link: the chain is whole up to
@@ -124,6 +140,7 @@ export class SeatWatch {
     // On the disk first: what is pulled from now on is no vote's worth until it is proved, and a
     // start in between must not take it for what Raft wrote.
     const value = encodeCanonical({ v: 1, until: index });
+    if (store.status === 'failed') await store.open();
     await store.batch([{ namespace: 'meta', key: OUT_KEY, value }], { sync: true });
     this.#outUntil = index;
     this.#components.logger.info({ until: index }, 'the log goes on without this node: it follows');

@@ -123,10 +123,19 @@ export class HeadService {
   }
 
   #show(): void {
-    const { leadership, publish } = this.#components;
+    const { leadership } = this.#components;
     if (this.#stopped.signal.aborted || !leadership.isLeader) return;
     if (this.#current !== undefined && this.#currentTerm === leadership.term) {
-      publish(this.#current.bytes, 'head');
+      this.#publish(this.#current.bytes, 'head');
+    }
+  }
+
+  /** What does not go out now can be pulled: too many links in a second are no fault. */
+  #publish(bytes: Uint8Array, key: string): void {
+    try {
+      this.#components.publish(bytes, key);
+    } catch (error) {
+      this.#components.logger.debug({ err: toError(error), key }, 'a head was not published');
     }
   }
 
@@ -176,14 +185,14 @@ export class HeadService {
 
   /** A head with the CID of the state, at the newest mark. */
   async #signMark(): Promise<void> {
-    const { marks, publish, trust } = this.#components;
+    const { marks, trust } = this.#components;
     const mark = marks?.latest();
     const known = Math.max(this.#markIndex, trust.mark()?.signed.head.index ?? 0);
     if (mark === undefined || mark.index <= known) return;
     const { index, root, stateCid } = mark;
     const bytes = await this.#sign({ index, root, stateCid });
     this.#markIndex = index;
-    publish(bytes, 'mark');
+    this.#publish(bytes, 'mark');
   }
 
   /** Changes that no head has passed yet: those who follow wait for their links. */
@@ -209,7 +218,7 @@ export class HeadService {
   }
 
   async #link({ before, set }: { before: VoterSet; set: VoterSet }): Promise<void> {
-    const { store, meshLog, publish, trust } = this.#components;
+    const { store, meshLog, trust } = this.#components;
     this.#unlinkedSinceMs ??= this.#components.clock.monotonicMs();
     try {
       const root = await linkRoot(store, meshLog.state, set.index);
@@ -218,7 +227,7 @@ export class HeadService {
       } else {
         const bytes = await this.#sign({ index: set.index, root });
         await trust.learn([bytes]);
-        publish(bytes, `link ${set.index}`);
+        this.#publish(bytes, `link ${set.index}`);
       }
     } catch (error) {
       // The old voters may be gone; a member may have what they signed while they were there.

@@ -12,7 +12,7 @@ import {
 } from '../../../../protocols/slurp/index.ts';
 import { encodeCanonical } from '../../../../protocols/wire/index.ts';
 import { headBy, linksOf, logWith, rotation, some } from '../heads/voters.ts';
-import { MESH, rootOf, second } from '../mesh-world.ts';
+import { batchOf, founder, MESH, rootOf, second } from '../mesh-world.ts';
 import { grantOf, Node, retireOf } from './dht-world.ts';
 
 /** Wrote everything, and has it all. */
@@ -124,6 +124,28 @@ describe('a record of an agent', () => {
     }
     const early = bytesOf(retired, { record: { ...retired.record, retiredIndex: null } });
     expect(await reasonOf(node, keyOf(retired), early)).toBe('change');
+  });
+
+  it('whose claim or batch somebody else signed is refused for its change', async () => {
+    const forger = { peer: founder.peer, sign: second.sign };
+    const rows = [
+      [founder, grantOf(['alpha', 'beta'], 1, forger)],
+      [forger, grantOf(['alpha', 'beta'], 1)],
+      [founder, grantOf(['alpha', 'beta'], 1)],
+    ] as const;
+    const reasons: string[] = [];
+    for (const [origin, grant] of rows) {
+      const forged = await Node.open();
+      await forged.machine.take([batchOf(origin, { seq: 2 }, [grant])]);
+      const [entry, path, head] = [
+        await forged.entry(2),
+        await forged.path(2, 2),
+        await forged.headAt(2),
+      ];
+      const value = bytesOf(granted, { entry, path, head, index: 2 });
+      reasons.push(await reasonOf(await emptied(), keyOf(granted), value));
+    }
+    expect(reasons).toEqual(['change', 'change', 'ok']);
   });
 
   it('under a head that is not signed by the voters is refused', async () => {

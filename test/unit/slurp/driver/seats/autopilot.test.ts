@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import type {
+  Configuration,
+  PeerProgress,
+  RaftStatus,
+} from '../../../../../protocols/raft/index.ts';
+import { Autopilot } from '../../../../../protocols/slurp/driver/seats/autopilot.ts';
+import { MeshState } from '../../../../../protocols/slurp/index.ts';
+import { recordLogger } from '../../../storage/record-logger.ts';
+import { ManualClock } from '../../mesh-world.ts';
+
+/** A leader A with members, and what it was made to change. */
+function start(members: string, options: { readonly mute?: string } = {}) {
+  const clock = new ManualClock();
+  const state = new MeshState();
+  const mesh = { votersTarget: 'auto', voters: ['A'], learners: [] };
+  state.merge([{ table: 'mesh', key: 'mesh', value: mesh as never }]);
+  for (const [i, peer] of [...members].entries()) {
+    const value = { peer, addedIndex: i, removedIndex: null };
+    state.merge([{ table: 'member', key: peer, value: value as never }]);
+  }
+  let configuration: Configuration = { voters: ['A'], learners: [] };
+  const changes: string[] = [];
+  const progressOf = (peer: string): PeerProgress => ({
+    peer,
+    isLearner: configuration.learners.includes(peer),
+    match: options.mute?.includes(peer) === true ? 0 : 10,
+    isActive: options.mute?.includes(peer) !== true,
+    answeredMs: options.mute?.includes(peer) === true ? 0 : clock.monotonicMs(),
+    hasLostLog: false,
+  });
+  const raft = { role: 'leader' as RaftStatus['role'], commit: 10, configurationIndex: 5 };
+  const autopilot = new Autopilot({
+    clock,
+    logger: recordLogger(),
+    state,
+    status: () => ({
+      ...{ self: 'A', term: 2, vote: 'A', leader: 'A', lastIndex: 10, lastTerm: 2 },
+      ...{ transferee: null, canVote: true, ignoredCount: 0, configuration, ...raft },
+      progress: [...configuration.voters, ...configuration.learners].map(progressOf),
+    }),
+    isConnected: () => true,
+    lost: new Set(),
+    isUnlinked: () => false,
+    changeVoters: async (next) => {
+      configuration = next;
+      changes.push(`${next.voters.join('')}+${next.learners.join('')}`);
+    },
+  });
+  return { clock, autopilot, changes, raft };
+}
+
+describe('Autopilot', () => {
+  it('makes the changes one after the other, each when the last is in force', async () => {
+    const { clock, autopilot, changes } = start('ABC');
+    autopilot.look();
+    await clock.advance(10);
+    expect(changes).toEqual(['A+BC', 'AB+C', 'ABC+']);
+  });
+
+  it('makes none while it does not lead, or while one is not committed', async () => {
+    const { clock, autopilot, changes, raft } = start('ABC');
+    raft.role = 'follower';
+    autopilot.look();
+    raft.role = 'leader';
+    raft.configurationIndex = 11;
+    autopilot.look();
+    await clock.advance(10);
+    expect(changes).toEqual([]);
+  });
+
+  it('looks every second once it is started, and not when it is stopped', async () => {
+    const { clock, autopilot, changes } = start('ABC');
+    autopilot.start();
+    await clock.advance(999);
+    expect(changes).toEqual([]);
+    await clock.advance(2);
+    expect(changes.length).toBeGreaterThan(0);
+    autopilot.stop();
+    const before = changes.length;
+    await clock.advance(10_000);
+    expect(changes.length).toBe(before);
+  });
+
+  it('passes over a learner that is connected and says nothing', async () => {
+    const { clock, autopilot, changes } = start('ABCD', { mute: 'B' });
+    autopilot.start();
+    await clock.advance(9_000);
+    expect(changes).toEqual(['A+BC']);
+    await clock.advance(4_000);
+    expect(changes.at(-1)).toBe('ACD+');
+    autopilot.stop();
+  });
+});
