@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 // Four projects, so that `npm run check` can run the fast ones alone: tidy (the repo checks
 // itself), unit (pure and fast), sim (a whole cluster on imagined time, network and disk), mesh
-// (real processes; strangers and garbage). Time-outs only bound hanging: a slow machine is no failure.
+// (real processes; strangers and garbage). Time-outs only bound hanging: a slow machine is no
+// failure.
 export default defineConfig({
   test: {
     // Left to itself vitest keeps a core free, which on two cores is half of them.

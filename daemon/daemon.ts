@@ -274,12 +274,13 @@ export class Daemon {
   }
 
   async #bringUp(file: MeshFile, made?: Pick<NodeInit, 'boot' | 'lastSeq'>): Promise<void> {
+    const { components } = this;
     const { boot, lastSeq } = made ?? { boot: await this.#nextStart(), lastSeq: 0 };
     try {
       this.#stores ??= await this.#openStores();
       await this.#dropForeignVote();
       this.#node = await buildNode(
-        { ...this.components, ...this.#stores, noteBoot: (it) => this.components.home.noteBoot(it) },
+        { ...components, ...this.#stores, noteBoot: (it) => components.home.noteBoot(it) },
         {
           meshId: file.mesh,
           anchor: { ...file.anchor, root: Uint8Array.from(Buffer.from(file.anchor.root, 'hex')) },

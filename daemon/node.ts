@@ -296,7 +296,7 @@ async function buildSlurp(
   );
   const outbox = new Outbox(
     { store, signer, crypto, clock, logger, isLeader: () => consensus.isLeader },
-    { meshId: init.meshId, boot: init.boot.boot, lastSeq: init.lastSeq },
+    { meshId: init.meshId, boot: init.boot.boot, lastSeq: init.lastSeq, gatherMs: 10 },
   );
   await outbox.open(state);
   const submit = new Submit({

@@ -246,7 +246,8 @@ async function greet(
     process.stdout.write(`${JSON.stringify(status)}\n`);
   } else {
     const peer = daemon.components.signer.peer;
-    // Not by the service, which shows nothing while the state is being rebuilt: a start is no request.
+    // Not by the service, which shows nothing while the state is being rebuilt: a start is no
+    // request.
     const page = daemon.node.parts.capability.pageJson({ peer, limit: 16 });
     const { agents } = JSON.parse(page);
     const colour = pc.createColors(options.colour);

@@ -49,9 +49,11 @@ export class RaftCore {
     if (!Number.isFinite(nowMs)) throw new CooeeError('ERR_RAFT_INPUT', 'the time is a number');
     node.nowMs = Math.max(node.nowMs, nowMs);
     this.#status = undefined;
-    // A process that was frozen: others may have elected a leader long ago.
+    // A process that was frozen: others may have elected a leader long ago. Who votes alone may
+    // not.
     const sinceTickMs = node.nowMs - node.lastTickMs;
-    if (node.lead !== null && sinceTickMs > node.timing.electionMs) {
+    const isAlone = node.log.configuration.voters.length === 1;
+    if (node.lead !== null && sinceTickMs > node.timing.electionMs && !isAlone) {
       becomeFollower(node, node.term, null);
     }
     this.#take(input);

@@ -169,7 +169,9 @@ export async function submissionsOn(host: TestHost): Promise<Map<string, string[
   return found;
 }
 
-/** What is wrong on a host: answered and not there, or there more than once. Empty when all is well. */
+/**
+ * What is wrong on a host: answered and not there, or there more than once. Empty when all is well.
+ */
 export async function missingOn(host: TestHost, load: Load): Promise<string[]> {
   const there = await submissionsOn(host);
   const wrong: string[] = [];

@@ -17,11 +17,9 @@ import type { AppliedEntry } from '../machine/apply.ts';
 import { assertCommandForm, type Command, decodeBatch, encodeBatch } from '../machine/codec.ts';
 import { assertCommand, type CommandBody, type CommandKind } from '../machine/kinds.ts';
 import { isLeaderBatch } from '../machine/leader-kinds.ts';
+import { BATCH_OVERHEAD_BYTES, batchLength, Gathering } from './gathering.ts';
 import { LateAcceptance } from './late-acceptance.ts';
 import { OutboxQuota } from './outbox-quota.ts';
-
-/** Room in a batch for everything but the commands. */
-const BATCH_OVERHEAD_BYTES = 1024;
 
 /** What an outbox is built from. */
 export interface OutboxComponents {
@@ -44,6 +42,8 @@ export interface OutboxInit {
   readonly boot: number;
   /** The last batch number of this start that is in use (genesis takes the first). Default 0. */
   readonly lastSeq?: number;
+  /** How long a command may wait for others, while batches are before it. Default 0: not at all. */
+  readonly gatherMs?: number;
 }
 
 /** What became of a command, as far as its node knows. */
@@ -94,6 +94,7 @@ export class Outbox {
   readonly #decided = new Map<string, (decided: Decided) => void>();
   readonly #quota = new OutboxQuota();
   readonly #late: LateAcceptance;
+  readonly #gathering: Gathering;
   readonly #changeListeners: (() => void)[] = [];
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
@@ -104,6 +105,7 @@ export class Outbox {
   constructor(components: OutboxComponents, init: OutboxInit) {
     this.#components = components;
     this.#late = new LateAcceptance({ ...components, secure: (key) => this.#secure(key) });
+    this.#gathering = new Gathering(components.clock, init.gatherMs ?? 0);
     this.#meshId = init.meshId;
     this.#boot = init.boot;
     this.#seq = init.lastSeq ?? 0;
@@ -171,6 +173,7 @@ export class Outbox {
     const accepted = new Promise<void>((accept, fail) => {
       this.#waiting.push({ command, bytes, isAlone: options.alone ?? false, accept, fail });
     });
+    this.#gathering.added(this.#waiting.length);
     this.#flushing ??= this.#flush();
     return { id: command.id, accepted, decided };
   }
@@ -257,6 +260,7 @@ export class Outbox {
   /** Waits for the flush that is under way. */
   async stop(): Promise<void> {
     this.#closed ??= new CooeeError('ERR_API_STARTING', 'the node stops');
+    this.#gathering.end();
     await this.#flushing;
     this.#late.stop();
   }
@@ -294,7 +298,10 @@ export class Outbox {
     // One turn of the loop, so that commands handed in together share a batch and its fsync.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const taken = this.#take();
+      await this.#gathering.wait(this.#batches.size, this.#waiting.length);
+      const taken = this.#waiting.splice(0, batchLength(this.#waiting));
+      // All were refused meanwhile.
+      if (taken.length === 0) break;
       const isLeader = this.#components.isLeader?.() ?? false;
       try {
         const key = await this.#persist(taken, !isLeader);
@@ -316,19 +323,6 @@ export class Outbox {
       this.#decided.delete(command.id);
       fail(error);
     }
-  }
-
-  #take(): readonly Waiting[] {
-    let bytes = BATCH_OVERHEAD_BYTES;
-    let taken = 0;
-    for (const item of this.#waiting) {
-      bytes += item.bytes;
-      const isFull = taken === LIMITS.batchCommandsMax || bytes > LIMITS.batchBytesMax;
-      if (taken > 0 && (isFull || item.isAlone)) break;
-      taken++;
-      if (item.isAlone) break;
-    }
-    return this.#waiting.splice(0, taken);
   }
 
   async #persist(taken: readonly Waiting[], sync: boolean): Promise<string> {
@@ -363,6 +357,7 @@ export class Outbox {
   #remove(batch: OutboxBatch): void {
     this.#batches.delete(batch.key);
     this.#late.settle(batch.key);
+    this.#gathering.end();
     for (const command of batch.commands) this.#quota.release(command);
     for (const listener of this.#changeListeners) listener();
   }

@@ -303,8 +303,8 @@ export class Replica {
   }
 
   /**
-   * The head of a mark is information beside the head that was asked for. It cannot be judged by who
-   * went from one change of voters to a later one that the same voters signed, past its own.
+   * The head of a mark is information beside the head that was asked for. It cannot be judged by
+   * who went from one change of voters to a later one that the same voters signed, past its own.
    */
   async #takeMark(mark: Uint8Array): Promise<void> {
     const { trust, logger } = this.#components;

@@ -52,6 +52,7 @@ export class CoreCluster {
   #weather: Weather;
   #operation = 0;
   #isCalm = false;
+  readonly #cutOff: number;
   readonly #steps: number;
 
   constructor({ seed, nodes, steps }: RunInit) {
@@ -81,6 +82,7 @@ export class CoreCluster {
       late: random.pick([0, 0, 0.05, 0.3]),
       lateMs: random.pick([30, 300, 1_000]),
     };
+    this.#cutOff = random.pick([0, 0, 0.6]);
     this.timing = {
       appendEntriesMax: random.pick([1, 2, 256]),
       inflightMax: random.pick([1, 2, 4]),
@@ -121,6 +123,27 @@ export class CoreCluster {
 
   nameOf(peer: string): string {
     return this.#machines.find((it) => it.peer === peer)?.name ?? peer;
+  }
+
+  /**
+   * The moments after an election are where logs come apart (figure 8 of the paper): in some runs a
+   * new leader is cut off from all but a few just then.
+   */
+  onElected(leader: Machine): void {
+    if (this.#isCalm || !this.#random.chance(this.#cutOff)) return;
+    const others = this.#machines.filter((machine) => machine !== leader);
+    const cut = this.#random.sample(others, others.length - this.#random.integer(0, 2));
+    this.world.schedule(this.#random.exponential(15), () => {
+      if (this.#isCalm) return;
+      this.world.log(`${leader.name} is cut off`);
+      for (const { peer } of cut) {
+        this.network.block(leader.peer, peer, true);
+        this.network.block(peer, leader.peer, true);
+      }
+      this.world.schedule(this.#random.exponential(600), () => {
+        if (!this.#isCalm) this.network.heal();
+      });
+    });
   }
 
   /** A message on its way: the core must stand what no connection does. */

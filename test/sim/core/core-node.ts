@@ -235,6 +235,7 @@ export class CoreNode implements Program {
     const told = `${role} of term ${term}, leader ${names[0]}, vote ${names[1]}`;
     if (told === this.#told) return;
     this.#told = told;
+    if (role === 'leader') this.#cluster.onElected(this.#machine);
     this.#cluster.world.log(`${this.#machine.name} is ${told}`);
   }
 

@@ -25,7 +25,7 @@ export interface Edit {
  */
 export const MUTATIONS: readonly Mutation[] = [
   {
-    name: 'vote-twice-in-a-term',
+    name: 'no-term-check-on-vote',
     part: 'core',
     file: 'protocols/raft/roles/election.ts',
     edits: [
@@ -34,12 +34,6 @@ export const MUTATIONS: readonly Mutation[] = [
         replace: 'true;',
       },
     ],
-  },
-  {
-    name: 'no-term-check-on-vote',
-    part: 'core',
-    file: 'protocols/raft/roles/dispatch.ts',
-    edits: [{ find: 'if (message.term < node.term) return;', replace: '' }],
   },
   {
     name: 'commit-an-old-term-by-count',
@@ -80,14 +74,6 @@ export const MUTATIONS: readonly Mutation[] = [
         find: '> init.hardState.term ? null : init.hardState.vote;',
         replace: '> 0 ? null : null;',
       },
-    ],
-  },
-  {
-    name: 'count-a-write-under-way',
-    part: 'core',
-    file: 'protocols/raft/roles/lead.ts',
-    edits: [
-      { find: 'return node.outgoing.writes.durableIndex;', replace: 'return log.lastIndex;' },
     ],
   },
   {

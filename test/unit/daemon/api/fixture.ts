@@ -23,6 +23,7 @@ import {
   silentLogger,
 } from '../../../../protocols/interface/index.ts';
 import { fakeLog } from './fake-log.ts';
+import { fakeMesh } from './fake-mesh.ts';
 
 export const PEER = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
 export const TIME = '2026-01-02T03:04:05.678Z';
@@ -161,38 +162,7 @@ export function fakeServices(calls: Calls, events: EventLog): ApiServices {
       note('waitForIndex', index, timeoutMs);
       throw new CooeeError('ERR_API_TIMEOUT');
     },
-    readIndex: async () => {
-      note('readIndex');
-      return 7;
-    },
-    transferLeader: async (to) => {
-      note('transferLeader', to ?? null);
-      return { peer: PEER, term: 2, recipient: 'age1xyz' };
-    },
-    issueInvite: async (input) => {
-      note('issueInvite', input);
-      return { invite: 'cooee1abc', expiresAt: TIME, uses: input.uses };
-    },
-    join: async (invite) => {
-      note('join', invite);
-      return { mesh: 'bafy', peer: PEER };
-    },
-    leave: async () => {
-      note('leave');
-      return { mesh: 'bafy', peer: PEER };
-    },
-    setRole: async (peer, role, wait) => {
-      note('setRole', peer, role, wait);
-      return write('c1', wait.committed);
-    },
-    removeMember: async (peer, wait) => {
-      note('removeMember', peer, wait);
-      return write('c2', wait.committed);
-    },
-    setMesh: async (change, wait) => {
-      note('setMesh', change, wait);
-      return write('c5', wait.committed);
-    },
+    ...fakeMesh(note),
     queryAgents: (query) => {
       note('queryAgents', query);
       return { json: JSON.stringify({ agents: [agent()], cursor: null }) };

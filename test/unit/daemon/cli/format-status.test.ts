@@ -73,11 +73,9 @@ next  npx cooee invite   (prints an invite for the next host)
   });
 
   it('points a joining node to the doctor', () => {
-    const text = formatStatus(
-      status({ role: 'joining', memberRole: null, mesh: NONE }),
-      [],
-      { command: 'cooee' },
-    );
+    const text = formatStatus(status({ role: 'joining', memberRole: null, mesh: NONE }), [], {
+      command: 'cooee',
+    });
     expect(text).toContain('mesh       (none yet)\n');
     expect(text).toContain('node       alpha  joining\n');
     expect(text).toContain('next  cooee doctor');

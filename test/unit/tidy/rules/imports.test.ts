@@ -23,7 +23,7 @@ describe('import table', () => {
     ['daemon/api/server.ts', "import { A } from '../node.ts';"],
     ['daemon/client/a.ts', "import { a } from '../api/server.ts';"],
     ['daemon/cli/a.ts', "import { a } from '../api/server.ts';"],
-    ['daemon/cli/a.ts', "import type { A } from '../../protocols/membership/index.ts';"],
+    ['daemon/cli/a.ts', "import type { A } from '../../protocols/enrolment/index.ts';"],
     ['daemon/mcp/a.ts', "import { a } from '../../storage/index.ts';"],
     ['daemon/config/a.ts', "import { a } from '../node.ts';"],
     ['daemon/cli/a.ts', "const a = await import('../node.ts');"],

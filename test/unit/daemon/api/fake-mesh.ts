@@ -1,0 +1,46 @@
+import type { WriteView } from '../../../../daemon/api/routes/index.ts';
+import type { ApiServices } from '../../../../daemon/api/services.ts';
+
+const PEER = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
+const TIME = '2026-01-02T03:04:05.678Z';
+
+const write = (id: string, committed: boolean): WriteView =>
+  committed ? { id, state: 'committed', index: 8 } : { id, state: 'accepted' };
+
+/** The services about the mesh and its leader, as {@link fakeServices} has them. */
+export function fakeMesh(note: (name: string, ...args: readonly unknown[]) => void) {
+  return {
+    readIndex: async () => {
+      note('readIndex');
+      return 7;
+    },
+    transferLeader: async (to) => {
+      note('transferLeader', to ?? null);
+      return { peer: PEER, term: 2, recipient: 'age1xyz' };
+    },
+    issueInvite: async (input) => {
+      note('issueInvite', input);
+      return { invite: 'cooee1abc', expiresAt: TIME, uses: input.uses };
+    },
+    join: async (invite) => {
+      note('join', invite);
+      return { mesh: 'bafy', peer: PEER };
+    },
+    leave: async () => {
+      note('leave');
+      return { mesh: 'bafy', peer: PEER };
+    },
+    setRole: async (peer, role, wait) => {
+      note('setRole', peer, role, wait);
+      return write('c1', wait.committed);
+    },
+    removeMember: async (peer, wait) => {
+      note('removeMember', peer, wait);
+      return write('c2', wait.committed);
+    },
+    setMesh: async (change, wait) => {
+      note('setMesh', change, wait);
+      return write('c5', wait.committed);
+    },
+  } satisfies Partial<ApiServices>;
+}
