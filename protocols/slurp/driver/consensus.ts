@@ -297,6 +297,9 @@ export class Consensus implements Leadership {
     this.#turn = this.#turn
       .then(async () => {
         if (!this.#isStarted || this.#stopped.signal.aborted) return;
+        // A closed store is its owner's; a failed one is mended by opening it.
+        const { store } = this.#components;
+        if (store.status === 'failed') await store.open();
         if (this.#retired === 'all') {
           await this.#leave();
           return;

@@ -6,7 +6,6 @@ import {
   type Health,
   isCooeeError,
   type Logger,
-  type LogRecord,
   type Metrics,
   type Requester,
   toError,
@@ -21,7 +20,8 @@ import type { SnapshotOffer } from '../snapshot/records.ts';
 import type { Snapshots } from '../snapshot/snapshots.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { ChainBackfill } from './chain-backfill.ts';
-import { checkEntry, isMisfit } from './check-entry.ts';
+import { checkEntries } from './check-entries.ts';
+import { isMisfit } from './check-entry.ts';
 import { FollowWatch } from './follow-watch.ts';
 
 /** How often a member asks for news when nobody tells it any. */
@@ -34,8 +34,6 @@ const PULL_TIMEOUT_MS = 10_000;
 const FOLLOW_MS_MIN = 20;
 const FOLLOW_MS_MAX = 1_000;
 const FOLLOW_ATTEMPTS_MAX = 16;
-/** Batches whose signatures are checked before the loop turns: about 2.5 ms. */
-const VERIFY_SLICE = 32;
 
 /** What a replica is built from. */
 export interface ReplicaComponents {
@@ -288,7 +286,10 @@ export class Replica {
       if (isVoter) this.#watch.lags(source, signed.head, trust.highest()?.signed.head);
       return false;
     }
-    const records = await this.#check(entries, from, signed);
+    const records = await checkEntries(
+      { ...this.#components, signal: this.#stopped.signal },
+      { entries, from, signed },
+    );
     if (records.length > 0) {
       await this.#write(() => meshLog.append(records, meshLog.commitIndex));
     }
@@ -326,39 +327,6 @@ export class Replica {
   #tellProgress(): void {
     const { appliedIndex: applied, tailIndex: held } = this.#components.meshLog;
     this.#watch.progress({ applied, held, head: this.#knownIndex });
-  }
-
-  /**
-   * Entries must be well-formed, in order, signed by their origins for this mesh, and pass through
-   * the anchor.
-   */
-  async #check(
-    entries: readonly Uint8Array[],
-    from: number,
-    signed: SignedHead,
-  ): Promise<readonly LogRecord[]> {
-    const { clock, crypto, meshLog } = this.#components;
-    if (from + entries.length - 1 > signed.head.index) {
-      throw refuseHead('beyond', 'entries beyond the head that proves them');
-    }
-    const place = { crypto, meshId: meshLog.meshId, termMax: signed.head.term };
-    const records: LogRecord[] = [];
-    for (const [i, bytes] of entries.entries()) {
-      records.push(checkEntry(bytes, { ...place, index: from + i }));
-      if (i % VERIFY_SLICE === VERIFY_SLICE - 1) await delay(clock, 0, this.#stopped.signal);
-    }
-    this.#assertAnchor(entries, from);
-    return records;
-  }
-
-  #assertAnchor(entries: readonly Uint8Array[], from: number): void {
-    const { anchor } = this.#components.trust;
-    if (anchor.index < from || anchor.index >= from + entries.length) return;
-    const upTo = entries.slice(0, anchor.index - from + 1);
-    const root = this.#components.meshLog.rootsWith(upTo).at(-1);
-    if (root === undefined || !equalBytes(root, anchor.root)) {
-      throw new CooeeError('ERR_SLURP_ANCHOR');
-    }
   }
 
   async #adopt(signed: SignedHead, bytes: Uint8Array): Promise<void> {

@@ -78,6 +78,8 @@ export class Replacement {
     try {
       // One that is being taken writes blocks and deletes others.
       await snapshotter.idle();
+      const { store } = this.#components;
+      if (store.status === 'failed') await store.open();
       await fetcher.fetch([stateCid], { sources, signal });
       const list = await readList(this.#components, { stateCid, index: frontier.size });
       await fetcher.fetch(list.buckets.flat(), { sources, signal, onProgress });
