@@ -24,10 +24,7 @@ export function useAttackedMesh(): void {
     mesh = new TestMesh();
     [alpha, beta] = (await mesh.start('alpha', 'beta')) as [TestHost, TestHost];
     // The rogues become members, and would be asked to vote: beta is to follow by pull.
-    await alpha.client.call('setMesh', {
-      query: { wait: 'committed' },
-      body: { votersTarget: 1 },
-    });
+    await alpha.votesAlone();
     const status = await alpha.client.call('getStatus', {});
     alphaPeer = status.node.peer;
     meshId = status.mesh.id;

@@ -27,6 +27,7 @@ let rogues: Rogue[] = [];
 beforeAll(async () => {
   mesh = new TestMesh();
   [alpha, beta] = (await mesh.start('alpha', 'beta')) as [TestHost, TestHost];
+  await alpha.votesAlone();
   const status = await alpha.client.call('getStatus', {});
   alphaPeer = status.node.peer;
   meshId = status.mesh.id;

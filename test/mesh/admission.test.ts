@@ -53,6 +53,7 @@ describe('an invite that lets nobody in', () => {
   beforeAll(async () => {
     base = mesh.host('base');
     await base.up();
+    await base.votesAlone();
     late = mesh.host('late');
   });
 
@@ -168,6 +169,7 @@ describe('one invite and several who want in', () => {
   beforeAll(async () => {
     base = mesh.host('door');
     await base.up();
+    await base.votesAlone();
   });
 
   afterAll(async () => {

@@ -164,6 +164,15 @@ export class TestHost {
     return (await this.json<{ invite: string }>('invite', ...args)).invite;
   }
 
+  /**
+   * Keeps the vote with this host, however many members come: for tests whose members go away
+   * again.
+   */
+  async votesAlone(): Promise<void> {
+    const query = { wait: 'committed', timeoutMs: 60_000 } as const;
+    await this.client.call('setMesh', { query, body: { votersTarget: 1 } });
+  }
+
   async peer(): Promise<string> {
     return (await this.client.call('getStatus', {})).node.peer;
   }

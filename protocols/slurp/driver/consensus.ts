@@ -124,6 +124,7 @@ export class Consensus implements Leadership {
       isVoter: () => this.#configurations().some(({ voters }) => voters.includes(signer.peer)),
       held: () => meshLog,
       ask: () => components.makeReplica().look(),
+      onVoters: (voters) => this.#introductions.prove(voters),
       onChange: () => void this.#reconsider(),
     });
   }
@@ -356,6 +357,7 @@ export class Consensus implements Leadership {
     await this.#driver?.stop();
     this.#driver = undefined;
     const { meshLog } = this.#components;
+    if (meshLog.isLogFailed) await meshLog.reopenLog();
     if (meshLog.tailIndex > meshLog.commitIndex) await meshLog.dropUncommitted();
     const replica = this.#components.makeReplica();
     await replica.open();

@@ -16,6 +16,8 @@ import { decodeHead, type SignedHead } from '../../machine/codec.ts';
 import { encodeHello, encodeRefused, type Hello, type LinkMessage } from '../raft-codec.ts';
 import { introductionProblem } from './introduction-rules.ts';
 
+/** Of a voter whose admission is not in the state here yet. */
+const UNKNOWN_START = { boot: 0, bootNonce: '' };
 const LOST_KEY = 'lost-state';
 const lostSchema = z.strictObject({ v: z.literal(1), index: count });
 
@@ -54,6 +56,8 @@ export class Introductions {
   readonly #components: IntroductionsComponents;
   readonly #init: IntroductionsInit;
   readonly #known = new Set<string>();
+  /** Voters by the trust chain; see {@link Introductions.prove}. */
+  #proved: ReadonlySet<string> = new Set();
   /** Peers that lost their state, by their own word or by what is known here. */
   readonly lost = new Set<string>();
   /** Index up to which the log was when this node learnt that it lost its state. */
@@ -130,9 +134,21 @@ export class Introductions {
     void this.#keep().finally(onLost);
   }
 
+  /**
+   * These vote now, as a majority of those before them signed: while this node's own log is behind
+   * that, it listens to them too, for one of them leads.
+   */
+  prove(voters: readonly string[]): void {
+    this.#proved = new Set(voters);
+    for (const peer of voters) {
+      const isNew = peer !== this.#init.self && !this.#known.has(peer);
+      if (isNew && this.#components.link.isConnected(peer)) this.introduce(peer);
+    }
+  }
+
   #isConfigured(peer: string): boolean {
     const { voters, learners } = this.#components.configuration();
-    return voters.includes(peer) || learners.includes(peer);
+    return voters.includes(peer) || learners.includes(peer) || this.#proved.has(peer);
   }
 
   #judge(peer: string, hello: Hello): void {
@@ -141,7 +157,7 @@ export class Introductions {
     const highest = head();
     const reason = introductionProblem(peer, hello, {
       isConfigured: this.#isConfigured(peer),
-      member: member(peer),
+      member: member(peer) ?? (this.#proved.has(peer) ? UNKNOWN_START : undefined),
       head: highest?.signed,
     });
     const isLost = reason === 'lost-state' || reason === 'stale-start' || hello.hasLostState;

@@ -43,6 +43,10 @@ export interface SeatWatchComponents {
   readonly held: () => { readonly tailIndex: number; readonly appliedIndex: number };
   /** Asks members that can be reached; rejects when there is none. */
   readonly ask: () => Promise<SeenLog>;
+  /**
+   * Who votes now, as far as that is proved: this node is one of them, and its leader may be new.
+   */
+  readonly onVoters: (voters: readonly string[]) => void;
   /** {@link SeatWatch.isOut} is another than before. */
   readonly onChange: () => void;
 }
@@ -136,7 +140,10 @@ export class SeatWatch {
     const isOut = isVoter()
       ? chainIndex > appliedIndex && index >= configurationIndex && !voters.includes(self)
       : index > tailIndex;
-    if (!isOut) return;
+    if (!isOut) {
+      if (chainIndex > appliedIndex) this.#components.onVoters(voters);
+      return;
+    }
     // On the disk first: what is pulled from now on is no vote's worth until it is proved, and a
     // start in between must not take it for what Raft wrote.
     const value = encodeCanonical({ v: 1, until: index });
