@@ -48,6 +48,7 @@ beforeAll(async () => {
   const [first, ...others] = ['lead', 'relay', 'quiet', 'hostile'].map((name) => mesh.host(name));
   leader = first as TestHost;
   await leader.up();
+  await leader.votesAlone();
   for (const host of others) {
     await host.up('--join', await leader.invite());
     await host.end();

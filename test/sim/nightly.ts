@@ -65,13 +65,13 @@ function show(report: SeedReport): void {
   const { part, seed, nodes, failure } = report;
   const [text] = failure?.message.split('\n') ?? [];
   console.log(`FAILED: ${text}`);
-  console.log(
-    `  npm run sim -- --part ${part} --seed ${seed} --nodes ${nodes} --steps ${values.steps} --trace`,
-  );
+  const run = `--part ${part} --seed ${seed} --nodes ${nodes} --steps ${values.steps}`;
+  console.log(`  npm run sim -- ${run} --trace`);
 }
 
 function summary(): string {
   const seconds = Math.round((performance.now() - beganMs) / 1000);
   const all = total * parts.length;
-  return `${done} of ${all} runs, ${steps} steps, ${commits} commits, ${failures.length} failed, ${seconds} s`;
+  const came = `${steps} steps, ${commits} commits, ${failures.length} failed, ${seconds} s`;
+  return `${done} of ${all} runs, ${came}`;
 }

@@ -262,7 +262,8 @@ export class MeshCluster {
       const seats = meshLog.configuration().configuration;
       const at = `${meshLog.appliedIndex}/${meshLog.commitIndex}/${meshLog.tailIndex}`;
       const of = `${seats.voters.length}+${seats.learners.length} seats`;
-      return `${machine.name} ${part} ${at} ${of} outbox ${outbox.waitingCount} [${node.conditions}]`;
+      const rest = `outbox ${outbox.waitingCount} [${node.conditions}]`;
+      return `${machine.name} ${part} ${at} ${of} ${rest}`;
     });
     const waiting = this.states.undecided();
     const ids = waiting.slice(0, 5).map((id) => `${id.slice(-6)} of ${this.states.originOf(id)}`);

@@ -88,17 +88,8 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   await meshLog.open();
   const trust = new TrustBook({ ...ports, meshLog, crypto }, init.anchor);
   await trust.open();
-  const leader = (): string | undefined => {
-    if (consensus.raft !== undefined) return consensus.leader;
-    const record = meshLog.state.get('mesh', 'leader');
-    return record !== undefined && 'recipient' in record ? record.peer : undefined;
-  };
-  const sources = (): readonly string[] => {
-    const first = leader();
-    const all = connected();
-    if (first === undefined || !all.includes(first)) return all;
-    return [first, ...all.filter((peer) => peer !== first)];
-  };
+  const leader = (): string | undefined => leaderOf(meshLog, consensus);
+  const sources = (): readonly string[] => leaderFirst(leader(), connected());
   const common = { ...ports, meshLog, trust, crypto, requester: streams, sources };
   const snapshots: Snapshots = new Snapshots({
     ...common,
@@ -150,6 +141,18 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     follow: (index) => consensus.follow(index),
   });
   return { meshLog, trust, snapshots, consensus, headSigner, heads, outbox, submit, courier };
+}
+
+/** By Raft for who has a seat, by the log for all others. */
+function leaderOf(meshLog: MeshLog, consensus: Consensus): string | undefined {
+  if (consensus.raft !== undefined) return consensus.leader;
+  const record = meshLog.state.get('mesh', 'leader');
+  return record !== undefined && 'recipient' in record ? record.peer : undefined;
+}
+
+function leaderFirst(leader: string | undefined, all: readonly string[]): readonly string[] {
+  if (leader === undefined || !all.includes(leader)) return all;
+  return [leader, ...all.filter((peer) => peer !== leader)];
 }
 
 /** Starts them, in the daemon's order. */
