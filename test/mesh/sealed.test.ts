@@ -53,9 +53,8 @@ beforeAll(async () => {
     await host.up('--join', await leader.invite());
     await host.end();
   }
-  const status = await leader.client.call('getStatus', {});
-  leaderPeer = status.node.peer;
-  meshId = status.mesh.id;
+  const { node, mesh: of } = await leader.client.call('getStatus', {});
+  [leaderPeer, meshId] = [node.peer, of.id];
   const [relayHost, quietHost, hostileHost] = others as [TestHost, TestHost, TestHost];
   relay = await startInnerNode(relayHost);
   publisher = await startInnerNode(quietHost, { only: [relay.signer.peer] });
