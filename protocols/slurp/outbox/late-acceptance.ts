@@ -2,7 +2,12 @@ import { type Clock, type Logger, type Timer, toError } from '../../interface/in
 
 /** A batch that the log has not decided by then is made durable here. */
 const SECURE_MS = 20;
-const RETRY_MS = 500;
+
+/** Whom to tell. */
+export interface Acceptance {
+  readonly accept: () => void;
+  readonly fail: (error: unknown) => void;
+}
 
 /** What {@link LateAcceptance} works with. */
 export interface LateAcceptanceComponents {
@@ -15,20 +20,23 @@ export interface LateAcceptanceComponents {
 /**
  * Batches of a leader that are written and not synced: they count as accepted when the log has
  * decided them, which takes one fsync for both, or after a little while when they were synced after
- * all.
+ * all. One that can be neither is not accepted, and may be decided all the same.
  */
 export class LateAcceptance {
   readonly #components: LateAcceptanceComponents;
-  readonly #waiting = new Map<string, { readonly accept: () => void; timer: Timer }>();
-  #isStopped = false;
+  readonly #waiting = new Map<
+    string,
+    { readonly all: readonly Acceptance[]; readonly timer: Timer }
+  >();
 
   constructor(components: LateAcceptanceComponents) {
     this.#components = components;
   }
 
-  /** Calls `accept` once the batch is durable one way or the other. */
-  wait(key: string, accept: () => void): void {
-    this.#waiting.set(key, { accept, timer: this.#arm(key, SECURE_MS) });
+  /** Tells once the batch is durable one way or the other, or that it cannot be made so. */
+  wait(key: string, all: readonly Acceptance[]): void {
+    const timer = this.#components.clock.schedule(SECURE_MS, () => void this.#secure(key));
+    this.#waiting.set(key, { all, timer });
   }
 
   /** The batch is durable: the log has it, or it was refused. */
@@ -37,17 +45,12 @@ export class LateAcceptance {
     if (waiting === undefined) return;
     this.#waiting.delete(key);
     waiting.timer.cancel();
-    waiting.accept();
+    for (const { accept } of waiting.all) accept();
   }
 
   /** Nothing is secured any more: the store is about to be closed. */
   stop(): void {
-    this.#isStopped = true;
     for (const { timer } of this.#waiting.values()) timer.cancel();
-  }
-
-  #arm(key: string, delayMs: number): Timer {
-    return this.#components.clock.schedule(delayMs, () => void this.#secure(key));
   }
 
   async #secure(key: string): Promise<void> {
@@ -57,9 +60,10 @@ export class LateAcceptance {
       this.settle(key);
     } catch (error) {
       const waiting = this.#waiting.get(key);
-      if (waiting === undefined || this.#isStopped) return;
-      logger.warn({ err: toError(error) }, 'what waits for the log could not be kept yet');
-      waiting.timer = this.#arm(key, RETRY_MS);
+      if (waiting === undefined) return;
+      this.#waiting.delete(key);
+      logger.warn({ err: toError(error) }, 'what waits for the log could not be kept');
+      for (const { fail } of waiting.all) fail(error);
     }
   }
 }

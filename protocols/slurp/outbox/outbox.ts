@@ -55,7 +55,10 @@ export type Decided =
 /** A command that was handed in. */
 export interface Submitted {
   readonly id: string;
-  /** Resolves when it is durable. Rejects when it could not be kept: it is gone then. */
+  /**
+   * Resolves when it is durable. Rejects when it could not be kept: it is gone then, or on a leader
+   * may be decided all the same.
+   */
   readonly accepted: Promise<void>;
   /**
    * Resolves when it was decided and, if by the log, applied here. Never rejects; may take as long
@@ -305,8 +308,8 @@ export class Outbox {
       const isLeader = this.#components.isLeader?.() ?? false;
       try {
         const key = await this.#persist(taken, !isLeader);
-        if (isLeader) this.#late.wait(key, () => acceptAll(taken));
-        else acceptAll(taken);
+        if (isLeader) this.#late.wait(key, taken);
+        else for (const { accept } of taken) accept();
       } catch (error) {
         this.#components.logger.warn({ err: toError(error) }, 'a command could not be kept');
         this.#fail(taken, error);
@@ -373,10 +376,6 @@ export class Outbox {
     this.#decided.get(id)?.(decided);
     this.#decided.delete(id);
   }
-}
-
-function acceptAll(items: readonly Waiting[]): void {
-  for (const { accept } of items) accept();
 }
 
 function keyOf(boot: number, seq: number): string {

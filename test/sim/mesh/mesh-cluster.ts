@@ -126,6 +126,8 @@ export class MeshCluster {
       if (machine === victim || !voters.includes(machine.peer)) return true;
       const other = machine.isFrozen ? undefined : this.nodeOf(machine)?.parts;
       if (other === undefined || other.consensus.term < parts.consensus.term) return false;
+      // One at a time: the last one must be a voter again, and its return proved by the old voters.
+      if (other.consensus.raft === undefined || other.trust.missingLinks().length > 0) return false;
       return (
         other.meshLog.commitIndex >= parts.meshLog.tailIndex &&
         isSameSeats(other.meshLog, parts.meshLog)

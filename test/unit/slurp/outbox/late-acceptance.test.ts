@@ -8,6 +8,7 @@ function start(secure: (key: string) => Promise<void> = async () => undefined) {
   const clock = new ManualClock();
   const secured: string[] = [];
   const accepted: string[] = [];
+  const failed: string[] = [];
   const late = new LateAcceptance({
     clock,
     logger: recordLogger(),
@@ -16,8 +17,14 @@ function start(secure: (key: string) => Promise<void> = async () => undefined) {
       await secure(key);
     },
   });
-  const wait = (key: string): void => late.wait(key, () => accepted.push(key));
-  return { clock, late, wait, secured, accepted };
+  const wait = (key: string): void =>
+    late.wait(key, [
+      {
+        accept: () => void accepted.push(key),
+        fail: (error) => void failed.push((error as CooeeError).code),
+      },
+    ]);
+  return { clock, late, wait, secured, accepted, failed };
 }
 
 describe('LateAcceptance', () => {
@@ -41,17 +48,16 @@ describe('LateAcceptance', () => {
     expect([secured, accepted]).toEqual([['a'], ['a']]);
   });
 
-  it('accepts nothing while it cannot be secured, and tries again', async () => {
-    let isFull = true;
-    const { clock, wait, accepted } = start(async () => {
-      if (isFull) throw new CooeeError('ERR_STORAGE_DISK_FULL');
+  it('says so when it can be neither, and no second time', async () => {
+    const { clock, late, wait, accepted, failed } = start(async () => {
+      throw new CooeeError('ERR_STORAGE_DISK_FULL');
     });
     wait('a');
     await clock.advance(400);
-    expect(accepted).toEqual([]);
-    isFull = false;
-    await clock.advance(500);
-    expect(accepted).toEqual(['a']);
+    expect([accepted, failed]).toEqual([[], ['ERR_STORAGE_DISK_FULL']]);
+    late.settle('a');
+    await clock.advance(1_000);
+    expect([accepted, failed]).toEqual([[], ['ERR_STORAGE_DISK_FULL']]);
   });
 
   it('does nothing more when stopped', async () => {
