@@ -197,15 +197,17 @@ export class Snapshots implements StateMarks {
    * @throws CooeeError as {@link install}; ERR_SLURP_SNAPSHOT when the peer has none
    */
   async installFrom(peer: string, indexMin: number, signal: AbortSignal): Promise<Installed> {
-    const { meshLog, requester } = this.#components;
+    const { meshLog, requester, trust } = this.#components;
     const answer = await requester.request(
       peer,
       replicaProtocol(meshLog.meshId),
       pullRequest.encode(1),
       { timeoutMs: OFFER_TIMEOUT_MS, signal: this.#ended(signal) },
     );
-    const { snapshot } = pullResponse.decode(answer);
+    const { snapshot, links } = pullResponse.decode(answer);
     if (snapshot === undefined) throw new CooeeError('ERR_SLURP_SNAPSHOT');
+    // The voters may have changed since this node heard of them last.
+    await trust.accept(snapshot.head, links);
     await this.install(peer, snapshot, signal);
     const installed = this.#installed;
     if (installed !== undefined && installed.index >= indexMin) return installed;
