@@ -5,7 +5,8 @@ const BEHIND_ENTRIES = 4_096;
 
 /**
  * The first entry that must stay in the log. What the last snapshot with a signed head stands for
- * may go, but for the last entries, which a slow member is helped with faster than with a snapshot.
+ * may go, but for its own entry, whose term a leader names to who goes on from there, and the last
+ * entries, which a slow member is helped with faster than with a snapshot.
  *
  * @param at - indices: of that snapshot (0 = none), and the last one applied here
  * @param everyEntries - from one snapshot to the next
@@ -15,7 +16,7 @@ export function compactionPoint(
   everyEntries: number,
 ): number {
   const kept = Math.min(LOG_ENTRIES_KEPT, everyEntries);
-  return Math.max(1, Math.min(at.signed + 1, at.applied - kept + 1));
+  return Math.max(1, Math.min(at.signed, at.applied - kept + 1));
 }
 
 /**

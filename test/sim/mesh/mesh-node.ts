@@ -213,11 +213,10 @@ export class MeshNode implements Program {
     if (message.kind !== 'hello') return;
     const { voters } = parts.meshLog.configuration().configuration;
     const head = parts.trust.highest()?.signed;
-    // What it says may be old: a head can outrun a hello.
-    const { term, lastIndex } = this.#cluster.claimOf(from) ?? message.hello;
-    if (!voters.includes(from) || lostStateProblem(from, { term, lastIndex }, head) === undefined) {
-      return;
-    }
+    // What it says may be old: a head can outrun a hello, and so can the end of who said it.
+    const claim = this.#cluster.claimOf(from);
+    if (claim === undefined || !voters.includes(from)) return;
+    if (lostStateProblem(from, claim, head) === undefined) return;
     this.#cluster.foundOut(from, parts.meshLog.appliedIndex);
   }
 
