@@ -1,25 +1,16 @@
 import {
-  type Clock,
   CooeeError,
-  type Crypto,
-  type Health,
   type KeyValueStore,
-  type Logger,
   type MemberRecord,
-  type MessageLink,
-  type Metrics,
-  type Random,
-  type Signer,
   toError,
 } from '../../interface/index.ts';
 import type { Configuration, RaftStatus, RaftTiming } from '../../raft/index.ts';
 import type { Leadership } from '../heads/ports.ts';
 import { IndexWaiters } from '../log/index-waiters.ts';
-import type { MeshLog } from '../log/mesh-log.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import type { SignedHead } from '../machine/codec.ts';
 import type { Replica } from '../replica/replica.ts';
-import type { InstallFrom } from './ports.ts';
+import type { RaftDriverComponents } from './ports.ts';
 import { decodeLinkMessage } from './raft-codec.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { Autopilot } from './seats/autopilot.ts';
@@ -30,25 +21,15 @@ import { SeatWatch } from './seats/seat-watch.ts';
 const RECONSIDER_MS = 1_000;
 
 /** What taking part in the consensus takes. */
-export interface ConsensusComponents {
-  readonly meshLog: MeshLog;
+export interface ConsensusComponents
+  extends Omit<RaftDriverComponents, 'onChange' | 'onLostState'> {
   readonly store: KeyValueStore;
-  readonly link: MessageLink;
-  readonly signer: Signer;
-  readonly crypto: Crypto;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly health: Health;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly onFatal: (error: CooeeError) => void;
   /** The highest head that was verified here. */
   readonly head: () => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
   /** Whether a change of voters waits for the signatures of the old ones. */
   readonly isUnlinked: () => boolean;
   /** A follower by pull: made anew each time that this node has no seat. */
   readonly makeReplica: () => Replica;
-  readonly installFrom: InstallFrom;
 }
 
 /** Settings of {@link Consensus}. */

@@ -67,7 +67,7 @@ export class MeshLog {
   readonly #state: MeshState;
   readonly #tail: LogTail;
   readonly #hooks: ApplyHook[] = [];
-  readonly #listeners: ((entry: AppliedEntry) => void)[] = [];
+  #listeners: readonly ((entry: AppliedEntry) => void)[] = [];
   readonly #runListeners: ((run: AppliedRun) => void)[] = [];
   readonly #replaceListeners: ((index: number) => void)[] = [];
   readonly #stopped = new AbortController();
@@ -159,9 +159,15 @@ export class MeshLog {
     return this.#tail.root();
   }
 
-  /** Called in order for each applied entry, after it is in the store and the state. */
-  onApplied(listener: (entry: AppliedEntry) => void): void {
-    this.#listeners.push(listener);
+  /**
+   * Called in order for each applied entry, after it is in the store and the state. @returns ends
+   * it
+   */
+  onApplied(listener: (entry: AppliedEntry) => void): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((it) => it !== listener);
+    };
   }
 
   /**

@@ -64,6 +64,7 @@ export interface ReplicaComponents {
 export class Replica {
   readonly #components: ReplicaComponents;
   readonly #stopped = new AbortController();
+  #unsubscribe: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #pulling: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -100,7 +101,7 @@ export class Replica {
   /** Goes on where the program ended; the book is open. @throws CooeeError ERR_STORAGE_* */
   async open(): Promise<void> {
     const { meshLog, trust } = this.#components;
-    meshLog.onApplied(() => this.#tellProgress());
+    this.#unsubscribe = meshLog.onApplied(() => this.#tellProgress());
     const highest = trust.highest();
     if (highest === undefined) return;
     // The node ended between keeping the head and committing what it proves.
@@ -119,6 +120,7 @@ export class Replica {
     this.nudge();
     await this.#running;
     await this.#pulling?.catch(() => undefined);
+    this.#unsubscribe?.();
   }
 
   /**

@@ -191,6 +191,17 @@ describe('MeshLog', () => {
     expect(dump(machine.meshLog.state)).toEqual(dump((await untroubled(1)).meshLog.state));
   });
 
+  it('tells a listener no more that has had enough', async () => {
+    const machine = await Machine.open();
+    const told: string[] = [];
+    const end = machine.meshLog.onApplied(({ index }) => told.push(`first ${index}`));
+    machine.meshLog.onApplied(({ index }) => told.push(`second ${index}`));
+    await machine.take(batches(2, 1));
+    end();
+    await machine.take(batches(3, 1));
+    expect(told).toEqual(['first 2', 'second 2', 'second 3']);
+  });
+
   it('does not let a listener that fails stop the others or the log', async () => {
     const machine = await Machine.open();
     const told: number[] = [];
