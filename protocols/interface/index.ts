@@ -5,7 +5,6 @@
  * @packageDocumentation
  */
 export * from './clock.ts';
-export * from './command.ts';
 export * from './crypto.ts';
 export { ERROR_CODES, type ErrorCode, type ErrorRow } from './error-codes.ts';
 export * from './errors.ts';
@@ -15,7 +14,10 @@ export * from './limits.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './random.ts';
-export * from './records.ts';
 export * from './seal.ts';
+export * from './state/command.ts';
+export * from './state/records.ts';
+export * from './state/revisions.ts';
+export * from './state/tables.ts';
 export * from './store.ts';
 export * from './stream.ts';

@@ -6,7 +6,7 @@
  * a letter of the examples is changed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -163,6 +163,11 @@ afterAll(async () => {
 describe('README.md, typed by a newcomer', () => {
   it('has examples that start nodes, run and fail', () => {
     for (const mode of MODES) expect(blocks.map((block) => block.mode)).toContain(mode);
+  });
+
+  it('is about a program that may be run, whoever built it last', () => {
+    // Of a checkout that npx has met before, npx keeps the link and sets no mode again.
+    expect(statSync(join(ROOT, 'dist/daemon/main.js')).mode & 0o111).toBe(0o111);
   });
 
   for (const block of blocks) {

@@ -37,6 +37,7 @@ const TABLE: readonly Row[] = [
       INTERFACE,
       'protocols/wire/',
       'protocols/enrolment/',
+      'protocols/help/',
       'protocols/membership/',
       'protocols/submission/',
       ...PURE_FOLDERS,
@@ -46,6 +47,20 @@ const TABLE: readonly Row[] = [
   {
     from: /^protocols\/slurp\//,
     values: [INTERFACE, 'protocols/wire/', ...PURE_FOLDERS],
+    types: ['protocols/'],
+  },
+  {
+    // The one table of what has an address: it brings together how each kind is read.
+    from: /^protocols\/records\//,
+    values: [
+      INTERFACE,
+      'protocols/wire/',
+      'protocols/enrolment/',
+      'protocols/help/',
+      'protocols/membership/',
+      'protocols/submission/',
+      ...CODECS,
+    ],
     types: ['protocols/'],
   },
   {
@@ -61,7 +76,7 @@ const TABLE: readonly Row[] = [
   { from: /^bootstrap\//, values: ['protocols/'], types: [] },
   {
     from: /^daemon\/api\/routes\//,
-    values: [INTERFACE, ...CODECS, 'protocols/submission/schema.ts'],
+    values: [INTERFACE, ...CODECS, 'protocols/help/schema.ts', 'protocols/submission/schema.ts'],
     types: [],
   },
   {
@@ -94,7 +109,11 @@ const TABLE: readonly Row[] = [
  * Second doors, beside an index.ts that must stay free of libp2p because pure files import it, or
  * would have a client load the codecs with the schema.
  */
-const SIDE_DOORS = new Set(['protocols/submission/schema.ts', 'protocols/wire/stream.ts']);
+const SIDE_DOORS = new Set([
+  'protocols/help/schema.ts',
+  'protocols/submission/schema.ts',
+  'protocols/wire/stream.ts',
+]);
 
 const NO_LIBP2P = /^daemon\/(api|client|cli|mcp|config)\//;
 const LEVEL_PACKAGES = new Set(['abstract-level', 'classic-level', 'level']);

@@ -1,7 +1,7 @@
-import type { Crypto } from './crypto.ts';
-import type { ErrorCode } from './error-codes.ts';
-import type { ErrorDetails } from './errors.ts';
-import type { StateWriter } from './records.ts';
+import type { Crypto } from '../crypto.ts';
+import type { ErrorCode } from '../error-codes.ts';
+import type { ErrorDetails } from '../errors.ts';
+import type { StateWriter } from './tables.ts';
 
 /** Who acts: the node, and the agent or the human on it when there is one. */
 export interface Actor {
