@@ -34,6 +34,8 @@ export interface WriteWait {
 export interface Caller {
   /** The socket that the request came in by. */
   readonly rights: Rights;
+  /** Token of the agent that acts, by the ticket that came with the request. */
+  readonly agent?: string | undefined;
 }
 
 /** What every read may ask for; the dispatcher sees to it. */
@@ -99,8 +101,8 @@ export interface ApiServices {
   announce(token: string, change: BodyOf<'announceAgent'>, caller: Caller): Promise<AgentView>;
   rebind(token: string, peer: string, wait: WriteWait): Promise<WriteView>;
 
-  /** The author is filled in. */
-  submit(submission: BodyOf<'submit'>, wait: WriteWait): Promise<SubmittedView>;
+  /** The author is filled in: the node, and the agent that acts. */
+  submit(submission: BodyOf<'submit'>, wait: WriteWait, caller: Caller): Promise<SubmittedView>;
   /** @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours */
   listSubmissions(query: SubmissionsQuery): SubmissionsView;
   /** @throws CooeeError ERR_API_NOT_FOUND */

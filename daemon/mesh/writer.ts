@@ -1,4 +1,5 @@
 import {
+  type Actor,
   type Clock,
   CooeeError,
   type Outcome,
@@ -23,6 +24,14 @@ export type WriteResult =
       readonly value: unknown;
     };
 
+/** How a write is handed in. */
+export interface WriteOptions {
+  /** The agent or the human that acts; the node itself without it. */
+  readonly actor?: Omit<Actor, 'peer'>;
+  /** Wait so long for the commit; without it, only until it is accepted. */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** Hands commands in and waits for what becomes of them. */
 export class Writer {
   readonly #outbox: Outbox;
@@ -43,9 +52,9 @@ export class Writer {
   async write<K extends CommandKind>(
     kind: K,
     body: CommandBody<K>,
-    timeoutMs?: number,
+    { actor, timeoutMs }: WriteOptions = {},
   ): Promise<WriteResult> {
-    const submitted = this.#outbox.submit(kind, body);
+    const submitted = this.#outbox.submit(kind, body, actor === undefined ? {} : { actor });
     await submitted.accepted;
     if (timeoutMs === undefined) return { id: submitted.id, state: 'accepted' };
     const decided = await this.#within(submitted, timeoutMs);
@@ -62,7 +71,7 @@ export class Writer {
     body: CommandBody<K>,
     timeoutMs: number,
   ): Promise<Extract<WriteResult, { state: 'committed' }>> {
-    const result = await this.write(kind, body, timeoutMs);
+    const result = await this.write(kind, body, { timeoutMs });
     if (result.state === 'committed') return result;
     throw new CooeeError('ERR_SLURP_NO_LEADER', 'accepted, but not committed in time', {
       details: { id: result.id },

@@ -122,7 +122,7 @@ export class AgentServices {
     if (record?.peer === this.#daemon.components.signer.peer) {
       await this.#daemon.components.host.unwant(record.model, record.gpuSlot);
     }
-    return writeView(await writer.write('agent.retire', { token }, timeoutOf(wait)));
+    return writeView(await writer.write('agent.retire', { token }, { timeoutMs: timeoutOf(wait) }));
   }
 
   async announce(tokenText: string, change: BodyOf<'announceAgent'>): Promise<AgentView> {
@@ -135,7 +135,9 @@ export class AgentServices {
   async rebind(tokenText: string, peer: string, wait: WriteWait): Promise<WriteView> {
     const { writer, state } = this.#daemon.memberNode.parts;
     const token = canonicalToken(state, this.#crypto.sha256, tokenText);
-    return writeView(await writer.write('agent.rebind', { token, peer }, timeoutOf(wait)));
+    return writeView(
+      await writer.write('agent.rebind', { token, peer }, { timeoutMs: timeoutOf(wait) }),
+    );
   }
 
   async host(): Promise<HostView> {

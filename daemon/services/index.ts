@@ -58,7 +58,7 @@ export function createServices(init: ServicesInit): ApiServices {
     retire: (token, wait) => agents.retire(token, wait),
     announce: (token, change) => agents.announce(token, change),
     rebind: (token, peer, wait) => agents.rebind(token, peer, wait),
-    submit: (submission, wait) => submissions.submit(submission, wait),
+    submit: (submission, wait, caller) => submissions.submit(submission, wait, caller),
     listSubmissions: (query) => submissions.list(query),
     getSubmission: (id) => submissions.get(id),
     readLog: (query) => log.read(query),

@@ -146,17 +146,23 @@ export class MeshServices {
 
   async setRole(peer: string, role: MemberRole, wait: WriteWait): Promise<WriteView> {
     const { parts } = this.#init.daemon.memberNode;
-    return writeView(await parts.writer.write('member.role', { peer, role }, timeoutOf(wait)));
+    return writeView(
+      await parts.writer.write('member.role', { peer, role }, { timeoutMs: timeoutOf(wait) }),
+    );
   }
 
   async removeMember(peer: string, wait: WriteWait): Promise<WriteView> {
     const { parts } = this.#init.daemon.memberNode;
-    return writeView(await parts.writer.write('member.remove', { peer }, timeoutOf(wait)));
+    return writeView(
+      await parts.writer.write('member.remove', { peer }, { timeoutMs: timeoutOf(wait) }),
+    );
   }
 
   async setMesh(change: BodyOf<'setMesh'>, wait: WriteWait): Promise<WriteView> {
     const { parts } = this.#init.daemon.memberNode;
-    return writeView(await parts.writer.write('mesh.settings', change, timeoutOf(wait)));
+    return writeView(
+      await parts.writer.write('mesh.settings', change, { timeoutMs: timeoutOf(wait) }),
+    );
   }
 
   /** Where a joiner may knock: here first, then at other members that are connected. */

@@ -18,7 +18,7 @@ import type {
   SubmissionView,
   SubmittedView,
 } from '../api/routes/index.ts';
-import type { SubmissionsQuery, WriteWait } from '../api/services.ts';
+import type { Caller, SubmissionsQuery, WriteWait } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
 import type { NodeLife } from '../mesh/node-life.ts';
 import { timeoutOf } from './mesh-services.ts';
@@ -43,15 +43,17 @@ export class SubmissionServices {
   }
 
   /** Resolves once it is accepted, or as far as it came within the wait. */
-  async submit(submission: Submission, wait: WriteWait): Promise<SubmittedView> {
+  async submit(submission: Submission, wait: WriteWait, { agent }: Caller): Promise<SubmittedView> {
     const { writer, state } = this.#daemon.memberNode.parts;
     const content = encodeContent(submission);
-    const author = { peer: this.#daemon.components.signer.peer };
+    const actor = agent === undefined ? {} : { agent };
+    const author = { peer: this.#daemon.components.signer.peer, ...actor };
     const id = submissionId(this.#crypto.sha256, author, content);
     const { address } = submission;
     const known = state.get('submission', id);
     if (known !== undefined) return { id, address, state: 'committed', index: known.index };
-    const result = await writer.write('submission.commit', { content }, timeoutOf(wait));
+    const timeoutMs = timeoutOf(wait);
+    const result = await writer.write('submission.commit', { content }, { actor, timeoutMs });
     if (result.state !== 'committed') return { id, address, state: 'accepted' };
     const { index } = result.value as CommitValue;
     return { id, address, state: 'committed', index };

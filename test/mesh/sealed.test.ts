@@ -298,7 +298,7 @@ describe('a hostile member', () => {
     const { agents } = await enrolment.publisher.wait(id, 10_000);
     const token = agents[0]?.token ?? '';
     const captured = await until('it was carried', () => carried(hostile.signer.peer).at(-1));
-    await writer.write('agent.retire', { token }, 5_000);
+    await writer.write('agent.retire', { token }, { timeoutMs: 5_000 });
 
     const dropped = () => leader.counter(DROPPED, 'reason="replay"');
     const before = await dropped();

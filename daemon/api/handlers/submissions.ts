@@ -1,7 +1,7 @@
 import { type Handler, ok, waitOf, written } from './define.ts';
 
-export const submit: Handler<'submit'> = async (services, { query, body }) =>
-  written(await services.submit(body, waitOf(query)));
+export const submit: Handler<'submit'> = async (services, { query, body, caller }) =>
+  written(await services.submit(body, waitOf(query), caller));
 
 export const listSubmissions: Handler<'listSubmissions'> = (services, { query }) =>
   ok(services.listSubmissions(query));
