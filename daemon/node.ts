@@ -18,7 +18,6 @@ import type {
 } from '../protocols/interface/index.ts';
 import {
   Admission,
-  JOIN_PROTOCOL,
   memberOf,
   StandingBook,
   signStart,
@@ -41,25 +40,23 @@ import {
   Submit,
   TrustBook,
 } from '../protocols/slurp/index.ts';
-import { GossipService, topicName } from '../protocols/wire/index.ts';
+import type { GossipService } from '../protocols/wire/index.ts';
 import type { StreamLink } from '../protocols/wire/stream.ts';
-import { dhtRecordsOf } from './libp2p/dht-records.ts';
 import type { GuestStreamsComponents } from './libp2p/guest-streams.ts';
-import { pubSubOf } from './libp2p/pubsub-port.ts';
-import { MeshStreams } from './libp2p/streams.ts';
-import { createMeshLibp2p, type MeshLibp2p } from './libp2p.ts';
+import type { MeshStreams } from './libp2p/streams.ts';
+import type { MeshLibp2p } from './libp2p.ts';
+import type { FloodWatch } from './mesh/flood-watch.ts';
 import { IdentityGuard } from './mesh/identity-guard.ts';
 import { Introduction } from './mesh/introduction.ts';
-import { MeshView } from './mesh/mesh-view.ts';
+import type { MeshView } from './mesh/mesh-view.ts';
 import { NodeLife } from './mesh/node-life.ts';
-import { Presence } from './mesh/presence.ts';
+import type { Presence } from './mesh/presence.ts';
 import { Watchdog } from './mesh/watchdog.ts';
 import { Writer } from './mesh/writer.ts';
 import { buildConsensus } from './parts/consensus.ts';
 import { buildHeads } from './parts/heads.ts';
-import { buildJudge, buildRecords } from './parts/records.ts';
-
-const TOPICS = ['capability', 'submission', 'help', 'enrol', 'slurp'] as const;
+import { buildNetwork, type NetworkParts } from './parts/network.ts';
+import { buildRecords } from './parts/records.ts';
 
 /** What a node is built from: everything that outlives a mesh, and the stores of this one. */
 export interface NodeComponents {
@@ -152,6 +149,8 @@ export interface NodeParts {
   readonly courier: Courier;
   readonly gossip: GossipService;
   readonly presence: Presence;
+  /** Names who sends more than its share. */
+  readonly floods: FloodWatch;
   readonly enrolment: Enrolment;
   readonly capability: CapabilityService;
   /** Stops acknowledging when this node was removed or runs twice. */
@@ -179,10 +178,6 @@ export async function buildNode(components: NodeComponents, init: NodeInit): Pro
 }
 
 type LogParts = Pick<NodeParts, 'meshLog' | 'state' | 'standing' | 'trust'>;
-type NetworkParts = Pick<
-  NodeParts,
-  'network' | 'recordJudge' | 'streams' | 'guests' | 'view' | 'followLeader' | 'presence' | 'gossip'
->;
 type SlurpParts = Pick<
   NodeParts,
   | 'heads'
@@ -219,63 +214,6 @@ async function buildLog(components: NodeComponents, init: NodeInit): Promise<Log
     state: meshLog.state,
     standing: new StandingBook(meshLog.state, vouched, components.signer.peer),
   };
-}
-
-/** libp2p behind the door for members, request streams and gossip on it. */
-async function buildNetwork(
-  components: NodeComponents,
-  init: NodeInit,
-  { meshLog, trust, state, standing }: LogParts,
-): Promise<NetworkParts> {
-  const { clock, metrics, signer, crypto, store, privateKey, logger } = components;
-  // gossipsub has a score before there is what it is of.
-  let scoreOf: (peer: string) => number = () => 0;
-  const recordJudge = buildJudge(components, { meshLog, trust });
-  const network = await createMeshLibp2p(
-    { standing, clock, metrics, logger: logger.child('cooee:network') },
-    {
-      privateKey,
-      mesh: init.meshId,
-      topics: TOPICS.map((topic) => topicName(init.meshId, topic)),
-      guestProtocols: [JOIN_PROTOCOL],
-      listen: init.listen,
-      mdns: init.mdns,
-      gossipScore: (peer) => scoreOf(peer),
-      dhtRecords: dhtRecordsOf(recordJudge),
-    },
-  );
-  const streams = new MeshStreams({ network, clock, logger: logger.child('cooee:wire:stream') });
-  // There is a network before there is Raft on it.
-  let raftLeader: () => string | undefined | null = () => null;
-  const view = new MeshView({
-    network,
-    state,
-    self: signer.peer,
-    vouched: init.vouched,
-    raftLeader: () => raftLeader(),
-  });
-  const followLeader = (leader: typeof raftLeader): void => {
-    raftLeader = leader;
-  };
-  const isMember = (peer: string): boolean => standing.standing(peer) === 'member';
-  const pubsub = pubSubOf(network.node.services.pubsub);
-  const gossip = new GossipService(
-    {
-      pubsub,
-      signer,
-      crypto,
-      clock,
-      store,
-      metrics,
-      isMember,
-      logger: logger.child('cooee:wire:gossip'),
-    },
-    { meshId: init.meshId, boot: init.boot.boot },
-  );
-  scoreOf = (peer) => gossip.scoreOf(peer);
-  const presence = new Presence({ clock, state, self: signer.peer, isConnected: view.isConnected });
-  const guests = { network, clock, logger };
-  return { network, recordJudge, streams, view, followLeader, gossip, presence, guests };
 }
 
 /** The way of every write: outbox, courier, leader; and the way back: the replica. */

@@ -8,6 +8,8 @@ export interface MeshStreamsComponents {
   readonly network: Pick<MeshLibp2p, 'openStream' | 'registrar' | 'isConnected'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A member asks more often than it may. */
+  readonly onFlood?: (peer: string, what: string) => void;
 }
 
 /** Requests and answers among members: one stream per peer and protocol, kept open. */
@@ -36,10 +38,11 @@ export class MeshStreams implements Requester, Responder {
   }
 
   async handle(protocol: string, handler: RequestHandler): Promise<void> {
-    const { network, clock, logger } = this.#components;
+    const { network, clock, logger, onFlood } = this.#components;
     const server = await serveRequests({ registrar: network.registrar, clock, logger }, protocol, {
       handler,
       rate: MEMBER_RATE,
+      onFlood: (peer) => onFlood?.(peer, 'by stream'),
     });
     this.#servers.set(protocol, server);
   }

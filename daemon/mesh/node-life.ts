@@ -107,6 +107,7 @@ export class NodeLife {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
     const { parts } = this;
     parts.watchdog.stop();
+    parts.floods.stop();
     parts.introduction.stop();
     const steps: readonly (() => Promise<void>)[] = [
       () => parts.records.stop(),

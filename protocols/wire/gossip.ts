@@ -50,6 +50,12 @@ const ORIGIN_RATE = {
   keysMax: 16_384,
 } as const;
 
+/**
+ * Messages that nobody may forward: two may be a fault, more are ill will. gossipsub's score shuts
+ * the door behind about as many.
+ */
+const JUNK_RATE = { ratePerSecond: 0.1, burst: 2 } as const;
+
 const envelopeSchema = z.strictObject({
   v: z.literal(1),
   mesh: cidText,
@@ -85,6 +91,8 @@ export interface GossipComponents {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly isMember: (peer: string) => boolean;
+  /** A member sends more than its share, or what is none of ours; called for each excess. */
+  readonly onFlood?: (peer: string, what: string) => void;
 }
 
 /** Settings of {@link GossipService}. */
@@ -112,6 +120,7 @@ export class GossipService implements Gossip, Startable {
   /** Neighbours that went over their budget, until it is whole again. */
   readonly #overBudget = new Set<string>();
   readonly #origins = new RateLimiter(ORIGIN_RATE);
+  readonly #junk = new RateLimiter(JUNK_RATE);
   readonly #outgoing = new Map<
     TopicName,
     { readonly queue: Outgoing[]; readonly bucket: TokenBucket; timer?: Timer }
@@ -212,6 +221,7 @@ export class GossipService implements Gossip, Startable {
     const nowMs = this.#components.clock.monotonicMs();
     if (!this.#neighbours.take(from, nowMs)) {
       this.#overBudget.add(from);
+      this.#components.onFlood?.(from, 'gossip');
       return this.#drop(topic, 'rate');
     }
     let signed: ReturnType<typeof decodeSigned<typeof envelopeSchema>>;
@@ -219,18 +229,20 @@ export class GossipService implements Gossip, Startable {
       signed = decodeSigned(envelopeSchema, data, LIMITS.gossipMessageBytesMax);
     } catch (error) {
       if (isCooeeError(error, 'ERR_WIRE_VERSION')) return this.#drop(topic, 'version');
-      return this.#drop(topic, 'malformed', 'reject');
+      return this.#reject(topic, from, 'malformed');
     }
     const envelope = signed.value;
     const reason = this.#staleness(topic, envelope);
     if (reason !== undefined) return this.#drop(topic, reason);
     if (!isSignedBy(this.#components.crypto.verify, 'gossip', envelope.origin, signed)) {
-      return this.#drop(topic, 'signature', 'reject');
+      return this.#reject(topic, from, 'signature');
     }
     this.#window(envelope.origin).accept(envelope.boot, envelope.seq);
     this.#dirty.add(envelope.origin);
-    if (!this.#origins.take(`${topic} ${envelope.origin}`, nowMs))
+    if (!this.#origins.take(`${topic} ${envelope.origin}`, nowMs)) {
+      this.#components.onFlood?.(envelope.origin, `gossip on ${topic}`);
       return this.#drop(topic, 'flood');
+    }
     // A copy: what is kept for newcomers must not hold on to the whole frame that it came in.
     return this.#deliver(topic, messageOf(envelope, data.slice()));
   }
@@ -256,6 +268,14 @@ export class GossipService implements Gossip, Startable {
       this.#components.logger.warn({ err: toError(error), topic }, 'a message was not handled');
       return this.#drop(topic, 'fault');
     }
+  }
+
+  /** What no member of good will sends, nor forwards: it is the neighbour's. */
+  #reject(topic: TopicName, from: string, reason: string): GossipVerdict {
+    if (!this.#junk.take(from, this.#components.clock.monotonicMs())) {
+      this.#components.onFlood?.(from, `junk on ${topic}`);
+    }
+    return this.#drop(topic, reason, 'reject');
   }
 
   #drop(topic: TopicName, reason: string, verdict: GossipVerdict = 'ignore'): GossipVerdict {

@@ -82,7 +82,10 @@ export const expectAtWork = async (): Promise<number> => {
   expect(await codeOf(write)).toBe('ERR_MEMBERSHIP_FORBIDDEN');
   const tookMs = performance.now() - startMs;
   for (const host of [alpha, beta]) {
-    expect((await host.client.call('getStatus', {})).health.conditions).toEqual([]);
+    const { health } = await host.client.call('getStatus', {});
+    // Who floods is named for a minute: nothing else may be wrong.
+    const wrong = health.conditions.filter(({ code }) => !code.startsWith('flood-by-'));
+    expect(wrong).toEqual([]);
   }
   return tookMs;
 };

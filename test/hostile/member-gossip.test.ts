@@ -61,6 +61,17 @@ describe('a member on gossip', () => {
     );
   };
 
+  /** Waits until a daemon's status names it, for that. */
+  const named = async (rogue: Rogue, what: string): Promise<void> => {
+    await until('the status names the culprit', async () => {
+      const { health } = await alpha.client.call('getStatus', {});
+      const condition = health.conditions.find(({ code }) => code === `flood-by-${rogue.peer}`);
+      expect(condition?.text).toContain(what);
+      expect(condition?.remedy).toContain(`members remove ${rogue.peer}`);
+      return true;
+    });
+  };
+
   it('cannot show a head that the voters did not sign', async () => {
     const rogue = await member();
     await heardBy(rogue);
@@ -155,5 +166,27 @@ describe('a member on gossip', () => {
     expect(dropped).toBeGreaterThan(50);
     expect(slow.length).toBeGreaterThan(3);
     await watch.expectTook(Math.max(...slow), 2_000, 'a write beside a flood');
+    await named(rogue, 'gossip');
+  });
+
+  it('is named for junk of 64 KiB on every topic, and nobody forwards it', async () => {
+    const rogue = await member();
+    await heardBy(rogue);
+    const before = await Promise.all([alpha, beta].map((host) => host.counter(DROPPED)));
+    const junk = randomBytes(LIMITS.gossipMessageBytesMax);
+    const topics = ['capability', 'submission', 'help', 'enrol', 'slurp'] as const;
+    for (let round = 0; round < 10; round += 1) {
+      for (const topic of topics) {
+        junk[0] = round;
+        await publish(rogue, topic, junk);
+      }
+      await expectAtWork();
+    }
+    await named(rogue, 'junk');
+    const after = await Promise.all([alpha, beta].map((host) => host.counter(DROPPED)));
+    // At most what came from its maker: each node took in no more than was made.
+    for (const [i, count] of after.entries()) {
+      expect(count - before[i]!).toBeLessThanOrEqual(10 * topics.length);
+    }
   });
 });

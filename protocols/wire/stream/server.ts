@@ -61,6 +61,8 @@ export interface RequestServerInit {
   readonly writeTimeoutMs?: number;
   /** A client opened a stream: a chance to push. */
   readonly onSession?: (session: RequestSession) => void;
+  /** A peer went over `rate` or `streamsPerPeerMax`; called for each excess. */
+  readonly onFlood?: (peer: string) => void;
 }
 
 /** A served protocol. */
@@ -82,6 +84,7 @@ export async function serveRequests(
     const open = [...sessions].filter((session) => session.peer === peer).length;
     if (open >= (init.streamsPerPeerMax ?? 4)) {
       stream.abort(new CooeeError('ERR_WIRE_RATE', 'Too many streams are open.'));
+      init.onFlood?.(peer);
       return;
     }
     const session = new ServerSession(components, { ...init, peer, limiter });
@@ -149,6 +152,7 @@ class ServerSession implements RequestSession {
       throw new CooeeError('ERR_WIRE_MALFORMED', 'A client does not send that frame.');
     }
     if (!this.#init.limiter.take(this.peer, this.#components.clock.monotonicMs())) {
+      this.#init.onFlood?.(this.peer);
       // Awaited, so that a flood of refusals is paced like everything else that is written.
       return this.#answer(frame.id, FRAME_KIND.error, tooOften());
     }

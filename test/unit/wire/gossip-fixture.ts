@@ -87,6 +87,8 @@ export class GossipBench {
   readonly store: MemoryStore;
   readonly members = new Set([this.me.peer, this.friend.peer]);
   readonly heard: GossipMessage[] = [];
+  /** Who was said to send too much, and of what. */
+  readonly floods: string[] = [];
   verifications = 0;
   readonly gossip: GossipService;
 
@@ -109,6 +111,7 @@ export class GossipBench {
         metrics: this.metrics,
         logger: silentLogger,
         isMember: (peer) => this.members.has(peer),
+        onFlood: (peer, what) => this.floods.push(`${peer}: ${what}`),
       },
       { meshId: MESH, boot },
     );

@@ -170,6 +170,16 @@ describe('GossipService takes in', () => {
     expect(later.filter((verdict) => verdict === 'accept')).toHaveLength(10);
   });
 
+  it('what is too much, and says whose it was', async () => {
+    const bench = await new GossipBench().start();
+    for (let seq = 1; seq <= 65; seq++) bench.hear({ seq });
+    expect(bench.floods).toEqual([`${bench.friend.peer}: gossip on capability`]);
+    for (let i = 0; i < 3; i++) bench.take(Uint8Array.of(0xff), 'scribbler');
+    expect(bench.floods.slice(1)).toEqual(['scribbler: junk on capability']);
+    for (let i = 0; i < 998; i++) bench.take(Uint8Array.of(0xff), 'scribbler');
+    expect(bench.floods.at(-1)).toBe('scribbler: gossip');
+  });
+
   it("no forgery into another's budget", async () => {
     const bench = await new GossipBench().start();
     for (let seq = 1; seq <= 200; seq++) bench.hear({ seq }, bench.stranger);
