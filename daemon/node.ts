@@ -45,7 +45,6 @@ import type { StreamLink } from '../protocols/wire/stream.ts';
 import type { GuestStreamsComponents } from './libp2p/guest-streams.ts';
 import type { MeshStreams } from './libp2p/streams.ts';
 import type { MeshLibp2p } from './libp2p.ts';
-import type { FloodWatch } from './mesh/flood-watch.ts';
 import { IdentityGuard } from './mesh/identity-guard.ts';
 import { Introduction } from './mesh/introduction.ts';
 import type { MeshView } from './mesh/mesh-view.ts';
@@ -57,6 +56,7 @@ import { buildConsensus } from './parts/consensus.ts';
 import { buildHeads } from './parts/heads.ts';
 import { buildNetwork, type NetworkParts } from './parts/network.ts';
 import { buildRecords } from './parts/records.ts';
+import type { FloodWatch } from './system/flood-watch.ts';
 
 /** What a node is built from: everything that outlives a mesh, and the stores of this one. */
 export interface NodeComponents {
@@ -246,7 +246,7 @@ async function buildSlurp(
     connected: view.connected,
     voters: view.connectedVoters,
     isLeader: () => consensus.isLeader,
-    propose: (batch, isOwn) => consensus.propose(batch, isOwn),
+    propose: (batches, isOwn) => consensus.propose(batches, isOwn),
   });
   const leaderAsks = new LeaderAsks({
     meshId: init.meshId,
@@ -266,7 +266,7 @@ async function buildSlurp(
     clock,
     random,
     logger,
-    deliver: (batch) => submit.deliver(batch),
+    deliver: (batches) => submit.deliver(batches),
     follow: (index) => consensus.follow(index),
   });
   const writer = new Writer(outbox, clock);

@@ -13,6 +13,8 @@ export interface LoopTask {
   /** Ends at whichever comes first. */
   readonly durationMs: number;
   readonly count?: number;
+  /** How far each write must come before the next; ours alone. Default: committed. */
+  readonly until?: 'accepted' | 'committed';
 }
 
 /** What {@link LoopTask} came to; failed writes count for nothing. */
@@ -54,10 +56,10 @@ const RUN = `${process.pid}-${Date.now().toString(36)}`;
 let writes = 0;
 
 /** The next write, never the same twice. */
-function nextRequest({ api }: Target): string {
+function nextRequest({ api }: Target, until: 'accepted' | 'committed'): string {
   writes += 1;
   const value = `${RUN}-${writes}-`.padEnd(VALUE_BYTES, 'v');
-  const [path, body] = api === 'etcd' ? etcdPut(value) : ourSubmission(value);
+  const [path, body] = api === 'etcd' ? etcdPut(value) : ourSubmission(value, until);
   return (
     `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n` +
     `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
@@ -70,29 +72,32 @@ function etcdPut(value: string): [string, string] {
   return ['/v3/kv/put', `{"key":"${key}","value":"${base64(value)}"}`];
 }
 
-function ourSubmission(value: string): [string, string] {
+function ourSubmission(value: string, until: 'accepted' | 'committed'): [string, string] {
   const address = `ucxl://bench:writer@bench:slurp/#/${writes % ADDRESSES}`;
   const record = { kind: 'dr', address, title: 'bench', decision: value };
-  return ['/v1/submissions?wait=committed', JSON.stringify(record)];
+  const query = until === 'committed' ? '?wait=committed' : '';
+  return [`/v1/submissions${query}`, JSON.stringify(record)];
 }
 
 /** One kept-alive connection, one request at a time. */
 class Connection {
   readonly #target: Target;
+  readonly #until: 'accepted' | 'committed';
   #socket: Socket | undefined;
   #answer: { resolve: (isCommitted: boolean) => void } | undefined;
   #text = '';
 
-  constructor(target: Target) {
+  constructor(target: Target, until: 'accepted' | 'committed' = 'committed') {
     this.#target = target;
+    this.#until = until;
   }
 
-  /** Whether the write was committed; false for every failure. */
+  /** Whether the write came as far as it must; false for every failure. */
   async write(): Promise<boolean> {
     const socket = this.#socket ?? this.#open();
     return await new Promise<boolean>((resolve) => {
       this.#answer = { resolve };
-      socket.write(nextRequest(this.#target));
+      socket.write(nextRequest(this.#target, this.#until));
     });
   }
 
@@ -131,14 +136,15 @@ class Connection {
     const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
     if (length === undefined) throw new Error(`an answer without a length: ${head}`);
     if (this.#text.length < end + HEAD_END.length + Number(length)) return;
-    const isCommitted = head.startsWith('HTTP/1.1 20') && this.#isCommitted(this.#text);
+    const isCommitted = head.startsWith('HTTP/1.1 20') && this.#isFarEnough(this.#text);
     lastFailure = isCommitted ? lastFailure : this.#text;
     this.#text = '';
     this.#end(isCommitted);
   }
 
-  #isCommitted(answer: string): boolean {
-    return answer.includes(this.#target.api === 'etcd' ? '"revision"' : '"state":"committed"');
+  #isFarEnough(answer: string): boolean {
+    if (this.#target.api === 'etcd') return answer.includes('"revision"');
+    return this.#until === 'accepted' || answer.includes('"state":"committed"');
   }
 
   #end(isCommitted: boolean): void {
@@ -158,7 +164,7 @@ async function loop(task: LoopTask): Promise<LoopResult> {
   const connections = Array.from({ length: task.connections }, (_, at) => {
     const target = task.targets[at % task.targets.length];
     if (target === undefined) throw new Error('no target');
-    return new Connection(target);
+    return new Connection(target, task.until);
   });
   const times: number[] = [];
   let failed = 0;

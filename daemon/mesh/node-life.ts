@@ -146,7 +146,8 @@ export class NodeLife {
     );
     this.parts.consensus.onChange(() => this.#onLeadership());
     this.parts.link.onPeer((peer, event) => {
-      if (event !== 'broken') this.parts.consensus.onConnection(peer, event === 'connected');
+      if (event === 'broken') this.parts.consensus.onStreamBroken(peer);
+      else this.parts.consensus.onConnection(peer, event === 'connected');
     });
     gossip.handle('slurp', (message) => this.#onHead(message));
     network.onDiscovered((peer, addresses) => this.#onDiscovered(peer, addresses));

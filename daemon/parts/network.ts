@@ -4,10 +4,10 @@ import { dhtRecordsOf } from '../libp2p/dht-records.ts';
 import { pubSubOf } from '../libp2p/pubsub-port.ts';
 import { MeshStreams } from '../libp2p/streams.ts';
 import { createMeshLibp2p } from '../libp2p.ts';
-import { FloodWatch } from '../mesh/flood-watch.ts';
 import { MeshView } from '../mesh/mesh-view.ts';
 import { Presence } from '../mesh/presence.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
+import { FloodWatch } from '../system/flood-watch.ts';
 import { buildJudge } from './records.ts';
 
 const TOPICS = ['capability', 'submission', 'help', 'enrol', 'slurp'] as const;

@@ -32,6 +32,7 @@ export { ProofMaker, type ProofMakerComponents } from './proof/proof-maker.ts';
 export {
   HOPS_MAX,
   replicaProtocol,
+  SUBMIT_BATCHES_MAX,
   submitProtocol,
   submitRequest,
   submitResponse,

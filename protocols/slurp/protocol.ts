@@ -19,10 +19,18 @@ export const submitProtocol = (mesh: string): string => `/cooee/${mesh}/submit/1
 /** The protocol by which members follow the log. */
 export const replicaProtocol = (mesh: string): string => `/cooee/${mesh}/replica/1`;
 
+/**
+ * Batches that travel together, the first of those that wait and what is behind it: the leader
+ * checks their signatures in one go, and should not be held up by that.
+ */
+export const SUBMIT_BATCHES_MAX = 16;
+/** And no more than this, unless the first alone is larger. */
+export const SUBMIT_BYTES_MAX = 512 * 1024;
+
 const submitSchema = z.strictObject({
   v: z.literal(1),
   hops: z.number().int().min(0).max(HOPS_MAX),
-  batch: bytesUpTo(LIMITS.batchBytesMax),
+  batches: z.array(bytesUpTo(LIMITS.batchBytesMax)).min(1).max(SUBMIT_BATCHES_MAX),
 });
 
 const committedSchema = z.strictObject({ v: z.literal(1), index: count });
@@ -46,10 +54,11 @@ const pulledSchema = z.strictObject({
   snapshot: snapshotOffer.optional(),
 });
 
-/** A batch on its way to the leader, with the members it went through. */
+/** Batches of one origin on their way to the leader, with the members they went through. */
 export const submitRequest = {
-  encode: (hops: number, batch: Uint8Array): Uint8Array => encodeCanonical({ v: 1, hops, batch }),
-  decode: (bytes: Uint8Array) => decodeAs(submitSchema, bytes, LIMITS.batchBytesMax + 64),
+  encode: (hops: number, batches: readonly Uint8Array[]): Uint8Array =>
+    encodeCanonical({ v: 1, hops, batches }),
+  decode: (bytes: Uint8Array) => decodeAs(submitSchema, bytes, SUBMIT_BYTES_MAX + 1024),
 };
 
 /** The leader's answer: up to where to follow the log to find the outcome. */

@@ -6,6 +6,7 @@ import { encodeHead } from '../../protocols/slurp/index.ts';
 import {
   pullResponse,
   replicaProtocol,
+  SUBMIT_BATCHES_MAX,
   submitProtocol,
   submitRequest,
   submitResponse,
@@ -44,37 +45,44 @@ describe('a member on the submit protocol', () => {
     const { signer } = rogue;
     const cases: readonly (readonly [string, Uint8Array])[] = [
       ['ERR_WIRE_MALFORMED', randomBytes(300)],
-      ['ERR_SLURP_COMMAND', submitRequest.encode(0, randomBytes(300))],
-      ['ERR_WIRE_MALFORMED', encodeCanonical({ v: 1, hops: 99, batch: new Uint8Array() })],
-      ['ERR_WIRE_MALFORMED', encodeCanonical({ v: 1, hops: -1, batch: new Uint8Array() })],
-      ['ERR_WIRE_TOO_LARGE', submitRequest.encode(0, new Uint8Array(LIMITS.batchBytesMax + 100))],
+      ['ERR_SLURP_COMMAND', submitRequest.encode(0, [randomBytes(300)])],
+      ['ERR_WIRE_MALFORMED', encodeCanonical({ v: 1, hops: 99, batches: [new Uint8Array()] })],
+      ['ERR_WIRE_MALFORMED', encodeCanonical({ v: 1, hops: -1, batches: [new Uint8Array()] })],
+      ['ERR_WIRE_MALFORMED', encodeCanonical({ v: 1, hops: 0, batches: [] })],
+      [
+        'ERR_WIRE_MALFORMED',
+        submitRequest.encode(0, new Array(SUBMIT_BATCHES_MAX + 1).fill(new Uint8Array(10))),
+      ],
+      ['ERR_WIRE_MALFORMED', submitRequest.encode(0, [new Uint8Array(LIMITS.batchBytesMax + 100)])],
+      [
+        'ERR_WIRE_TOO_LARGE',
+        submitRequest.encode(0, new Array(9).fill(new Uint8Array(LIMITS.batchBytesMax))),
+      ],
       // A batch of another, signed with our own key.
       [
         'ERR_SLURP_SIGNATURE',
-        submitRequest.encode(0, batchOf(inTheNameOf(alphaPeer, signer), { boot: 9, seq: 1 })),
+        submitRequest.encode(0, [batchOf(inTheNameOf(alphaPeer, signer), { boot: 9, seq: 1 })]),
       ],
       // Our batch, but the command speaks for another.
       [
         'ERR_SLURP_COMMAND',
-        submitRequest.encode(0, batchOf(signer, { boot: 1, seq: 1, actor: alphaPeer })),
+        submitRequest.encode(0, [batchOf(signer, { boot: 1, seq: 1, actor: alphaPeer })]),
       ],
       [
         'ERR_SLURP_COMMAND',
-        submitRequest.encode(
-          0,
+        submitRequest.encode(0, [
           batchOf(signer, { boot: 1, seq: 1, mesh: `bafyrei${'a'.repeat(52)}` }),
-        ),
+        ]),
       ],
       [
         'ERR_SLURP_LEVEL',
-        submitRequest.encode(0, batchOf(signer, { boot: 1, seq: 1, kind: 'mesh.explode' })),
+        submitRequest.encode(0, [batchOf(signer, { boot: 1, seq: 1, kind: 'mesh.explode' })]),
       ],
       [
         'ERR_SLURP_COMMAND',
-        submitRequest.encode(
-          0,
+        submitRequest.encode(0, [
           batchOf(signer, { boot: 1, seq: 1, body: { peer: 7, role: 'emperor' } }),
-        ),
+        ]),
       ],
     ];
     const before = await indices(alpha);
@@ -93,7 +101,7 @@ describe('a member on the submit protocol', () => {
     const { signer } = rogue;
     const stream = rogue.requests(alphaPeer, submitProtocol(meshId));
     const submit = async (batch: Uint8Array): Promise<number> =>
-      submitResponse.decode(await stream.request(submitRequest.encode(0, batch))).index;
+      submitResponse.decode(await stream.request(submitRequest.encode(0, [batch]))).index;
     // The log takes it, since who may do what is decided by applying; the reducer refuses.
     await submit(batchOf(signer, { boot: 1, seq: 1 }));
     const roleOf = async (): Promise<unknown> =>
@@ -139,7 +147,7 @@ describe('a member on the submit protocol', () => {
     const floods = streams.flatMap((stream) =>
       Array.from({ length: 32 }, async () => {
         while (isOn()) {
-          const code = await codeOf(stream.request(submitRequest.encode(0, randomBytes(64))));
+          const code = await codeOf(stream.request(submitRequest.encode(0, [randomBytes(64)])));
           codes.set(code, (codes.get(code) ?? 0) + 1);
         }
       }),

@@ -182,6 +182,14 @@ export class Consensus implements Leadership {
     else if (this.#introductions.isKnown(peer)) this.#driver?.onMessage(peer, message);
   }
 
+  /**
+   * The stream of messages to a peer broke, and is opened again. What was under way is lost: of
+   * Raft's messages the core takes care, but nobody else would say who this node is.
+   */
+  onStreamBroken(peer: string): void {
+    this.#introductions.introduce(peer);
+  }
+
   /** The first connection to a peer opened, or the last one is gone. */
   onConnection(peer: string, isConnected: boolean): void {
     if (isConnected) {
@@ -194,9 +202,9 @@ export class Consensus implements Leadership {
   }
 
   /** See {@link RaftDriver.propose}. */
-  async propose(batch: Uint8Array, isOwn: boolean): Promise<number> {
+  async propose(batches: readonly Uint8Array[], isOwn: boolean): Promise<number> {
     if (this.#driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    return await this.#driver.propose(batch, isOwn);
+    return await this.#driver.propose(batches, isOwn);
   }
 
   /** See {@link RaftDriver.readIndex}. */

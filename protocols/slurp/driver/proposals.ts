@@ -48,32 +48,35 @@ export class Proposals {
   }
 
   /**
-   * Takes a batch in. Resolves with an index at which its outcome is known, once that is applied
-   * here.
+   * Takes batches of one origin in, in their order: one that is refused ends the row, for what
+   * comes behind it must not overtake it. Resolves with an index at which the outcome of the first
+   * is known, and of as many behind it as were taken, once that is applied here.
    *
-   * @param isOwn handed in by this node's own outbox, which signed it: not checked again
-   * @throws CooeeError ERR_WIRE_VERSION, ERR_SLURP_SIGNATURE, ERR_SLURP_COMMAND, ERR_SLURP_LEVEL,
-   *   ERR_MEMBERSHIP_NOT_MEMBER, ERR_MEMBERSHIP_REMOVED: refused, it will not be in the log
-   * @throws CooeeError ERR_API_BUSY; and what {@link failAll} is given: it may come to be in the
-   * log, try again
+   * @param isOwn handed in by this node's own outbox, which signed them: not checked again
+   * @throws CooeeError of the first, ERR_WIRE_VERSION, ERR_SLURP_SIGNATURE, ERR_SLURP_COMMAND,
+   *   ERR_SLURP_LEVEL, ERR_MEMBERSHIP_NOT_MEMBER, ERR_MEMBERSHIP_REMOVED: refused, it will not be
+   *   in the log
+   * @throws CooeeError of the first, ERR_API_BUSY; and what {@link failAll} is given: it may come
+   *   to be in the log, try again
    */
-  async add(bytes: Uint8Array, isOwn = false): Promise<number> {
-    const { meshLog } = this.#components;
-    const batch = this.#check(bytes, isOwn);
-    if (isRepeated(meshLog.state, batch)) return meshLog.appliedIndex;
-    const key = `${batch.origin} ${batch.boot} ${batch.seq}`;
-    const known = this.#known.get(key);
-    if (known !== undefined && equalBytes(known.bytes, bytes)) return await known.done;
-    if (this.#queue.length >= PROPOSALS_MAX) {
-      throw new CooeeError('ERR_API_BUSY', 'too many batches wait for the disk');
+  async add(batches: readonly Uint8Array[], isOwn = false): Promise<number> {
+    const answers: Promise<number>[] = [];
+    for (const bytes of batches) {
+      try {
+        answers.push(this.#admit(bytes, isOwn));
+      } catch (error) {
+        // What was wrong with a later one is said when its origin has it for its first.
+        if (answers.length === 0) throw error;
+        break;
+      }
     }
-    const proposed = { bytes, done: this.#enqueue(bytes, batch) };
-    this.#known.set(key, proposed);
-    try {
-      return await proposed.done;
-    } finally {
-      if (this.#known.get(key) === proposed) this.#known.delete(key);
+    let index = 0;
+    for (const answer of await Promise.allSettled(answers)) {
+      if (answer.status === 'fulfilled') index = answer.value;
+      else if (index === 0) throw answer.reason;
+      else break;
     }
+    return index;
   }
 
   /** As {@link add}, for a batch that the leader made itself. */
@@ -113,6 +116,24 @@ export class Proposals {
     const all = [...this.#queue.splice(0), ...this.#placed.values()];
     this.#placed.clear();
     for (const { reject } of all) reject(error);
+  }
+
+  #admit(bytes: Uint8Array, isOwn: boolean): Promise<number> {
+    const { meshLog } = this.#components;
+    const batch = this.#check(bytes, isOwn);
+    if (isRepeated(meshLog.state, batch)) return Promise.resolve(meshLog.appliedIndex);
+    const key = `${batch.origin} ${batch.boot} ${batch.seq}`;
+    const known = this.#known.get(key);
+    if (known !== undefined && equalBytes(known.bytes, bytes)) return known.done;
+    if (this.#queue.length >= PROPOSALS_MAX) {
+      throw new CooeeError('ERR_API_BUSY', 'too many batches wait for the disk');
+    }
+    const done = this.#enqueue(bytes, batch).finally(() => {
+      if (this.#known.get(key) === proposed) this.#known.delete(key);
+    });
+    const proposed = { bytes, done };
+    this.#known.set(key, proposed);
+    return done;
   }
 
   #enqueue(bytes: Uint8Array, batch: Batch): Promise<number> {

@@ -130,13 +130,14 @@ export class RaftDriver {
   };
 
   /**
-   * Takes a batch into the log; resolves with an index at which its outcome is known once that is
-   * applied here.
+   * Takes batches of one origin into the log, in their order; resolves with an index at which the
+   * outcome of the first is known, and of those behind it that were taken, once that is applied
+   * here.
    *
    * @param isOwn from this node's own outbox
    * @throws CooeeError as {@link Proposals.add}; ERR_SLURP_NO_LEADER, ERR_STORAGE_*: try again
    */
-  async propose(bytes: Uint8Array, isOwn: boolean): Promise<number> {
+  async propose(batches: readonly Uint8Array[], isOwn: boolean): Promise<number> {
     if (this.#fatal !== undefined) throw this.#fatal;
     this.#stopped.signal.throwIfAborted();
     const { halted } = this.#components.meshLog;
@@ -145,7 +146,7 @@ export class RaftDriver {
       throw new CooeeError('ERR_SLURP_NO_LEADER', 'the log cannot be applied', { cause: halted });
     }
     if (!this.isLeader) throw noLeader();
-    const done = this.#proposals.add(bytes, isOwn);
+    const done = this.#proposals.add(batches, isOwn);
     this.#run();
     return await done;
   }

@@ -78,8 +78,8 @@ export function applyEntry(
 }
 
 /**
- * Whether a batch was applied before. An origin numbers its batches `(boot, seq)` and sends the
- * next only when the last is decided, so everything at or below the mark is a retry. The one
+ * Whether a batch was applied before. An origin numbers its batches `(boot, seq)` and they come
+ * into the log in that order, so everything at or below the mark is a retry. The one
  * exception is the registration of a second start with the same number, which must come through: it
  * is the proof that the identity runs twice.
  */

@@ -8,6 +8,7 @@ import {
   toError,
 } from '../../interface/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
+import { SUBMIT_BATCHES_MAX, SUBMIT_BYTES_MAX } from '../protocol.ts';
 import { untilAborted } from '../until-aborted.ts';
 import type { Outbox, OutboxBatch } from './outbox.ts';
 
@@ -21,16 +22,20 @@ export interface CourierComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Brings a batch to the leader; resolves with an index at which its outcome is known. */
-  readonly deliver: (batch: Uint8Array) => Promise<number>;
+  /**
+   * Brings batches to the leader; resolves with an index at which the outcome of the first is
+   * known, and of those behind it that the leader took.
+   */
+  readonly deliver: (batches: readonly Uint8Array[]) => Promise<number>;
   /** Follows the log up to an index; resolves when it is applied here. */
   readonly follow: (index: number) => Promise<void>;
 }
 
 /**
- * Brings the outbox to the leader, one batch at a time: the next is sent when the last was decided
- * and applied here. That keeps an origin's numbers in order however often connections break, and
- * groups what comes meanwhile.
+ * Brings the outbox to the leader, one delivery at a time: what waits goes together, in order, and
+ * the next delivery when that was decided and applied here. A leader appends what comes together in
+ * its order or not at all, and what of it is lost with that leader is a tail; so an origin's
+ * numbers stay in order however often connections break.
  */
 export class Courier {
   readonly #components: CourierComponents;
@@ -98,11 +103,14 @@ export class Courier {
     }
   }
 
-  /** True when the batch is decided, one way or the other. Never rejects. */
+  /**
+   * Sends the batch and what waits behind it. True when the batch is decided, one way or the other.
+   * Never rejects.
+   */
   async #bring(batch: OutboxBatch): Promise<boolean> {
     const { outbox, logger, follow } = this.#components;
     try {
-      const index = await this.#deliver(batch);
+      const index = await this.#deliver(rowOf(outbox.waiting()));
       // Only the leader refuses: what goes wrong while following says nothing about the batch.
       if (index !== undefined) await untilAborted(follow(index), this.#stopped.signal);
     } catch (error) {
@@ -111,12 +119,16 @@ export class Courier {
     return outbox.first() !== batch;
   }
 
-  /** An index at which the outcome is known; undefined when the batch was refused for good. */
-  async #deliver(batch: OutboxBatch): Promise<number | undefined> {
+  /** An index to follow to; undefined when the first was refused for good. */
+  async #deliver(batches: readonly OutboxBatch[]): Promise<number | undefined> {
     const { outbox, logger, deliver } = this.#components;
+    const [batch] = batches;
+    if (batch === undefined) return undefined;
     try {
-      return await untilAborted(deliver(batch.bytes), this.#attempt.signal);
+      const row = batches.map(({ bytes }) => bytes);
+      return await untilAborted(deliver(row), this.#attempt.signal);
     } catch (error) {
+      // The leader's word is about the first; those behind it come again.
       if (!isCooeeError(error) || !isFinal(error)) throw error;
       logger.warn({ code: error.code, seq: batch.seq }, 'a batch was refused before the log');
       await outbox.refuse(batch, error);
@@ -136,6 +148,18 @@ export class Courier {
     this.#wake = undefined;
     timer?.cancel();
   }
+}
+
+/** The first batches, as many as one delivery holds. */
+function rowOf(waiting: Iterable<OutboxBatch>): readonly OutboxBatch[] {
+  const row: OutboxBatch[] = [];
+  let bytes = 0;
+  for (const batch of waiting) {
+    bytes += batch.bytes.length;
+    if (row.length === SUBMIT_BATCHES_MAX || (row.length > 0 && bytes > SUBMIT_BYTES_MAX)) break;
+    row.push(batch);
+  }
+  return row;
 }
 
 /**

@@ -181,6 +181,11 @@ export class Outbox {
     return { id: command.id, accepted, decided };
   }
 
+  /** The batches on the disk that are not decided yet, in the order in which they are sent. */
+  waiting(): Iterable<OutboxBatch> {
+    return this.#batches.values();
+  }
+
   /** The batch that is next to be sent; the same one until it was decided. */
   first(): OutboxBatch | undefined {
     for (const batch of this.#batches.values()) return batch;

@@ -10,6 +10,8 @@ const SUBMIT_TIMEOUT_MS = 10_000;
  */
 const DETOURS_MAX = 3;
 
+type Batches = readonly Uint8Array[];
+
 /** What handing batches on needs. */
 export interface SubmitComponents {
   readonly meshId: string;
@@ -24,8 +26,8 @@ export interface SubmitComponents {
   readonly voters: () => readonly string[];
   /** Whether this node leads. */
   readonly isLeader: () => boolean;
-  /** Takes a batch in when this node leads; `isOwn` = of this node's own outbox. */
-  readonly propose: (batch: Uint8Array, isOwn: boolean) => Promise<number>;
+  /** Takes batches in when this node leads; `isOwn` = of this node's own outbox. */
+  readonly propose: (batches: readonly Uint8Array[], isOwn: boolean) => Promise<number>;
 }
 
 /** Brings batches to the leader: one's own, and those of members that cannot reach it. */
@@ -40,38 +42,38 @@ export class Submit {
   async start(): Promise<void> {
     const { responder, meshId } = this.#components;
     await responder.handle(submitProtocol(meshId), async (peer, body) => {
-      const { hops, batch } = submitRequest.decode(body);
-      return submitResponse.encode(await this.#deliver(batch, hops, peer));
+      const { hops, batches } = submitRequest.decode(body);
+      return submitResponse.encode(await this.#deliver(batches, hops, peer));
     });
   }
 
   /**
-   * Brings a batch of this node to the leader; resolves with an index at which its outcome is
-   * known.
+   * Brings batches of this node to the leader, in their order; resolves with an index at which the
+   * outcome of the first is known, and of those behind it that the leader took.
    *
    * @throws CooeeError what the leader refused it with, ERR_SLURP_NO_LEADER when it is out of
    * reach, ERR_WIRE_STREAM
    */
-  async deliver(batch: Uint8Array): Promise<number> {
-    return await this.#deliver(batch, 0, undefined);
+  async deliver(batches: readonly Uint8Array[]): Promise<number> {
+    return await this.#deliver(batches, 0, undefined);
   }
 
-  async #deliver(batch: Uint8Array, hops: number, from: string | undefined): Promise<number> {
+  async #deliver(batches: Batches, hops: number, from: string | undefined): Promise<number> {
     const { propose, isLeader, leader, connected, self } = this.#components;
-    if (isLeader()) return await propose(batch, from === undefined);
+    if (isLeader()) return await propose(batches, from === undefined);
     const target = leader();
     if (target === self || (target !== undefined && target === from) || hops >= HOPS_MAX) {
       throw new CooeeError('ERR_SLURP_NO_LEADER');
     }
-    if (target === undefined) return await this.#askVoter(batch, hops, from);
+    if (target === undefined) return await this.#askVoter(batches, hops, from);
     const reachable = connected();
     const via = reachable.includes(target)
       ? [target]
-      : this.#detours(reachable, { batch, hops, from });
+      : this.#detours(reachable, { batches, hops, from });
     let last: unknown;
     for (const peer of via) {
       try {
-        return await this.#send(peer, hops + 1, batch);
+        return await this.#send(peer, hops + 1, batches);
       } catch (error) {
         if (peer === target) throw error;
         last = error;
@@ -87,10 +89,10 @@ export class Submit {
   }
 
   /** Nobody is known to lead: a voter knows sooner. */
-  async #askVoter(batch: Uint8Array, hops: number, from: string | undefined): Promise<number> {
+  async #askVoter(batches: Batches, hops: number, from: string | undefined): Promise<number> {
     const voter = this.#components.voters().find((peer) => peer !== from);
     if (voter === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    return await this.#send(voter, hops + 1, batch).catch((cause: unknown) => {
+    return await this.#send(voter, hops + 1, batches).catch((cause: unknown) => {
       // Not the leader's own word: nothing is final about it.
       throw new CooeeError('ERR_SLURP_NO_LEADER', 'no leader is known', { cause });
     });
@@ -101,20 +103,20 @@ export class Submit {
    */
   #detours(
     reachable: readonly string[],
-    way: { readonly batch: Uint8Array; readonly hops: number; readonly from: string | undefined },
+    way: { readonly batches: Batches; readonly hops: number; readonly from: string | undefined },
   ): readonly string[] {
     if (way.hops === 0) return reachable.slice(0, DETOURS_MAX);
     // What is no batch is not handed on.
-    const { origin } = decodeBatch(way.batch).value;
-    return reachable.filter((peer) => peer !== way.from && peer !== origin).slice(0, 1);
+    const origins = new Set(way.batches.map((batch) => decodeBatch(batch).value.origin));
+    return reachable.filter((peer) => peer !== way.from && !origins.has(peer)).slice(0, 1);
   }
 
-  async #send(peer: string, hops: number, batch: Uint8Array): Promise<number> {
+  async #send(peer: string, hops: number, batches: Batches): Promise<number> {
     const { requester, meshId } = this.#components;
     const answer = await requester.request(
       peer,
       submitProtocol(meshId),
-      submitRequest.encode(hops, batch),
+      submitRequest.encode(hops, batches),
       { timeoutMs: SUBMIT_TIMEOUT_MS },
     );
     try {

@@ -92,7 +92,10 @@ export class MeshNode implements Program {
   }
 
   onPeer(peer: string, event: 'broken' | 'connected' | 'disconnected'): void {
-    if (event === 'broken') return;
+    if (event === 'broken') {
+      this.#guard(() => this.#parts?.consensus.onStreamBroken(peer));
+      return;
+    }
     if (event === 'disconnected') this.#streams.onDisconnected(peer);
     this.#guard(() => {
       this.#parts?.consensus.onConnection(peer, event === 'connected');

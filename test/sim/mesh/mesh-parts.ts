@@ -129,7 +129,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     connected,
     voters: () => meshLog.configuration().configuration.voters.filter(link.isConnected),
     isLeader: () => consensus.isLeader,
-    propose: (batch, isOwn) => consensus.propose(batch, isOwn),
+    propose: (batches, isOwn) => consensus.propose(batches, isOwn),
   });
   const courier = new Courier({
     outbox,
@@ -137,7 +137,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     clock,
     random,
     logger: ports.logger,
-    deliver: (batch) => submit.deliver(batch),
+    deliver: (batches) => submit.deliver(batches),
     follow: (index) => consensus.follow(index),
   });
   return { meshLog, trust, snapshots, consensus, headSigner, heads, outbox, submit, courier };

@@ -30,10 +30,11 @@ export class LoneLeader {
     while (!this.driver.isLeader) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async propose(batch: Uint8Array): Promise<number> {
+  /** In one go, in this order. */
+  async propose(...batches: readonly Uint8Array[]): Promise<number> {
     if (!this.#isReady) await this.ready();
     this.#isReady = true;
-    return await this.driver.propose(batch, false);
+    return await this.driver.propose(batches, false);
   }
 
   async stop(): Promise<void> {

@@ -121,12 +121,12 @@ describe('three voters', () => {
     world = await RaftWorld.start();
     const leader = await world.leader();
     const batch = batchOf(second, { boot: 9, seq: 1 }, [rename('nobody may')]);
-    const tasks = [1, 2, 3].map(() => leader.consensus.propose(batch, false));
+    const tasks = [1, 2, 3].map(() => leader.consensus.propose([batch], false));
     await world.pass(100);
     const indices = await Promise.all(tasks);
     expect(new Set(indices).size).toBe(1);
     const before = leader.machine.meshLog.appliedIndex;
-    expect(await leader.consensus.propose(batch, false)).toBe(before);
+    expect(await leader.consensus.propose([batch], false)).toBe(before);
   });
 
   it('refuse a forged batch and the leader’s own kinds before the log', async () => {
@@ -135,12 +135,12 @@ describe('three voters', () => {
     const good = batchOf(second, { boot: 9, seq: 1 }, [rename('x')]);
     const forged = good.slice();
     forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
-    expect(await codeOf(leader.consensus.propose(forged, false))).toMatch(
+    expect(await codeOf(leader.consensus.propose([forged], false))).toMatch(
       /ERR_SLURP_(SIGNATURE|COMMAND)/,
     );
     const announce = { kind: 'leader.announce', body: { term: 3, recipient: 'age1aaa' } };
     const own = batchOf(second, { boot: 9, seq: 2 }, [announce]);
-    expect(await codeOf(leader.consensus.propose(own, false))).toBe('ERR_SLURP_COMMAND');
+    expect(await codeOf(leader.consensus.propose([own], false))).toBe('ERR_SLURP_COMMAND');
     const before = leader.machine.meshLog.tailIndex;
     await world.pass(200);
     expect(leader.machine.meshLog.tailIndex).toBe(before);

@@ -43,6 +43,18 @@ async function withMembers() {
 }
 
 describe('RaftDriver.propose, of one voter', () => {
+  it('ends a row of batches at the one that it refuses: none overtakes another', async () => {
+    const { leader, meshLog } = await withMembers();
+    const first = meshLog.tailIndex + 1;
+    // Of nobody that the mesh knows.
+    const forged = batchOf(stranger, { seq: 4 }, [rename('forged')]);
+    expect(await leader.propose(batch(3), forged, batch(4))).toBe(first);
+    expect(meshLog.tailIndex).toBe(first);
+    expect(await codeOf(leader.propose(forged, batch(4)))).toBe('ERR_MEMBERSHIP_NOT_MEMBER');
+    expect(meshLog.tailIndex).toBe(first);
+    expect(await leader.propose(batch(4))).toBe(first + 1);
+  });
+
   it('puts what comes together into the log in the order of the calls, with one sync', async () => {
     const { machine, leader, meshLog } = await withMembers();
     machine.faults.hits.length = 0;
@@ -212,7 +224,7 @@ describe('a leader whose disk fails', () => {
     const before = machine.meshLog.tailIndex;
     for (const seq of [3, 4, 5]) {
       // An origin drops a batch that is refused for good, and this one may be in the log already.
-      expect(await codeOf(leader.driver.propose(batch(seq), false))).toBe('ERR_SLURP_NO_LEADER');
+      expect(await codeOf(leader.driver.propose([batch(seq)], false))).toBe('ERR_SLURP_NO_LEADER');
       await machine.clock.advance(2_000);
     }
     expect(machine.meshLog.tailIndex).toBe(before);

@@ -202,7 +202,7 @@ export class RaftNode {
   async submit(change: Change): Promise<number> {
     this.#seq++;
     const batch = batchOf(this.signer, { boot: 50, seq: this.#seq }, [change]);
-    return await this.consensus.propose(batch, true);
+    return await this.consensus.propose([batch], true);
   }
 
   /** What is held, as one text: equal for equal logs. */

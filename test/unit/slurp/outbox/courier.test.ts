@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { CooeeError, type ErrorCode } from '../../../../protocols/interface/index.ts';
-import { Courier, decodeBatch, Outbox } from '../../../../protocols/slurp/index.ts';
+import {
+  Courier,
+  decodeBatch,
+  Outbox,
+  SUBMIT_BATCHES_MAX,
+} from '../../../../protocols/slurp/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
 import { LoneLeader } from '../lone-leader.ts';
 import { crypto, founder, Machine, MESH, settle } from '../mesh-world.ts';
@@ -8,7 +13,7 @@ import { expectNoUnhandled } from '../unhandled.ts';
 
 expectNoUnhandled();
 
-type Deliver = (batch: Uint8Array) => Promise<number>;
+type Deliver = (batches: readonly Uint8Array[]) => Promise<number>;
 
 async function start(options: { deliver?: Deliver; follow?: () => Promise<void> } = {}) {
   const machine = await Machine.open();
@@ -21,16 +26,18 @@ async function start(options: { deliver?: Deliver; follow?: () => Promise<void> 
   meshLog.addHook((entry) => outbox.writesFor(entry));
   meshLog.onApplied((entry) => outbox.onApplied(entry));
   const leader = new LoneLeader(machine);
-  const sent: { seq: number; atMs: number }[] = [];
-  const over = { deliver: options.deliver ?? ((bytes: Uint8Array) => leader.propose(bytes)) };
+  const sent: { seq: number; seqs: number[]; atMs: number }[] = [];
+  const propose: Deliver = (batches) => leader.propose(...batches);
+  const over = { deliver: options.deliver ?? propose };
   const courier = new Courier({
     ...machine,
     meshLog,
     outbox,
     random: { bytes: (count) => new Uint8Array(count), fraction: () => 1 },
-    deliver: async (bytes) => {
-      sent.push({ seq: decodeBatch(bytes).value.seq, atMs: machine.clock.nowMs() });
-      return await over.deliver(bytes);
+    deliver: async (batches) => {
+      const seqs = batches.map((bytes) => decodeBatch(bytes).value.seq);
+      sent.push({ seq: seqs[0] ?? 0, seqs, atMs: machine.clock.nowMs() });
+      return await over.deliver(batches);
     },
     follow: options.follow ?? (async () => undefined),
   });
@@ -52,7 +59,7 @@ describe('Courier', () => {
     const item = submit('kept');
     await machine.clock.advance(1_000);
     expect(sent).toHaveLength(1);
-    over.deliver = (bytes) => leader.propose(bytes);
+    over.deliver = (batches) => leader.propose(...batches);
     courier.leaderChanged();
     // At once: nothing is to be waited for.
     await settle();
@@ -62,15 +69,15 @@ describe('Courier', () => {
     await courier.stop();
   });
 
-  it('brings one batch at a time, in order, and what came meanwhile as one', async () => {
+  it('has one delivery out at a time, in order, and what came meanwhile in the next', async () => {
     let inFlight = 0;
     let mostInFlight = 0;
     const { machine, leader, over, submit, sent, courier } = await start();
-    over.deliver = async (bytes) => {
+    over.deliver = async (batches) => {
       mostInFlight = Math.max(mostInFlight, ++inFlight);
       await settle();
       inFlight--;
-      return await leader.propose(bytes);
+      return await leader.propose(...batches);
     };
     const items = ['a', 'b', 'c', 'd'].map(submit);
     await machine.clock.advance(10);
@@ -80,8 +87,50 @@ describe('Courier', () => {
     for (let i = 0; i < 20; i++) await machine.clock.advance(0);
     expect(await Promise.all(items.map((it) => it.decided))).toHaveLength(6);
     expect(mostInFlight).toBe(1);
-    expect(sent.map(({ seq }) => seq)).toEqual(sent.map((_, i) => 2 + i));
+    const seqs = sent.flatMap((it) => it.seqs);
+    expect(seqs).toEqual(seqs.map((_, i) => 2 + i));
     expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'f' });
+    await courier.stop();
+  });
+
+  it('brings what waited together, as much as one delivery holds', async () => {
+    const { machine, leader, over, submit, sent, courier, outbox } = await start({
+      deliver: failing('ERR_SLURP_NO_LEADER'),
+    });
+    const items = [];
+    for (let i = 0; i < 40; i++) {
+      const item = submit(`name ${i}`);
+      items.push(item.decided);
+      await item.accepted;
+    }
+    const before = sent.length;
+    over.deliver = (batches) => leader.propose(...batches);
+    courier.nudge();
+    for (let i = 0; i < 20; i++) await machine.clock.advance(1);
+    expect(await Promise.all(items)).toHaveLength(40);
+    const rows = sent.slice(before).map(({ seqs }) => seqs.length);
+    expect(rows).toEqual([SUBMIT_BATCHES_MAX, SUBMIT_BATCHES_MAX, 40 - 2 * SUBMIT_BATCHES_MAX]);
+    expect(outbox.waitingCount).toBe(0);
+    expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'name 39' });
+    await courier.stop();
+  });
+
+  it('does not let what is behind a batch overtake it when only the first was taken', async () => {
+    const { machine, leader, over, submit, sent, courier } = await start({
+      deliver: failing('ERR_SLURP_NO_LEADER'),
+    });
+    const items = [];
+    for (const name of ['a', 'b', 'c']) {
+      const item = submit(name);
+      items.push(item.decided);
+      await item.accepted;
+    }
+    over.deliver = ([first]) => leader.propose(first as Uint8Array);
+    courier.nudge();
+    for (let i = 0; i < 20; i++) await machine.clock.advance(1);
+    await Promise.all(items);
+    expect(sent.slice(-3).map(({ seqs }) => seqs)).toEqual([[2, 3, 4], [3, 4], [4]]);
+    expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'c' });
     await courier.stop();
   });
 
@@ -95,7 +144,7 @@ describe('Courier', () => {
     const pauses = sent.slice(1).map(({ atMs }, i) => atMs - (sent[i]?.atMs ?? 0));
     expect(pauses.slice(0, 8)).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
     expect(new Set(sent.map(({ seq }) => seq))).toEqual(new Set([2]));
-    over.deliver = (bytes) => leader.propose(bytes);
+    over.deliver = (batches) => leader.propose(...batches);
     await machine.clock.advance(5_000);
     expect(await decided).toMatchObject({ outcome: { ok: true } });
     await courier.stop();
@@ -126,7 +175,7 @@ describe('Courier', () => {
     await submit('a').accepted;
     await machine.clock.advance(20_000);
     await submit('b').accepted;
-    over.deliver = (bytes) => leader.propose(bytes);
+    over.deliver = (batches) => leader.propose(...batches);
     // The answer was lost, the batch was not: it comes by way of the log.
     await leader.propose(outbox.first()?.bytes as Uint8Array);
     await machine.clock.advance(10);
@@ -147,7 +196,7 @@ describe('Courier', () => {
     });
     const { decided } = submit('a');
     expect(await decided).toEqual({ error: expect.objectContaining({ code }) });
-    over.deliver = (bytes) => leader.propose(bytes);
+    over.deliver = (batches) => leader.propose(...batches);
     const next = submit('b');
     await machine.clock.advance(10);
     expect(await next.decided).toMatchObject({ outcome: { ok: true } });

@@ -45,9 +45,9 @@ class Net {
       connected: () => this.links.get(name) ?? [],
       voters: () => (this.links.get(name) ?? []).filter((peer) => this.voters.has(peer)),
       isLeader: () => options.leads === true,
-      propose: async (batch) => {
+      propose: async (batches) => {
         if (this.refusal !== undefined) throw this.refusal;
-        this.proposed.push(batch);
+        this.proposed.push(...batches);
         return 41 + this.proposed.length;
       },
     });
@@ -60,7 +60,7 @@ describe('Submit', () => {
   it('hands its own batches to itself when it leads', async () => {
     const net = new Net();
     const leader = await net.join('L', { links: [], leader: 'L', leads: true });
-    expect(await leader.deliver(BATCH)).toBe(42);
+    expect(await leader.deliver([BATCH])).toBe(42);
     expect(net.hops).toEqual([]);
   });
 
@@ -69,7 +69,7 @@ describe('Submit', () => {
     await net.join('L', { links: ['A'], leader: 'L', leads: true });
     const a = await net.join('A', { links: ['B', 'L'], leader: 'L' });
     await net.join('B', { links: ['A', 'L'], leader: 'L' });
-    expect(await a.deliver(BATCH)).toBe(42);
+    expect(await a.deliver([BATCH])).toBe(42);
     expect(net.hops).toEqual(['A>L']);
     expect(net.proposed[0]).toEqual(BATCH);
   });
@@ -81,12 +81,12 @@ describe('Submit', () => {
     const a = await net.join('A', { links: ['D', 'B'], leader: 'L' });
     const b = await net.join('B', { links: ['A', 'C'], leader: 'L' });
     await net.join('C', { links: ['B', 'L'], leader: 'L' });
-    expect(await b.deliver(BATCH)).toBe(42);
+    expect(await b.deliver([BATCH])).toBe(42);
     net.hops.length = 0;
-    expect(await a.deliver(BATCH)).toBe(43);
+    expect(await a.deliver([BATCH])).toBe(43);
     expect(net.hops.at(-1)).toBe('C>L');
     net.hops.length = 0;
-    expect(await codeOf(d.deliver(BATCH))).toBe('ERR_SLURP_NO_LEADER');
+    expect(await codeOf(d.deliver([BATCH]))).toBe('ERR_SLURP_NO_LEADER');
     expect(net.hops).toEqual(['D>A', 'A>B', 'B>C']);
     expect(HOPS_MAX).toBe(3);
   });
@@ -98,7 +98,7 @@ describe('Submit', () => {
     const nodes = await Promise.all(
       all.map((name) => net.join(name, { links: all.filter((it) => it !== name), leader: 'L' })),
     );
-    expect(await codeOf((nodes[0] as Submit).deliver(BATCH))).toBe('ERR_SLURP_NO_LEADER');
+    expect(await codeOf((nodes[0] as Submit).deliver([BATCH]))).toBe('ERR_SLURP_NO_LEADER');
     // Three detours, each of them two hops further.
     expect(net.hops.filter((hop) => hop.startsWith(origin))).toEqual(
       ['B', 'C', 'D'].map((name) => `${origin}>${name}`),
@@ -111,7 +111,7 @@ describe('Submit', () => {
     const net = new Net();
     await net.join('A', { links: ['B', 'C'], leader: 'L' });
     const handler = net.handlers.get('A') as RequestHandler;
-    const body = submitRequest.encode(1, new Uint8Array(100));
+    const body = submitRequest.encode(1, [new Uint8Array(100)]);
     const given = new AbortController();
     expect(await codeOf(handler('B', body, given.signal))).toBe('ERR_WIRE_MALFORMED');
     expect(net.hops).toEqual([]);
@@ -121,7 +121,7 @@ describe('Submit', () => {
     const net = new Net();
     const a = await net.join('A', { links: ['B'], leader: 'B' });
     await net.join('B', { links: ['A'], leader: 'A' });
-    expect(await codeOf(a.deliver(BATCH))).toBe('ERR_SLURP_NO_LEADER');
+    expect(await codeOf(a.deliver([BATCH]))).toBe('ERR_SLURP_NO_LEADER');
     expect(net.hops).toEqual(['A>B']);
   });
 
@@ -129,8 +129,8 @@ describe('Submit', () => {
     const net = new Net();
     const a = await net.join('A', { links: ['B'] });
     const b = await net.join('B', { links: ['A'], leader: 'B' });
-    expect(await codeOf(a.deliver(BATCH))).toBe('ERR_SLURP_NO_LEADER');
-    expect(await codeOf(b.deliver(BATCH))).toBe('ERR_SLURP_NO_LEADER');
+    expect(await codeOf(a.deliver([BATCH]))).toBe('ERR_SLURP_NO_LEADER');
+    expect(await codeOf(b.deliver([BATCH]))).toBe('ERR_SLURP_NO_LEADER');
     expect(net.hops).toEqual([]);
   });
 
@@ -139,9 +139,9 @@ describe('Submit', () => {
     net.refusal = new CooeeError('ERR_SLURP_SIGNATURE');
     await net.join('L', { links: ['A'], leader: 'L', leads: true });
     const a = await net.join('A', { links: ['L'], leader: 'L' });
-    expect(await codeOf(a.deliver(BATCH))).toBe('ERR_SLURP_SIGNATURE');
+    expect(await codeOf(a.deliver([BATCH]))).toBe('ERR_SLURP_SIGNATURE');
     const far = await net.join('F', { links: ['A'], leader: 'L' });
-    await expect(far.deliver(BATCH)).rejects.toMatchObject({
+    await expect(far.deliver([BATCH])).rejects.toMatchObject({
       code: 'ERR_SLURP_NO_LEADER',
       details: { relay: expect.any(String) },
     });
@@ -151,7 +151,7 @@ describe('Submit', () => {
       throw new CooeeError('ERR_SLURP_COMMAND');
     });
     const near = await net.join('N', { links: ['liar', 'A'], leader: 'L' });
-    expect(await near.deliver(BATCH)).toBe(42);
+    expect(await near.deliver([BATCH])).toBe(42);
   });
 
   it('takes an answer that cannot be read for a broken way', async () => {
@@ -159,7 +159,7 @@ describe('Submit', () => {
     const a = await net.join('A', { links: ['L'], leader: 'L' });
     for (const answer of [new Uint8Array(3), encodeCanonical({ v: 2, index: 1 })]) {
       net.handlers.set('L', async () => answer);
-      expect(await codeOf(a.deliver(BATCH))).toBe('ERR_WIRE_STREAM');
+      expect(await codeOf(a.deliver([BATCH]))).toBe('ERR_WIRE_STREAM');
     }
   });
 
@@ -170,7 +170,14 @@ describe('Submit', () => {
       encodeCanonical({ v: 1, hops: HOPS_MAX + 1, batch: BATCH }),
       'ERR_WIRE_MALFORMED',
     ],
-    ['a large batch', submitRequest.encode(1, new Uint8Array(65 * 1024)), 'ERR_WIRE_TOO_LARGE'],
+    ['a large batch', submitRequest.encode(1, [new Uint8Array(65 * 1024)]), 'ERR_WIRE_MALFORMED'],
+    [
+      'much in all',
+      submitRequest.encode(1, new Array(9).fill(new Uint8Array(64 * 1024))),
+      'ERR_WIRE_TOO_LARGE',
+    ],
+    ['many batches', submitRequest.encode(1, new Array(17).fill(BATCH)), 'ERR_WIRE_MALFORMED'],
+    ['no batch', submitRequest.encode(1, []), 'ERR_WIRE_MALFORMED'],
     ['a later version', encodeCanonical({ v: 2, hops: 1, batch: BATCH }), 'ERR_WIRE_VERSION'],
   ])('refuses a request with %s', async (_name, body, code) => {
     const net = new Net();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FloodWatch } from '../../../../daemon/mesh/flood-watch.ts';
+import { FloodWatch } from '../../../../daemon/system/flood-watch.ts';
 import { HealthBook } from '../../../../daemon/system/health.ts';
 import type { Logger, MemberRecord } from '../../../../protocols/interface/index.ts';
 import { MeshState } from '../../../../protocols/slurp/machine/state.ts';
