@@ -17,15 +17,17 @@ import {
 import { type Invite, parseInvite } from '../protocols/membership/index.ts';
 import { toHex } from '../protocols/wire/index.ts';
 import type { Home } from '../storage/home.ts';
-import { type Config, nodeSettings } from './config/config.ts';
 import type { Host } from './host.ts';
+import { keepCompany } from './mesh/damage/company.ts';
+import { startOver } from './mesh/damage/start-over.ts';
 import { foundMesh } from './mesh/founding.ts';
 import { fileOf, redeemAt } from './mesh/joining.ts';
 import { type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
-import { type MeshStores, openMeshStores, startOver } from './mesh/stores.ts';
+import { type MeshStores, openMeshStores } from './mesh/stores.ts';
 import { buildNode, type NodeEvent, type NodeInit } from './node.ts';
+import { nodeSettings, type Settings } from './settings.ts';
 
 /** How long `cooee join` tries before it gives up. */
 const JOIN_PATIENCE_MS = 30_000;
@@ -52,7 +54,7 @@ export interface DaemonComponents {
 
 /** Settings of {@link Daemon}. */
 export interface DaemonInit {
-  readonly config: Config;
+  readonly config: Settings;
   readonly name: string;
   /** Age recipient of this node. */
   readonly recipient: string;
@@ -107,7 +109,7 @@ export class Daemon {
     return this.soundNode;
   }
 
-  /** The operator recovery key of a mesh that was made by this start; handed out once. */
+  /** Recovery key of a mesh that this start made; handed out once. */
   takeRecoverySeed(): Uint8Array | undefined {
     const seed = this.#recoverySeed;
     this.#recoverySeed = undefined;
@@ -117,8 +119,7 @@ export class Daemon {
   /**
    * Brings up the home's mesh: the one it has, the one it is invited to, or a new one.
    *
-   * @param inviteText - of `--join`; ignored when this node is a member already, so that it may
-   * stand in a unit file
+   * @param inviteText - of `--join`; ignored by a member, so that it may stand in a unit file
    * @param joinOrFail - gives up after 30 s without an answer, instead of trying until the invite
    * expires
    * @throws CooeeError the refusal of an invite, or that no inviter answers, after which the home
@@ -139,7 +140,7 @@ export class Daemon {
   }
 
   /**
-   * Joins another mesh. The present one is set aside only when the other has let this node in.
+   * Joins another mesh; the present one is set aside when the other has let this node in.
    *
    * @throws CooeeError ERR_BOOTSTRAP_OTHER_MESH, ERR_BOOTSTRAP_INVITER_UNREACHABLE after 30 s, the
    * refusal of the mesh
@@ -205,8 +206,7 @@ export class Daemon {
     try {
       mesh = this.#parse(inviteText).mesh;
     } catch (error) {
-      // A home that is a member needs no invite: a mangled one in a unit file must not keep it
-      // down.
+      // A member needs no invite: a mangled one in a unit file must not keep it down.
       this.components.logger.warn({ err: toError(error) }, 'the invite is mangled; not needed');
     }
     if (mesh !== undefined && mesh !== file.mesh) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
@@ -278,7 +278,7 @@ export class Daemon {
     const { boot, lastSeq } = made ?? { boot: await this.#nextStart(), lastSeq: 0 };
     try {
       this.#stores ??= await this.#openStores();
-      await this.#dropForeignVote();
+      await this.#finishAdoption();
       this.#node = await buildNode(
         { ...components, ...this.#stores, noteBoot: (it) => components.home.noteBoot(it) },
         {
@@ -293,9 +293,9 @@ export class Daemon {
           listen: this.#listen,
           mdns: this.init.mdns,
           ...nodeSettings(this.init.config),
-          voterAwayMs: this.init.config.voterAwayMs,
         },
       );
+      keepCompany(this.#node, this.#folder, components.logger);
       this.components.onNode(boot.boot, this.#node.parts.meshLog.appliedIndex);
       await this.#node.start();
       this.#listen = this.#node.parts.network.listening;
@@ -305,9 +305,8 @@ export class Daemon {
     }
   }
 
-  async #openStores(): Promise<MeshStores> {
-    const { logger, onFatal } = this.components;
-    return await openMeshStores(this.#folder, logger, onFatal);
+  #openStores(): Promise<MeshStores> {
+    return openMeshStores(this.#folder, this.components.logger, this.components.onFatal);
   }
 
   async #nextStart(): Promise<{ boot: number; bootNonce: string }> {
@@ -315,12 +314,13 @@ export class Daemon {
     return { boot, bootNonce: toHex(nonce) };
   }
 
-  /** A home that came from another machine keeps the log and forgets whom it voted for. */
-  async #dropForeignVote(): Promise<void> {
+  /**
+   * A home that came from another machine keeps its log and its vote: with a vote forgotten it
+   * could vote twice in one term. That it is an older copy the others find out.
+   */
+  async #finishAdoption(): Promise<void> {
     const { home, logger } = this.components;
-    if (!home.adopted || this.#stores === undefined) return;
-    const { log } = this.#stores;
-    await log.append([], { ...log.hardState, vote: null });
+    if (!home.adopted) return;
     await home.finishAdoption();
     logger.warn({}, 'the home was taken over from another machine');
   }
@@ -377,8 +377,8 @@ export class Daemon {
 
   async #sayGoodbye(node: NodeLife): Promise<void> {
     try {
-      const self = this.components.signer.peer;
-      await node.parts.writer.commit('member.remove', { peer: self }, LEAVE_TIMEOUT_MS);
+      await node.vacate(node.self);
+      await node.parts.writer.commit('member.remove', { peer: node.self }, LEAVE_TIMEOUT_MS);
     } catch (error) {
       // The mesh may close the door before its answer is through: then it has heard the goodbye.
       if (!isCooeeError(error, 'ERR_MEMBERSHIP_REMOVED')) throw error;

@@ -31,7 +31,7 @@ export interface HostComponents {
 
 /** Settings of {@link Host}. */
 export interface HostInit {
-  readonly config: Config;
+  readonly config: Pick<Config, 'enrol' | 'models' | 'ollama'>;
   readonly hostname?: string | undefined;
   readonly mac?: string | undefined;
 }

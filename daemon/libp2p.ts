@@ -3,10 +3,8 @@ import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2
 import type { Libp2p, PeerDiscovery, PeerId, PrivateKey, Stream } from '@libp2p/interface';
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht';
 import { mdns } from '@libp2p/mdns';
-import { noise } from '@libp2p/noise';
 import { peerIdFromString } from '@libp2p/peer-id';
 import { type Ping, ping } from '@libp2p/ping';
-import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
 import {
@@ -31,10 +29,12 @@ import {
   forgetPeer,
   withoutDiscovery,
 } from './libp2p/dht.ts';
+import { joinedNoise } from './libp2p/joined-noise.ts';
 import { freeListenAddresses, LISTEN_DEFAULT, listenError } from './libp2p/listen.ts';
 import { tcpWithPortSearch } from './libp2p/port-search.ts';
 import { pubsubOptions } from './libp2p/pubsub.ts';
 import { quietLogger } from './libp2p/quiet-logger.ts';
+import { sparingYamux } from './libp2p/sparing-yamux.ts';
 
 export { kadProtocol } from './libp2p/dht.ts';
 export { LISTEN_DEFAULT } from './libp2p/listen.ts';
@@ -167,8 +167,8 @@ function libp2pOptions(
       listen: [...listening],
       ...(init.announce === undefined ? {} : { announce: [...init.announce] }),
     },
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxInboundStreams: 256 })],
+    connectionEncrypters: [joinedNoise()],
+    streamMuxers: [sparingYamux({ maxInboundStreams: 256 })],
     connectionGater: door.gater,
     // It would ping strangers; the Pulse stands in for it.
     connectionMonitor: { enabled: false },

@@ -32,8 +32,8 @@ async function main(): Promise<number> {
 
 /**
  * V8 gives new objects up to 48 MB while our modules load, and keeps them. A daemon lives beside
- * models that need the memory: without growth it has 20 MB less at rest and 70 MB less under load,
- * for about 10 % of the time of a request. A V8 without this flag says so on stderr and goes on.
+ * models that need the memory: without growth it has 20 MB less at rest. system/heap.ts lets it
+ * grow when there is work. A V8 without this flag says so on stderr and goes on.
  */
 async function keepHeapSmall(): Promise<void> {
   const { setFlagsFromString } = await import('node:v8');

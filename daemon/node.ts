@@ -2,6 +2,7 @@ import type { PrivateKey } from '@libp2p/interface';
 import { Redial } from '../bootstrap/redial.ts';
 import { CapabilityService } from '../protocols/capability/index.ts';
 import { createEnrolment, type Enrolment } from '../protocols/enrolment/index.ts';
+import type { CallTimers } from '../protocols/help/index.ts';
 import type {
   Clock,
   CooeeError,
@@ -24,8 +25,10 @@ import {
   type TrustAnchor,
 } from '../protocols/membership/index.ts';
 import {
+  type BlockHolding,
   type Consensus,
-  Courier,
+  type ContentBlocks,
+  type Courier,
   type HeadService,
   type HeadSigner,
   LeaderAsks,
@@ -33,11 +36,11 @@ import {
   MeshLog,
   type MeshRecords,
   mendInstall,
-  Outbox,
+  type Outbox,
   type ProofMaker,
   type RecordJudge,
   type Snapshots,
-  Submit,
+  type Submit,
   TrustBook,
 } from '../protocols/slurp/index.ts';
 import type { GossipService } from '../protocols/wire/index.ts';
@@ -51,12 +54,23 @@ import type { MeshView } from './mesh/mesh-view.ts';
 import { NodeLife } from './mesh/node-life.ts';
 import type { Presence } from './mesh/presence.ts';
 import { Watchdog } from './mesh/watchdog.ts';
-import { Writer } from './mesh/writer.ts';
+import type { Writer } from './mesh/writer.ts';
+import { buildCalls } from './parts/calls.ts';
 import { buildConsensus } from './parts/consensus.ts';
+import { buildContents } from './parts/contents.ts';
 import { buildHeads } from './parts/heads.ts';
 import { buildNetwork, type NetworkParts } from './parts/network.ts';
 import { buildRecords } from './parts/records.ts';
+import { buildSessions } from './parts/sessions.ts';
+import { buildWebhooks } from './parts/webhooks.ts';
+import { buildWriting, refersTo, type WritingParts } from './parts/writing.ts';
+import type { Sessions } from './sessions/index.ts';
+import type { RefusalBook } from './submissions/refusals.ts';
+import type { Relays } from './submissions/relays.ts';
 import type { FloodWatch } from './system/flood-watch.ts';
+import { letHeapGrow } from './system/heap.ts';
+import { LEVELS } from './system/version.ts';
+import type { Endpoint, Webhooks } from './webhook/index.ts';
 
 /** What a node is built from: everything that outlives a mesh, and the stores of this one. */
 export interface NodeComponents {
@@ -112,6 +126,8 @@ export interface NodeInit {
   /** Entries from one snapshot to the next; the same on all members. */
   readonly snapshotEveryEntries?: number | undefined;
   readonly voterAwayMs?: number | undefined;
+  /** Who is told of calls by this node. */
+  readonly webhooks?: readonly Endpoint[] | undefined;
 }
 
 /** The parts of a node. */
@@ -142,6 +158,14 @@ export interface NodeParts {
   /** Snapshots of the state: taken, served, installed, compared with what was signed. */
   readonly snapshots: Snapshots;
   readonly outbox: Outbox;
+  /** Large contents and patches of submissions. */
+  readonly contents: ContentBlocks;
+  /** Sees that a majority holds the blocks of what is proposed. */
+  readonly holding: BlockHolding;
+  /** Submissions of this node that were refused. */
+  readonly refusals: RefusalBook;
+  /** What a leader has taken of the outbox. */
+  readonly relays: Relays;
   readonly writer: Writer;
   readonly submit: Submit;
   /** What only the leader can answer, asked from here. */
@@ -153,6 +177,11 @@ export interface NodeParts {
   readonly floods: FloodWatch;
   readonly enrolment: Enrolment;
   readonly capability: CapabilityService;
+  /** Proposes what is due of calls, while this node leads. */
+  readonly calls: CallTimers;
+  readonly webhooks: Webhooks;
+  /** Tickets of this host's agents. */
+  readonly sessions: Sessions;
   /** Stops acknowledging when this node was removed or runs twice. */
   readonly guard: IdentityGuard;
   readonly admission: Admission;
@@ -173,27 +202,30 @@ export async function buildNode(components: NodeComponents, init: NodeInit): Pro
   const slurp = await buildSlurp(components, init, { ...log, ...network });
   const protocols = buildProtocols(components, init, { ...log, ...network, ...slurp });
   const records = await buildRecords(components, { ...log, ...network, ...slurp });
-  const parts = { ...log, ...network, ...slurp, ...protocols, records };
+  const sessions = await buildSessions(components, init, log);
+  const parts = { ...log, ...network, ...slurp, ...protocols, records, sessions };
   return new NodeLife(components, init, parts);
 }
 
-type LogParts = Pick<NodeParts, 'meshLog' | 'state' | 'standing' | 'trust'>;
-type SlurpParts = Pick<
+type LogParts = Pick<NodeParts, 'meshLog' | 'state' | 'standing' | 'trust' | 'webhooks'>;
+type SlurpParts = WritingParts &
+  Pick<
+    NodeParts,
+    | 'heads'
+    | 'headSigner'
+    | 'logVerifier'
+    | 'proofs'
+    | 'link'
+    | 'consensus'
+    | 'snapshots'
+    | 'contents'
+    | 'holding'
+    | 'leaderAsks'
+  >;
+type ProtocolParts = Omit<
   NodeParts,
-  | 'heads'
-  | 'headSigner'
-  | 'logVerifier'
-  | 'proofs'
-  | 'link'
-  | 'consensus'
-  | 'snapshots'
-  | 'outbox'
-  | 'writer'
-  | 'submit'
-  | 'leaderAsks'
-  | 'courier'
+  keyof (LogParts & NetworkParts & SlurpParts) | 'records' | 'sessions'
 >;
-type ProtocolParts = Omit<NodeParts, keyof (LogParts & NetworkParts & SlurpParts) | 'records'>;
 
 /** The log and the state that follows from it: who is a member stands there. */
 async function buildLog(components: NodeComponents, init: NodeInit): Promise<LogParts> {
@@ -201,16 +233,23 @@ async function buildLog(components: NodeComponents, init: NodeInit): Promise<Log
   const logger = components.logger.child('cooee:slurp:log');
   const meshLog = new MeshLog(
     { log, store, crypto, clock, health, logger },
-    { meshId: init.meshId, snapshotEveryEntries: init.snapshotEveryEntries },
+    {
+      meshId: init.meshId,
+      snapshotEveryEntries: init.snapshotEveryEntries,
+      levelMax: LEVELS[1],
+    },
   );
   if (await mendInstall({ log, store, crypto })) logger.info({}, 'a snapshot was installed');
+  const webhooks = buildWebhooks(components, init, meshLog);
   await meshLog.open();
+  letHeapGrow(meshLog);
   const trust = new TrustBook({ meshLog, store, crypto, health, metrics, logger }, init.anchor);
   await trust.open();
   const vouched = init.vouched.map(({ peer }) => peer);
   return {
     meshLog,
     trust,
+    webhooks,
     state: meshLog.state,
     standing: new StandingBook(meshLog.state, vouched, components.signer.peer),
   };
@@ -222,32 +261,21 @@ async function buildSlurp(
   init: NodeInit,
   parts: LogParts & NetworkParts,
 ): Promise<SlurpParts> {
-  const { signer, crypto, clock, random, store } = components;
+  const { signer } = components;
   const { meshLog, trust, state, streams, view, gossip } = parts;
-  const logger = components.logger.child('cooee:slurp');
-  const { snapshots, link, consensus } = await buildConsensus(components, init, parts);
+  // The outbox comes last: it asks who leads.
+  let outbox: Outbox | undefined;
+  const blocks = await buildContents(components, parts, (cid) => refersTo(outbox, cid));
+  const agreed = { ...parts, ...blocks };
+  const { snapshots, link, consensus } = await buildConsensus(components, init, agreed);
   parts.followLeader(() => (consensus.raft === undefined ? null : consensus.leader));
   const heads = await buildHeads(
     components,
     { meshLog, trust, streams, view, gossip, snapshots },
     consensus,
   );
-  const outbox = new Outbox(
-    { store, signer, crypto, clock, logger, isLeader: () => consensus.isLeader },
-    { meshId: init.meshId, boot: init.boot.boot, lastSeq: init.lastSeq, gatherMs: 10 },
-  );
-  await outbox.open(state);
-  const submit = new Submit({
-    meshId: init.meshId,
-    self: signer.peer,
-    requester: streams,
-    responder: streams,
-    leader: view.leader,
-    connected: view.connected,
-    voters: view.connectedVoters,
-    isLeader: () => consensus.isLeader,
-    propose: (batches, isOwn) => consensus.propose(batches, isOwn),
-  });
+  const writing = await buildWriting(components, init, { ...parts, ...blocks, consensus });
+  outbox = writing.outbox;
   const leaderAsks = new LeaderAsks({
     meshId: init.meshId,
     self: signer.peer,
@@ -259,18 +287,9 @@ async function buildSlurp(
     isAdmin: (peer) => memberOf(state, peer)?.role === 'admin',
     readIndex: () => consensus.readIndex(),
     transfer: (to) => consensus.transfer(to),
+    vacate: (peer) => consensus.vacate(peer),
   });
-  const courier = new Courier({
-    outbox,
-    meshLog,
-    clock,
-    random,
-    logger,
-    deliver: (batches) => submit.deliver(batches),
-    follow: (index) => consensus.follow(index),
-  });
-  const writer = new Writer(outbox, clock);
-  return { ...heads, snapshots, link, consensus, outbox, writer, submit, leaderAsks, courier };
+  return { ...heads, ...blocks, ...writing, snapshots, link, consensus, leaderAsks };
 }
 
 /** What members do with it: admission, enrolment, capability, and staying connected. */
@@ -334,5 +353,6 @@ function buildProtocols(
     dial: (peer, addresses, signal) => parts.network.dial(peer, addresses, signal),
   });
   const watchdog = new Watchdog({ clock, health, store, logger, state, self: signer.peer, view });
-  return { guard, enrolment, capability, admission, introduction, redial, watchdog };
+  const calls = buildCalls(components, parts);
+  return { guard, enrolment, capability, calls, admission, introduction, redial, watchdog };
 }

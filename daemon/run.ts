@@ -20,7 +20,6 @@ import { createApiServer } from './api/server.ts';
 import type { ApiServices, EventInput } from './api/services.ts';
 import { formatStatus } from './cli/format-status.ts';
 import type { UpOptions } from './cli/up-options.ts';
-import { type Config, parseConfig } from './config/config.ts';
 import { Daemon } from './daemon.ts';
 import { Host } from './host.ts';
 import { LISTEN_DEFAULT } from './libp2p.ts';
@@ -28,6 +27,7 @@ import { keepRecoveryKey, recoveryKeyText } from './mesh/recovery-key.ts';
 import type { NodeEvent } from './node.ts';
 import { createSealer } from './sealer/index.ts';
 import { createServices } from './services/index.ts';
+import { loadSettings, type Settings } from './settings.ts';
 import { systemClock } from './system/clock.ts';
 import { nodeCrypto, nodeSigner } from './system/crypto.ts';
 import { HealthBook } from './system/health.ts';
@@ -51,7 +51,7 @@ const SMALL_FILE_BYTES_MAX = 64 * 1024;
 export async function runDaemon(options: UpOptions): Promise<number> {
   checkHostFlags(options);
   const configFile = options.config ?? join(options.home, CONFIG_FILE);
-  const config = parseConfig(await readTextBounded(configFile, SMALL_FILE_BYTES_MAX));
+  const config = await loadSettings(configFile);
   const logger = await createLogger({
     level: options.logLevel ?? config.logLevel,
     pretty: process.stderr.isTTY,
@@ -90,7 +90,7 @@ function checkHostFlags({ hostname: name = 'x', mac = '020000000001' }: UpOption
 }
 
 interface BuildContext {
-  readonly config: Config;
+  readonly config: Settings;
   readonly logger: Logger;
   readonly home: Home;
   readonly stop: StopSwitch;
@@ -210,7 +210,7 @@ function isPlain(value: unknown): boolean {
 /** Flags, else the configuration, else the ports of the last start, else the default. */
 async function listenAddresses(
   options: UpOptions,
-  config: Config,
+  config: Settings,
   home: Home,
 ): Promise<readonly string[]> {
   if (options.listen.length > 0) return options.listen.map(checkedAddress);

@@ -35,13 +35,13 @@ export interface Home {
   /** The home was empty before. */
   readonly fresh: boolean;
   /**
-   * The home was made on another machine and taken over: its Raft state must be dropped, then
-   * {@link Home.finishAdoption} called. Stays true over crashes until then.
+   * The home was made on another machine and taken over, and {@link Home.finishAdoption} was not
+   * called yet. Stays true over crashes until then.
    */
   readonly adopted: boolean;
   /** The absolute path of a file or folder in the home. */
   file(name: string): string;
-  /** Notes durably that the Raft state of the other machine is gone. */
+  /** Notes durably that all is done that a new machine asks for. */
   finishAdoption(): Promise<void>;
   /**
    * Counts this start; on the disk when it resolves.

@@ -36,7 +36,7 @@ import {
   type SegmentFile,
   type SegmentFileInit,
   syncDirectory,
-  writeFully,
+  writeForSync,
 } from './log/segment-file.ts';
 
 /** Measured: filling and syncing it takes 10–30 ms, once per some ten thousand entries. */
@@ -254,7 +254,7 @@ export class SegmentLog implements LogStore {
     const { path, handle } = active;
     await withIoError({ operation: 'writing the log', file: path }, async () => {
       faults.hit('log:write');
-      await writeFully(handle, bytes, this.#end);
+      await writeForSync(handle, bytes, this.#end);
     });
     await withIoError({ operation: 'syncing the log', file: path, isFatal: true }, async () => {
       faults.hit('log:sync');

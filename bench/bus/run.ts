@@ -6,7 +6,9 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Figure, isMet, printTable } from '../lib/figure.ts';
+import { benchCalls } from './calls.ts';
 import { benchFloods } from './floods.ts';
+import { benchRecords } from './records.ts';
 import { benchSubmissions } from './submissions.ts';
 import { benchWatchers } from './watchers.ts';
 
@@ -15,6 +17,8 @@ type Bench = (isShort: boolean) => Promise<readonly Figure[]>;
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   submissions: benchSubmissions,
+  calls: benchCalls,
+  records: benchRecords,
   watchers: benchWatchers,
   floods: benchFloods,
 };

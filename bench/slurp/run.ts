@@ -10,6 +10,7 @@ import { benchCatchUp } from './catch-up.ts';
 import { etcdVersion } from './cluster/etcd.ts';
 import { benchColdStart } from './cold-start.ts';
 import { benchCommit } from './commit.ts';
+import { benchCpu } from './cpu.ts';
 import { benchElections, benchMemory } from './endurance.ts';
 import { benchFailover } from './failover.ts';
 import { benchFsyncs } from './fsyncs.ts';
@@ -17,6 +18,7 @@ import type { Setting } from './setting.ts';
 
 const BENCHES: Readonly<Record<string, (setting: Setting) => Promise<Comparison[]>>> = {
   commit: benchCommit,
+  cpu: benchCpu,
   failover: benchFailover,
   start: benchColdStart,
   fsyncs: benchFsyncs,

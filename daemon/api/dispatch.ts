@@ -3,7 +3,7 @@ import type { Clock, Metrics } from '../../protocols/interface/index.ts';
 import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
 import { EventStream } from './event-stream.ts';
 import { SAFE_HEADERS } from './failure.ts';
-import { type Gate, guardRights } from './guards.ts';
+import { type Callers, type Gate, guardRights } from './guards.ts';
 import { type Answer, type Call, HANDLERS, type HandledName } from './handlers/index.ts';
 import type { Idempotency, StoredAnswer } from './idempotency.ts';
 import { type QueryOf, type Rights, ROUTE_NAMES, ROUTES, type Route } from './routes/index.ts';
@@ -17,6 +17,7 @@ export interface DispatchContext {
   readonly metrics: Metrics;
   readonly rights: Rights;
   readonly gate: Gate;
+  readonly callers: Callers;
   readonly idempotency: Idempotency;
   /** Streams that are open, for the stop. */
   readonly streams: Set<EventStream>;
@@ -57,10 +58,13 @@ export function registerRoutes(app: FastifyInstance, context: DispatchContext): 
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ':$1'),
       // Before the body is read: who may not do it need not send it.
-      onRequest: (_request, _reply, done) => {
+      onRequest: (request, _reply, done) => {
         try {
           guardRights(context.rights, route);
-          done();
+          const admitted = context.callers.admit(request, request.headers, route);
+          // Most have no ticket, or one that was seen before: they wait for nothing.
+          if (admitted === undefined) done();
+          else admitted.then(() => done(), done);
         } catch (error) {
           done(error as Error);
         }
@@ -89,7 +93,7 @@ function callOf(
     params: validate(route.params, 'params', request.params),
     query: validate(route.query, 'query', request.query),
     body: validate(route.body, 'body', body === undefined ? {} : body.value),
-    caller: { rights: context.rights },
+    caller: context.callers.of(request),
   } as Call<HandledName>;
 }
 
@@ -112,7 +116,10 @@ async function handle(
   const indexBefore = services.appliedIndex();
   const answer =
     route.method === 'POST' && typeof key === 'string'
-      ? await context.idempotency.run({ key, parts: partsOf(name, request) }, run)
+      ? await context.idempotency.run(
+          { key, scope: call.caller.agent ?? '', parts: partsOf(name, request) },
+          run,
+        )
       : await run();
   const index = route.method === 'GET' ? indexBefore : services.appliedIndex();
   return reply

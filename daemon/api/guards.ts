@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { CooeeError } from '../../protocols/interface/errors.ts';
 import { LIMITS } from '../../protocols/interface/limits.ts';
 import type { Rights, Route } from './routes/index.ts';
+import type { Caller } from './services.ts';
 
 /**
  * Refuses what a browser sent, or what was meant for another host (DNS rebinding): the first check
@@ -24,6 +25,54 @@ export function guardRights(socket: Rights, route: Route): void {
   throw new CooeeError('ERR_API_FORBIDDEN', undefined, {
     details: { method: route.method, path: route.path },
   });
+}
+
+/** `Authorization` as RFC 6750 has it: the scheme in any case, one ticket. */
+const BEARER = /^bearer +([\w.-]+)$/i;
+
+/** Knows which agent each open request acts as. */
+export class Callers {
+  readonly #rights: Rights;
+  readonly #authenticate: (ticket: string) => string | Promise<string>;
+  readonly #agentOf = new WeakMap<object, string>();
+
+  constructor(rights: Rights, authenticate: (ticket: string) => string | Promise<string>) {
+    this.#rights = rights;
+    this.#authenticate = authenticate;
+  }
+
+  /**
+   * Reads the ticket of a request. A promise only for one that was not seen before.
+   *
+   * @throws CooeeError ERR_SESSIONS_NEEDED when the route needs one on this socket
+   * @throws CooeeError ERR_SESSIONS_* for one that is not good, whatever the route needs: who sends
+   * it shall know
+   */
+  admit(request: object, headers: IncomingHttpHeaders, route: Route): void | Promise<void> {
+    const { authorization } = headers;
+    if (authorization === undefined) {
+      if (this.#rights === 'agent' && route.acts) throw new CooeeError('ERR_SESSIONS_NEEDED');
+      return undefined;
+    }
+    const ticket = BEARER.exec(authorization)?.[1];
+    if (ticket === undefined) {
+      throw new CooeeError('ERR_SESSIONS_TICKET', 'Authorization must be Bearer and one ticket', {
+        details: { reason: 'scheme' },
+      });
+    }
+    const agent = this.#authenticate(ticket);
+    if (typeof agent === 'string') {
+      this.#agentOf.set(request, agent);
+      return undefined;
+    }
+    return agent.then((name) => void this.#agentOf.set(request, name));
+  }
+
+  /** Who a request that was admitted is from. */
+  of(request: object): Caller {
+    const agent = this.#agentOf.get(request);
+    return agent === undefined ? { rights: this.#rights } : { rights: this.#rights, agent };
+  }
 }
 
 /** A place among the open requests; given back when nobody holds it any more. */

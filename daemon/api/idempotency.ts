@@ -64,6 +64,8 @@ export function createMemoryIdempotencyStore(init: MemoryInit = {}): Idempotency
 /** One request with a key. */
 export interface KeyedRequest {
   readonly key: string;
+  /** Who asks; the same key of another is another key. Empty: the socket's user. */
+  readonly scope: string;
   /** Everything that makes it this request: route, path with query, body as it came. */
   readonly parts: readonly string[];
 }
@@ -93,12 +95,13 @@ export class Idempotency {
    * @throws CooeeError ERR_API_QUERY when the key is not 1 to 255 visible ASCII characters
    */
   async run(request: KeyedRequest, execute: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
-    const { key } = request;
-    if (!KEY.test(key)) {
+    if (!KEY.test(request.key)) {
       throw new CooeeError('ERR_API_QUERY', 'Idempotency-Key is 1 to 255 visible characters.', {
         details: { path: 'headers.idempotency-key' },
       });
     }
+    // A key holds no space.
+    const key = `${request.scope} ${request.key}`;
     const fingerprint = createHash('sha256').update(JSON.stringify(request.parts)).digest('hex');
     const running = this.#running.get(key);
     if (running !== undefined) {

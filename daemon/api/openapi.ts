@@ -95,12 +95,15 @@ function operation(name: string, route: Route, components: Components): Json {
         },
       }
     : {};
-  const sockets = route.rights === 'agent' ? 'Both sockets.' : 'Operator socket only.';
+  const sockets = route.rights === 'agent' ? 'Both sockets' : 'Operator socket only';
+  const ticket = route.acts ? '; on the agent socket with the ticket of who acts' : '';
   return {
     operationId: name,
     summary: route.summary,
-    description: `${route.docs}\n\n${sockets}`,
+    description: `${route.docs}\n\n${sockets}${ticket}.`,
     'x-cooee-rights': route.rights,
+    // Either: the operator socket takes it without.
+    ...(route.acts ? { security: [{ ticket: [] }, {}] } : {}),
     parameters: parameters(name, route, components),
     ...body,
     responses: responses(name, route, components),
@@ -108,6 +111,14 @@ function operation(name: string, route: Route, components: Components): Json {
 }
 
 const sharedParts = (error: Json): Json => ({
+  securitySchemes: {
+    ticket: {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: 'The ticket of an agent, out of `POST /v1/agents/{token}/session`.',
+    },
+  },
   parameters: {
     IdempotencyKey: {
       name: 'Idempotency-Key',

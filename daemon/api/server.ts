@@ -11,7 +11,7 @@ import {
 import { registerRoutes } from './dispatch.ts';
 import type { EventStream } from './event-stream.ts';
 import { answerClientError, SAFE_HEADERS, statusOf, toCooeeError, toErrorJson } from './failure.ts';
-import { Gate, guardOrigin } from './guards.ts';
+import { Callers, Gate, guardOrigin } from './guards.ts';
 import { createMemoryIdempotencyStore, Idempotency, type IdempotencyStore } from './idempotency.ts';
 import { type Rights, ROUTES, type Route } from './routes/index.ts';
 import type { ApiServices } from './services.ts';
@@ -153,6 +153,9 @@ class ApiServer implements Startable {
       ...this.#components,
       rights: this.#init.rights,
       gate: this.#gate,
+      callers: new Callers(this.#init.rights, (ticket) =>
+        this.#components.services.authenticate(ticket),
+      ),
       streams: this.#streams,
       idempotency: new Idempotency(
         this.#components.idempotencyStore ?? createMemoryIdempotencyStore(),
@@ -234,6 +237,8 @@ class ApiServer implements Startable {
     const error = toCooeeError(fault);
     this.#countRefusal(error);
     if (!reply.request.raw.complete) this.#linger(reply);
+    // RFC 9110: a 401 says how to do better.
+    if (statusOf(error) === 401) reply.header('www-authenticate', 'Bearer');
     reply
       .code(statusOf(error))
       .headers(SAFE_HEADERS)

@@ -2,19 +2,27 @@ import type {
   AgentsView,
   AgentView,
   BodyOf,
+  CallsView,
+  CallView,
+  DecidedView,
   DoctorView,
   EnrolView,
   EventView,
+  HistoryView,
   HostView,
   InviteView,
   LeaderView,
   LogView,
+  MadeSessionView,
   MemberRole,
   MemberView,
+  PatchView,
   ProofView,
   QueryOf,
+  RecordView,
   ResponseOf,
   Rights,
+  SessionView,
   StatusView,
   SubmissionsView,
   SubmissionView,
@@ -47,6 +55,12 @@ export type AgentsQuery = Omit<QueryOf<'listAgents'>, Freshness>;
 /** Filters of {@link ApiServices.listSubmissions}; `limit` has its default filled in. */
 export type SubmissionsQuery = Omit<QueryOf<'listSubmissions'>, Freshness>;
 
+/** Filters of {@link ApiServices.listCalls}; `limit` has its default filled in. */
+export type CallsQuery = Omit<QueryOf<'listCalls'>, Freshness>;
+
+/** Which history, and how; `limit` has its default filled in. */
+export type HistoryQuery = Omit<QueryOf<'getHistory'>, Freshness>;
+
 /**
  * One page of agents. `json`, when given, is the whole answer `{"agents":[…],"cursor":…}` already
  * as text: it is sent as it is, which spares stringifying (STACK.md, trap 30).
@@ -65,7 +79,12 @@ export type VerifiedSoFar = VerifyLogView['verified'];
 export interface ApiServices {
   /** The last log index applied here; sent with every answer as `X-Cooee-Index`. Cheap. */
   appliedIndex(): number;
-  /** Resolves once `index` is applied. @throws CooeeError ERR_API_TIMEOUT after `timeoutMs` */
+  /**
+   * Resolves once `index` is applied. However many wait, each costs one timer.
+   *
+   * @throws CooeeError ERR_API_TIMEOUT after `timeoutMs`; ERR_API_STARTING while there is no log,
+   * and when its node stops
+   */
   waitForIndex(index: number, timeoutMs: number): Promise<void>;
   /** The index that a linearizable read waits for. @throws CooeeError ERR_SLURP_NO_LEADER */
   readIndex(): Promise<number>;
@@ -97,16 +116,76 @@ export interface ApiServices {
   /** One request for all of `agents`; 1 to 256 of them. */
   enrol(agents: readonly EnrolItem[], wait: WriteWait): Promise<EnrolView>;
   retire(token: string, wait: WriteWait): Promise<WriteView>;
-  /** Partial: what is not given stays. */
+  /** Partial: what is not given stays. @throws CooeeError ERR_SESSIONS_NOT_SELF */
   announce(token: string, change: BodyOf<'announceAgent'>, caller: Caller): Promise<AgentView>;
   rebind(token: string, peer: string, wait: WriteWait): Promise<WriteView>;
+
+  /**
+   * The token of the agent that a ticket names; at once for a ticket that was seen before.
+   *
+   * @throws CooeeError ERR_SESSIONS_*; ERR_API_STARTING while there is no node
+   */
+  authenticate(ticket: string): string | Promise<string>;
+  /** @throws CooeeError ERR_API_NOT_FOUND, ERR_SESSIONS_AGENT_GONE, ERR_SESSIONS_TOO_MANY */
+  createSession(token: string): Promise<MadeSessionView>;
+  listSessions(): readonly SessionView[];
+  /** @throws CooeeError ERR_API_NOT_FOUND */
+  revokeSession(id: string): Promise<SessionView>;
 
   /** The author is filled in: the node, and the agent that acts. */
   submit(submission: BodyOf<'submit'>, wait: WriteWait, caller: Caller): Promise<SubmittedView>;
   /** @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours */
   listSubmissions(query: SubmissionsQuery): SubmissionsView;
-  /** @throws CooeeError ERR_API_NOT_FOUND */
-  getSubmission(id: string): SubmissionView;
+  /** @throws CooeeError ERR_API_NOT_FOUND, ERR_SUBMISSION_BLOCK_MISSING */
+  getSubmission(id: string): Promise<SubmissionView>;
+  /** @throws CooeeError ERR_API_NOT_FOUND, also without a patch; ERR_SUBMISSION_BLOCK_MISSING */
+  getPatch(id: string): Promise<PatchView>;
+  /** @throws CooeeError ERR_SUBMISSION_UNKNOWN, ERR_SUBMISSION_DECIDED, ERR_MEMBERSHIP_FORBIDDEN */
+  decideSubmission(
+    id: string,
+    decision: BodyOf<'decideSubmission'>,
+    wait: WriteWait,
+  ): Promise<DecidedView>;
+
+  /** The asker is filled in. @throws CooeeError ERR_HELP_* */
+  openCall(
+    call: BodyOf<'openCall'>,
+    wait: WriteWait,
+    caller: Caller,
+  ): Promise<ResponseOf<'openCall'>>;
+  /** @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours */
+  listCalls(query: CallsQuery): CallsView;
+  /** @throws CooeeError ERR_HELP_UNKNOWN */
+  getCall(id: string): CallView;
+  /** @throws CooeeError ERR_HELP_CLAIMED with who has it, ERR_HELP_* */
+  claimCall(
+    id: string,
+    body: BodyOf<'claimCall'>,
+    wait: WriteWait,
+  ): Promise<ResponseOf<'claimCall'>>;
+  /** @throws CooeeError ERR_HELP_* */
+  releaseCall(
+    id: string,
+    body: BodyOf<'releaseCall'>,
+    wait: WriteWait,
+  ): Promise<ResponseOf<'releaseCall'>>;
+  /** @throws CooeeError ERR_HELP_FENCE with who holds it, ERR_HELP_DEADLINE, ERR_HELP_* */
+  answerCall(
+    id: string,
+    body: BodyOf<'answerCall'>,
+    wait: WriteWait,
+  ): Promise<ResponseOf<'answerCall'>>;
+  /** @throws CooeeError ERR_HELP_NOT_ASKER, ERR_HELP_* */
+  withdrawCall(id: string, wait: WriteWait, caller: Caller): Promise<ResponseOf<'withdrawCall'>>;
+
+  /**
+   * What stands at an address of any kind.
+   *
+   * @throws CooeeError ERR_UCXL_*, ERR_API_NOT_FOUND, ERR_RECORDS_VERSION
+   */
+  getRecord(address: string): Promise<RecordView>;
+  /** @throws CooeeError as getRecord; ERR_API_QUERY for a cursor or relation that is none */
+  getHistory(query: HistoryQuery): Promise<HistoryView>;
 
   /** A page of the log. @throws CooeeError ERR_STORAGE_COMPACTED */
   readLog(query: LogQuery): Promise<LogView>;

@@ -2,15 +2,30 @@ import { join, resolve } from 'node:path';
 import pc from 'picocolors';
 import { resolveHome } from '../../protocols/interface/home-path.ts';
 import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
+import { toSafeJson } from '../../protocols/interface/text/sanitize.ts';
+import { readTicketFile } from './input/ticket-file.ts';
 import { invocationOf, shellWord } from './invocation.ts';
-import { toSafeJson } from './sanitize.ts';
 import type { CliClient } from './socket-client.ts';
 import type { LoadDaemon } from './up-options.ts';
 
 /** A stream that text is written to. */
 export interface CliOutput {
   readonly isTTY?: boolean | undefined;
+  /** Size of the terminal, when it is one. */
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+  /** False when its reader is behind: it says `drain` when it has caught up. */
   write(text: string): unknown;
+  once?(event: 'drain', listener: () => void): unknown;
+}
+
+/** Writes a part of a stream of text; resolves when the reader has room for the next. */
+export async function writePaced(output: CliOutput, text: string): Promise<void> {
+  if (output.write(text) !== false) return;
+  await new Promise<void>((resolve) => {
+    if (output.once === undefined) resolve();
+    else output.once('drain', resolve);
+  });
 }
 
 /** The world of the command line: the process, or a test's stand-in. */
@@ -19,24 +34,33 @@ export interface CliHost {
   readonly cwd: string;
   readonly uid: number;
   readonly homedir: string;
+  /** The name of the user at the system: who acts when no name is given. */
+  readonly user: string;
   /** The script that node runs. */
   readonly script: string | undefined;
   readonly version: string;
-  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean | undefined };
+  readonly stdin: AsyncIterable<Uint8Array | string> & {
+    readonly isTTY?: boolean | undefined;
+    /** Keys come one by one, and are not shown; there on a terminal. */
+    setRawMode?(isRaw: boolean): unknown;
+  };
   readonly stdout: CliOutput;
   readonly stderr: CliOutput;
-  /** A client of the daemon whose operator socket is at `socket`. */
-  connect(socket: string): Promise<CliClient>;
+  /** A client of the daemon whose socket is at `socket`; a ticket goes with every request. */
+  connect(socket: string, ticket?: string): Promise<CliClient>;
   readonly loadDaemon: LoadDaemon;
   /** Resolves after `delayMs`. */
   delay(delayMs: number): Promise<void>;
   nowMs(): number;
+  /** Runs `task` when the process ends otherwise than by itself; returns how to take it back. */
+  onEnd?(task: () => void): () => void;
 }
 
 /** Options that every command takes. */
 export interface GlobalOptions {
   readonly home?: string;
   readonly socket?: string;
+  readonly ticket?: string;
   readonly json?: boolean;
 }
 
@@ -49,6 +73,8 @@ export interface CliContext {
   readonly socket: string;
   /** The value of `--socket`, absolute, when given. */
   readonly socketFlag: string | undefined;
+  /** The file with the ticket of the agent that acts, absolute, when given. */
+  readonly ticketFile: string | undefined;
   readonly json: boolean;
   /** How the user calls this program again, with what this call needed. */
   readonly command: string;
@@ -91,6 +117,7 @@ export function createContext(host: CliHost, options: GlobalOptions): CliContext
   const flag = given(options.socket, '--socket');
   const socketFlag = flag === undefined ? undefined : resolve(host.cwd, flag);
   const socket = socketFlag ?? join(home, 'cooee.sock');
+  const ticketFile = ticketFileOf(host, options);
   const json = options.json === true;
   let connecting: Promise<CliClient> | undefined;
   return {
@@ -98,12 +125,13 @@ export function createContext(host: CliHost, options: GlobalOptions): CliContext
     home,
     socket,
     socketFlag,
+    ticketFile,
     json,
     command: commandOf(host, options),
     colours: pc.createColors(canColour(host.stdout, host.env)),
     client() {
       checkSocketPath(socket);
-      connecting ??= host.connect(socket);
+      connecting ??= connect(host, socket, ticketFile);
       return connecting;
     },
     answer(value, text) {
@@ -113,6 +141,21 @@ export function createContext(host: CliHost, options: GlobalOptions): CliContext
       if (!json) host.stderr.write(text);
     },
   };
+}
+
+function ticketFileOf(host: CliHost, options: GlobalOptions): string | undefined {
+  const env = host.env['COOEE_TICKET_FILE'];
+  const file = given(options.ticket, '--ticket') ?? (env === '' ? undefined : env);
+  return file === undefined ? undefined : resolve(host.cwd, file);
+}
+
+async function connect(
+  host: CliHost,
+  socket: string,
+  ticketFile: string | undefined,
+): Promise<CliClient> {
+  if (ticketFile === undefined) return await host.connect(socket);
+  return await host.connect(socket, await readTicketFile(ticketFile));
 }
 
 function given(value: string | undefined, name: string): string | undefined {

@@ -1,7 +1,7 @@
+import { sanitizeLine } from '../../protocols/interface/text/sanitize.ts';
 import type { AgentView, StatusView } from '../api/routes/index.ts';
 import { formatFields } from './format/table.ts';
 import { asTyped } from './report-error.ts';
-import { sanitizeLine } from './sanitize.ts';
 
 /** Options of {@link formatStatus}. */
 export interface FormatStatusOptions {

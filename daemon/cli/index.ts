@@ -4,10 +4,10 @@
  *
  * @packageDocumentation
  */
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommanderError } from 'commander';
-import { CooeeError } from '../../protocols/interface/index.ts';
+import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
 import {
   type CliHost,
   canColour,
@@ -37,14 +37,15 @@ export function processHost(loadDaemon: LoadDaemon): CliHost {
     cwd: process.cwd(),
     uid: process.getuid?.() ?? -1,
     homedir: homedir(),
+    user: userName(),
     script: process.argv[1],
     version: packageVersion(import.meta.dirname),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    connect: async (socket) => {
+    connect: async (socket, ticket) => {
       const { SocketClient } = await import('./socket-client.ts');
-      return new SocketClient(socket);
+      return new SocketClient(socket, ticket);
     },
     loadDaemon: () => {
       isDaemon = true;
@@ -54,7 +55,36 @@ export function processHost(loadDaemon: LoadDaemon): CliHost {
       await sleep(delayMs);
     },
     nowMs: () => Date.now(),
+    onEnd: onProcessEnd,
   };
+}
+
+/** A signal ends the process with its own exit code, after the task. */
+function onProcessEnd(task: () => void): () => void {
+  const signals = [
+    ['SIGTERM', 15],
+    ['SIGHUP', 1],
+    ['SIGINT', 2],
+  ] as const;
+  const listeners = signals.map(([signal, number]) => {
+    const onSignal = (): void => process.exit(128 + number);
+    process.once(signal, onSignal);
+    return () => process.off(signal, onSignal);
+  });
+  process.once('exit', task);
+  return () => {
+    process.off('exit', task);
+    for (const off of listeners) off();
+  };
+}
+
+/** A container may run as a user that its system does not know. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return process.env['USER'] ?? 'operator';
+  }
 }
 
 /**
@@ -90,9 +120,12 @@ function report(thrown: unknown, host: CliHost, options: GlobalOptions): number 
   const dim = canColour(host.stderr, host.env)
     ? (text: string) => `\u001b[2m${text}\u001b[22m`
     : undefined;
+  // Tickets are made on the operator socket, whichever one it was that refused.
+  const { socket: _, ...elsewhere } = options;
+  const isAboutTicket = isCooeeError(thrown) && thrown.code.startsWith('ERR_SESSIONS_');
   const { text, exit } = reportError(thrown, {
     json: options.json === true,
-    command: commandOf(host, options),
+    command: commandOf(host, isAboutTicket ? elsewhere : options),
     ...(dim === undefined ? {} : { dim }),
   });
   host.stderr.write(text);

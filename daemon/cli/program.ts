@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { defineAgentCommands } from './agents/define.ts';
+import { defineCallCommands } from './calls/define.ts';
 import type { CliContext, CliHost } from './context.ts';
 import { defineLogCommands } from './log/define.ts';
+import { defineMcpCommand } from './mcp/define.ts';
 import { defineMeshCommands } from './mesh/define.ts';
 import { defineNodeCommands } from './node/define.ts';
+import { defineRecordCommands } from './records/define.ts';
 import { defineWorkCommands } from './work/define.ts';
 
 /** Runs the body of a command with its context; the body gives the exit code. */
@@ -12,6 +15,7 @@ export type Act = (run: (context: CliContext) => Promise<number>) => Promise<voi
 const AFTER_HELP = `
 Home:        --home, else COOEE_HOME, else /var/lib/cooee for root,
              else $XDG_STATE_HOME/cooee, else ~/.local/state/cooee
+Ticket:      --ticket, else the file that COOEE_TICKET_FILE names
 Exit codes:  0 ok · 1 failed · 2 usage or mangled input · 3 not there · 4 refused
              5 daemon not running · 6 temporary, try again`;
 
@@ -30,6 +34,7 @@ export function buildProgram(host: CliHost, act: Act): Command {
     .helpOption('-h, --help', 'print help')
     .option('--home <folder>', 'the home of the node')
     .option('--socket <path>', 'the operator socket (default: cooee.sock in the home)')
+    .option('--ticket <file>', 'act as the agent of the ticket in this file')
     .option('--json', 'print JSON, for scripts')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
@@ -44,6 +49,9 @@ export function buildProgram(host: CliHost, act: Act): Command {
   defineMeshCommands(program, act);
   defineAgentCommands(program, act);
   defineWorkCommands(program, act);
+  defineCallCommands(program, act);
+  defineRecordCommands(program, act);
   defineLogCommands(program, act);
+  defineMcpCommand(program, act);
   return program;
 }

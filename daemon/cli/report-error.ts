@@ -1,5 +1,5 @@
 import { CooeeError, ERROR_CODES, isCooeeError, toError } from '../../protocols/interface/index.ts';
-import { sanitizeLine, toSafeJson } from './sanitize.ts';
+import { sanitizeLine, toSafeJson } from '../../protocols/interface/text/sanitize.ts';
 
 /** How an error is shown. */
 export interface ReportOptions {

@@ -10,24 +10,37 @@ import type { CallArgs, CallName, CallResult, WatchInit, WatchItem } from '../cl
  * method and path and a test keeps the two equal.
  */
 export const COMMAND_ROUTES = {
+  answerCall: 'POST /v1/calls/{id}/answer',
   announceAgent: 'PUT /v1/agents/{token}/status',
+  claimCall: 'POST /v1/calls/{id}/claim',
   createInvite: 'POST /v1/invites',
+  createSession: 'POST /v1/agents/{token}/session',
+  decideSubmission: 'POST /v1/submissions/{id}/decision',
   enrolAgents: 'POST /v1/agents',
   getAgent: 'GET /v1/agents/{ref}',
+  getCall: 'GET /v1/calls/{id}',
   getDoctor: 'GET /v1/doctor',
+  getHistory: 'GET /v1/history',
   getHost: 'GET /v1/host',
   getLeader: 'GET /v1/leader',
+  getPatch: 'GET /v1/submissions/{id}/patch',
   getStatus: 'GET /v1/status',
   getProof: 'GET /v1/proof/{index}',
+  getRecord: 'GET /v1/records',
   getSubmission: 'GET /v1/submissions/{id}',
   joinMesh: 'POST /v1/join',
   leaveMesh: 'POST /v1/leave',
   listAgents: 'GET /v1/agents',
+  listCalls: 'GET /v1/calls',
   listMembers: 'GET /v1/members',
+  listSessions: 'GET /v1/sessions',
   listSubmissions: 'GET /v1/submissions',
+  openCall: 'POST /v1/calls',
   readLog: 'GET /v1/log',
   rebindAgent: 'POST /v1/agents/{token}/rebind',
+  releaseCall: 'POST /v1/calls/{id}/release',
   removeMember: 'DELETE /v1/members/{peer}',
+  revokeSession: 'DELETE /v1/sessions/{id}',
   retireAgent: 'DELETE /v1/agents/{token}',
   setMesh: 'PUT /v1/mesh/settings',
   setMemberRole: 'PUT /v1/members/{peer}/role',
@@ -35,6 +48,7 @@ export const COMMAND_ROUTES = {
   submit: 'POST /v1/submissions',
   transferLeader: 'POST /v1/leader/transfer',
   verifyLog: 'POST /v1/log/verify',
+  withdrawCall: 'POST /v1/calls/{id}/withdraw',
 } as const satisfies Partial<Record<CallName, string>>;
 
 /** The calls that commands make. */
@@ -66,9 +80,12 @@ const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 /** A client for one command: one connection a call, nothing to close. */
 export class SocketClient implements CliClient {
   readonly #socketPath: string;
+  readonly #ticket: string | undefined;
 
-  constructor(socketPath: string) {
+  /** @param ticket - of the agent that acts */
+  constructor(socketPath: string, ticket?: string) {
     this.#socketPath = socketPath;
+    this.#ticket = ticket;
   }
 
   async call<N extends CommandCall>(name: N, ...args: CallArgs<N>): Promise<CallResult<N>> {
@@ -96,6 +113,7 @@ export class SocketClient implements CliClient {
     const body = input.body === undefined ? undefined : JSON.stringify(input.body);
     const headers = {
       host: 'localhost',
+      ...(this.#ticket === undefined ? {} : { authorization: `Bearer ${this.#ticket}` }),
       ...(body === undefined
         ? {}
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),

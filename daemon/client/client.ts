@@ -24,6 +24,11 @@ const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 export interface CooeeClientInit {
   /** Path of either socket of a daemon: `<home>/cooee.sock` or `<home>/agent.sock`. */
   readonly socketPath: string;
+  /**
+   * The ticket of the agent that acts, or what gives it: called for every request, so that a new
+   * one takes the place of one that expires. Needed on the agent socket for all but reading.
+   */
+  readonly ticket?: string | (() => string | Promise<string>) | undefined;
   /** How long to wait for an answer, ms. Default: 75 s, longer than the daemon itself waits. */
   readonly answerTimeoutMs?: number | undefined;
   /** Connections kept open at most. Default 8. */
@@ -43,6 +48,7 @@ type Answer = { readonly status: number; readonly text: string };
 export class CooeeClient {
   readonly socketPath: string;
   readonly #pool: Pool;
+  readonly #ticket: CooeeClientInit['ticket'];
 
   constructor(init: CooeeClientInit) {
     if (Buffer.byteLength(init.socketPath) > LIMITS.socketPathBytesMax) {
@@ -51,6 +57,7 @@ export class CooeeClient {
       });
     }
     this.socketPath = init.socketPath;
+    this.#ticket = init.ticket;
     const timeoutMs = init.answerTimeoutMs ?? ANSWER_TIMEOUT_MS;
     this.#pool = new Pool('http://localhost', {
       socketPath: init.socketPath,
@@ -103,7 +110,7 @@ export class CooeeClient {
 
   async #send(name: CallName, input: CallOptions & LooseInput): Promise<Answer> {
     const request = toRequest(name, input);
-    const headers: Record<string, string> = {};
+    const headers: Record<string, string> = await this.#authorization();
     if (request.body !== undefined) headers['content-type'] = 'application/json';
     // With a key every method may be sent twice, so a connection that is cut (a kept-alive one that
     // the daemon just closed) is tried once more.
@@ -126,6 +133,11 @@ export class CooeeClient {
     } catch (error) {
       throw fromTransport(error, this.socketPath);
     }
+  }
+
+  async #authorization(): Promise<Record<string, string>> {
+    const ticket = typeof this.#ticket === 'function' ? await this.#ticket() : this.#ticket;
+    return ticket === undefined ? {} : { authorization: `Bearer ${ticket}` };
   }
 
   async #attempt(options: Parameters<Pool['request']>[0]): Promise<Answer> {

@@ -13,13 +13,15 @@ const MESSAGE_CHARS_MAX = 1024 * 1024;
 /** Splits a stream of text into messages; comments and unknown fields are passed over. */
 export class SseParser {
   #rest = '';
+  /** Counts once its message is whole: one that was cut is to come again. */
   #id = '';
+  #lastId = '';
   #event = '';
   #data: string[] = [];
 
-  /** The last id seen, also of messages without data; empty before the first. */
+  /** The id of the last whole message, also of one without data; empty before the first. */
   get lastId(): string {
-    return this.#id;
+    return this.#lastId;
   }
 
   /**
@@ -53,6 +55,7 @@ export class SseParser {
   }
 
   #finish(): SseMessage | undefined {
+    this.#lastId = this.#id;
     const data = this.#data.join('\n');
     const event = this.#event === '' ? 'message' : this.#event;
     const empty = this.#data.length === 0;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CooeeError } from '../../protocols/interface/index.ts';
 import { multiaddrText } from '../../protocols/wire/index.ts';
+import { webhooksSchema } from './webhooks.ts';
 
 const CONFIG_BYTES_MAX = 64 * 1024;
 
@@ -31,6 +32,8 @@ export const configSchema = z.strictObject({
   snapshotEveryEntries: z.int().min(8).max(1_048_576).default(8_192),
   /** How long a voter may be out of reach before its seat goes to another member. */
   voterAwayMs: z.int().min(1_000).max(86_400_000).default(600_000),
+  /** Who is told of calls for human help. */
+  webhooks: webhooksSchema.default([]),
   logLevel: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
 });
 
@@ -48,8 +51,9 @@ export function parseConfig(text: string | undefined): Config {
     if (text.length > CONFIG_BYTES_MAX) throw invalid('the file is too large', '');
     try {
       value = JSON.parse(text);
-    } catch (cause) {
-      throw invalid('not JSON', '', cause);
+    } catch {
+      // What the parser says shows a piece of the text, and that may be a secret.
+      throw invalid('not JSON', '');
     }
   }
   const parsed = configSchema.safeParse(value);
@@ -63,19 +67,11 @@ export function parseConfig(text: string | undefined): Config {
   return parsed.data;
 }
 
-/** What of the settings goes to the node of a mesh as it is. */
-export function nodeSettings({ beatMs, leaseMs, snapshotEveryEntries }: Config) {
-  return { beatMs, leaseMs, snapshotEveryEntries };
-}
-
-function invalid(message: string, path: string, cause?: unknown): CooeeError {
+function invalid(message: string, path: string): CooeeError {
   const where = path === '' ? '' : `${path}: `;
   return new CooeeError(
     'ERR_CONFIG_INVALID',
     `the configuration is not valid: ${where}${message}`,
-    {
-      details: { path },
-      cause,
-    },
+    { details: { path } },
   );
 }

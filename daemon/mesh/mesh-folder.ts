@@ -20,7 +20,9 @@ const meshSchema = z.strictObject({
   /** `joining`: the invite was not redeemed yet. */
   state: z.enum(['member', 'joining']),
   anchor: anchorSchema,
-  /** Members that the invite named, and where. */
+  /** Who voted last, as far as this node knew: it may have promised something then. */
+  voters: z.array(peerIdText).max(9).optional(),
+  /** Members that the invite named, later those that vote and others, and where. */
   vouched: z.array(z.strictObject({ peer: peerIdText, address: multiaddrText })).max(64),
   /** The log index of the admission; 0 until it is known. */
   admittedIndex: z.int().min(0),
@@ -34,6 +36,8 @@ export type MeshFile = Omit<z.output<typeof meshSchema>, 'v'>;
 /** The folder `mesh` of a home: all that belongs to the mesh and not to the node. */
 export class MeshFolder {
   readonly #home: string;
+  /** One change at a time: what is remembered of a mesh must not come back after it is gone. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @param home - absolute path of the home */
   constructor(home: string) {
@@ -73,16 +77,25 @@ export class MeshFolder {
   }
 
   async save(file: MeshFile): Promise<void> {
-    await mkdir(this.path, { recursive: true, mode: 0o700 });
-    await writeDurable(this.#file, `${JSON.stringify({ v: 1, ...file }, null, 2)}\n`);
+    await this.#inTurn(() => this.#write(file));
+  }
+
+  /** Remembers something else of that mesh, when it is still the one of this home. */
+  async update(mesh: string, change: Partial<MeshFile>): Promise<void> {
+    await this.#inTurn(async () => {
+      const file = await this.load();
+      if (file?.mesh === mesh) await this.#write({ ...file, ...change });
+    });
   }
 
   /** Sets the mesh aside in `old/`, so that nothing is lost; the home has no mesh then. */
   async setAside(label: string): Promise<string> {
     const folder = join(this.#home, 'old');
-    await mkdir(folder, { recursive: true, mode: 0o700 });
     const target = join(folder, label);
-    await rename(this.path, target);
+    await this.#inTurn(async () => {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await rename(this.path, target);
+    });
     return target;
   }
 
@@ -106,7 +119,18 @@ export class MeshFolder {
 
   /** Removes what an unsuccessful join left: the home is as empty as before. */
   async remove(): Promise<void> {
-    await rm(this.path, { recursive: true, force: true });
+    await this.#inTurn(() => rm(this.path, { recursive: true, force: true }));
+  }
+
+  async #write(file: MeshFile): Promise<void> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    await writeDurable(this.#file, `${JSON.stringify({ v: 1, ...file }, null, 2)}\n`);
+  }
+
+  async #inTurn(task: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(task);
+    this.#turn = done.catch(() => undefined);
+    await done;
   }
 
   get #file(): string {

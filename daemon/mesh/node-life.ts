@@ -9,10 +9,11 @@ import {
   toError,
 } from '../../protocols/interface/index.ts';
 import { JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
-import { type AppliedEntry, serveReplica } from '../../protocols/slurp/index.ts';
+import { type AppliedEntry, serveReplica, vacateSeat } from '../../protocols/slurp/index.ts';
 import type { RequestServer } from '../../protocols/wire/stream.ts';
 import { serveGuests } from '../libp2p/guest-streams.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
+import { callsOf } from '../parts/webhooks.ts';
 import { LEVELS } from '../system/version.ts';
 
 const FOLLOW_RETRY_MS = 200;
@@ -67,15 +68,18 @@ export class NodeLife {
     await network.start();
     await gossip.start();
     await submit.start();
+    await this.parts.holding.start();
     await this.parts.leaderAsks.start();
     await this.parts.consensus.start();
     this.parts.courier.start();
+    this.parts.contents.start();
     await enrolment.start();
     await capability.start();
     await this.parts.redial.start();
     this.parts.watchdog.start();
     heads.start();
     this.parts.records.start();
+    await this.parts.webhooks.start(() => this.parts.snapshots.isSound);
     if (memberOf(state, this.self) !== undefined) await this.#register();
     else if (this.#wasRemoved()) this.parts.guard.removed();
     this.#components.logger.info({ applied: meshLog.appliedIndex }, 'the node is up');
@@ -98,8 +102,16 @@ export class NodeLife {
         await delay(this.#components.clock, FOLLOW_RETRY_MS, this.#stopped.signal);
       }
     }
+    this.parts.webhooks.admitted(index);
     if (memberOf(state, this.self) === undefined) guard.removed();
     else await this.#register();
+  }
+
+  /** Has the last voter's seat given to another before it is removed. Throws as vacateSeat. */
+  async vacate(peer: string): Promise<void> {
+    const { state, leaderAsks } = this.parts;
+    const { clock } = this.#components;
+    await vacateSeat({ state, clock, vacate: (it) => leaderAsks.vacate(it) }, peer);
   }
 
   /** Stops everything; never throws. The stores are left to their owner. */
@@ -109,13 +121,16 @@ export class NodeLife {
     parts.watchdog.stop();
     parts.floods.stop();
     parts.introduction.stop();
+    parts.calls.stop();
     const steps: readonly (() => Promise<void>)[] = [
+      () => parts.webhooks.stop(),
       () => parts.records.stop(),
       () => parts.redial.stop(),
       () => parts.capability.stop(),
       () => parts.enrolment.stop(),
       () => parts.courier.stop(),
       () => parts.outbox.stop(),
+      () => parts.contents.stop(),
       () => parts.consensus.stop(),
       () => parts.heads.stop(),
       () => parts.snapshots.stop(),
@@ -173,6 +188,7 @@ export class NodeLife {
     introduction.present(peer);
     consensus.nudge();
     courier.nudge();
+    this.parts.contents.nudge();
     enrolment.onPeer();
     this.parts.records.onPeer();
     this.#tell('peer:connect', { peer });
@@ -187,12 +203,14 @@ export class NodeLife {
   }
 
   #onApplied(entry: AppliedEntry): void {
-    const { outbox, enrolment, heads, guard } = this.parts;
+    const { calls, outbox, enrolment, heads, guard } = this.parts;
     if (outbox.isForged(entry)) guard.cloned();
     outbox.onApplied(entry);
     for (const event of entry.events) this.#onEvent(event, entry.index > this.#admittedIndex);
     enrolment.onEntryApplied(entry);
     this.parts.records.onApplied(entry);
+    calls.onApplied(entry);
+    this.parts.webhooks.onApplied(callsOf(entry));
     heads.changed();
   }
 
@@ -207,6 +225,8 @@ export class NodeLife {
     }
     redial.poke();
     this.parts.capability.onReplaced();
+    this.parts.calls.onReplaced();
+    this.parts.webhooks.onReplaced();
     this.parts.records.onReplaced();
     enrolment.onEntryApplied({ index, decisions: [], events: [] });
     if (this.#wasRemoved() && memberOf(state, this.self) === undefined) this.parts.guard.removed();
@@ -291,6 +311,7 @@ export class NodeLife {
     const { consensus, courier, heads, link } = this.parts;
     link.keep(consensus.partners);
     this.parts.records.onLeadership();
+    this.parts.calls.onLeadership();
     courier.leaderChanged();
     heads.changed();
   }

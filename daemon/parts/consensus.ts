@@ -6,7 +6,7 @@ import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
 type ConsensusParts = Pick<NodeParts, 'snapshots' | 'link' | 'consensus'>;
 
 /** The parts that those work with. */
-type Ground = Pick<NodeParts, 'meshLog' | 'trust' | 'network' | 'streams' | 'view'>;
+type Ground = Pick<NodeParts, 'meshLog' | 'trust' | 'network' | 'streams' | 'view' | 'holding'>;
 
 /**
  * The node's part in the log: a seat among the voters with the link that they speak over, or a
@@ -15,7 +15,7 @@ type Ground = Pick<NodeParts, 'meshLog' | 'trust' | 'network' | 'streams' | 'vie
 export async function buildConsensus(
   components: NodeComponents,
   init: NodeInit,
-  { meshLog, trust, network, streams, view }: Ground,
+  { meshLog, trust, network, streams, view, holding }: Ground,
 ): Promise<ConsensusParts> {
   const { clock, metrics } = components;
   const logger = components.logger.child('cooee:slurp');
@@ -38,11 +38,15 @@ export async function buildConsensus(
     {
       ...{ ...common, link },
       head: () => trust.highest(),
+      assertReady: (batch) => holding.assertHeld(batch),
       isUnlinked: () => trust.missingLinks().length > 0,
       makeReplica: () => new Replica({ ...pulling, snapshots }),
       installFrom: (peer, indexMin, signal) => snapshots.installFrom(peer, indexMin, signal),
     },
     { start: init.boot, recipient: init.recipient, voterAwayMs: init.voterAwayMs },
   );
+  snapshots.onSoundness((isSound) => {
+    if (!isSound) consensus.handOver();
+  });
   return { snapshots, link, consensus };
 }

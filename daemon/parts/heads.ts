@@ -1,4 +1,5 @@
 import {
+  type Consensus,
   HeadService,
   HeadSigner,
   type Leadership,
@@ -20,7 +21,7 @@ type Ground = Pick<NodeParts, 'meshLog' | 'trust' | 'streams' | 'view' | 'gossip
 export async function buildHeads(
   components: NodeComponents,
   { meshLog, trust, streams, view, gossip, snapshots }: Ground,
-  leadership: Leadership,
+  leadership: Leadership & Pick<Consensus, 'handOver'>,
 ): Promise<HeadParts> {
   const { log, store, crypto, clock, signer } = components;
   const logger = components.logger.child('cooee:slurp:heads');
@@ -33,6 +34,7 @@ export async function buildHeads(
     self: signer.peer,
     requester: streams,
     sources: view.sources,
+    onOutvoted: () => leadership.handOver(),
     publish: (bytes, key) => gossip.publish('slurp', bytes, key),
   });
   const refresh = (): Promise<void> => heads.refresh();

@@ -15,7 +15,7 @@ import type {
   ResponseOf,
   WriteView,
 } from '../api/routes/index.ts';
-import type { AgentsPage, AgentsQuery, EnrolItem, WriteWait } from '../api/services.ts';
+import type { AgentsPage, AgentsQuery, Caller, EnrolItem, WriteWait } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
 import { timeoutOf, writeView } from './mesh-services.ts';
 import { canonicalToken, dhtNameOf, resolveAgent } from './resolve.ts';
@@ -125,9 +125,15 @@ export class AgentServices {
     return writeView(await writer.write('agent.retire', { token }, { timeoutMs: timeoutOf(wait) }));
   }
 
-  async announce(tokenText: string, change: BodyOf<'announceAgent'>): Promise<AgentView> {
+  /** By the operator for any agent of this host, by an agent for itself. */
+  async announce(
+    tokenText: string,
+    change: BodyOf<'announceAgent'>,
+    { agent }: Caller,
+  ): Promise<AgentView> {
     const { capability, state } = this.#daemon.memberNode.parts;
     const token = canonicalToken(state, this.#crypto.sha256, tokenText);
+    if (agent !== undefined && agent !== token) throw new CooeeError('ERR_SESSIONS_NOT_SELF');
     const view = await capability.announce(token, change);
     return { ...view, capabilities: [...view.capabilities] };
   }

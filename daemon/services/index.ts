@@ -1,18 +1,20 @@
-import { type Clock, CooeeError, delay } from '../../protocols/interface/index.ts';
+import { type Clock, CooeeError, delay, isCooeeError } from '../../protocols/interface/index.ts';
 import type { LeaderView } from '../api/routes/index.ts';
 import type { ApiServices, EventSource } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
+import { SessionServices } from '../sessions/index.ts';
 import type { MetricsBook } from '../system/metrics.ts';
 import { AgentServices } from './agent-services.ts';
+import { CallServices } from './calls/call-services.ts';
 import { examine } from './doctor.ts';
 import { LogServices } from './log-services.ts';
 import { MeshServices, type MeshServicesInit } from './mesh-services.ts';
+import { RecordServices } from './record-services.ts';
 import { SubmissionServices } from './submission-services.ts';
 
-/** How often a reader that waits for an index looks. */
-const INDEX_POLL_MS = 5;
-/** How long the new leader may take to announce itself. */
+/** How long the new leader may take to announce itself, and how often that is looked at. */
 const TRANSFER_WAIT_MS = 5_000;
+const TRANSFER_POLL_MS = 5;
 
 /** What the API's services are built from. */
 export interface ServicesInit extends MeshServicesInit {
@@ -30,19 +32,12 @@ export function createServices(init: ServicesInit): ApiServices {
   const agents = new AgentServices(daemon, init.crypto);
   const log = new LogServices(daemon);
   const submissions = new SubmissionServices(daemon, init.crypto);
-  const appliedIndex = (): number =>
-    daemon.phase === 'member' || daemon.phase === 'joining'
-      ? daemon.node.parts.meshLog.appliedIndex
-      : 0;
+  const calls = new CallServices(daemon, clock);
+  const sessions = new SessionServices(daemon, init.crypto);
+  const records = new RecordServices(daemon, { clock, crypto: init.crypto, submissions });
   return {
-    appliedIndex,
-    waitForIndex: async (index, timeoutMs) => {
-      const endMs = clock.monotonicMs() + timeoutMs;
-      while (appliedIndex() < index) {
-        if (clock.monotonicMs() > endMs) throw new CooeeError('ERR_API_TIMEOUT');
-        await delay(clock, INDEX_POLL_MS);
-      }
-    },
+    appliedIndex: () => (hasLog(daemon) ? daemon.node.parts.meshLog.appliedIndex : 0),
+    waitForIndex: (index, timeoutMs) => waitForIndex(daemon, index, timeoutMs),
     readIndex: () => daemon.memberNode.parts.leaderAsks.readIndex(),
     status: () => mesh.status(),
     members: () => mesh.members(),
@@ -56,11 +51,26 @@ export function createServices(init: ServicesInit): ApiServices {
     resolveAgent: (ref) => agents.resolve(ref),
     enrol: (items, wait) => agents.enrol(items, wait),
     retire: (token, wait) => agents.retire(token, wait),
-    announce: (token, change) => agents.announce(token, change),
+    announce: (token, change, caller) => agents.announce(token, change, caller),
     rebind: (token, peer, wait) => agents.rebind(token, peer, wait),
+    authenticate: (ticket) => sessions.authenticate(ticket),
+    createSession: (token) => sessions.create(token),
+    listSessions: () => sessions.list(),
+    revokeSession: (id) => sessions.revoke(id),
     submit: (submission, wait, caller) => submissions.submit(submission, wait, caller),
     listSubmissions: (query) => submissions.list(query),
     getSubmission: (id) => submissions.get(id),
+    getPatch: (id) => submissions.patch(id),
+    decideSubmission: (id, decision, wait) => submissions.decide(id, decision, wait),
+    openCall: (call, wait, caller) => calls.open(call, wait, caller),
+    listCalls: (query) => calls.list(query),
+    getCall: (id) => calls.get(id),
+    claimCall: (id, body, wait) => calls.claim(id, body, wait),
+    releaseCall: (id, body, wait) => calls.release(id, body, wait),
+    answerCall: (id, body, wait) => calls.answer(id, body, wait),
+    withdrawCall: (id, wait, caller) => calls.withdraw(id, wait, caller),
+    getRecord: (address) => records.get(address),
+    getHistory: (query) => records.history(query),
     readLog: (query) => log.read(query),
     proof: (index, anchor) => log.proof(index, anchor),
     verifyLog: (soFar) => log.verify(soFar),
@@ -72,6 +82,19 @@ export function createServices(init: ServicesInit): ApiServices {
     stop: init.stop,
     events: init.events,
   };
+}
+
+function hasLog({ phase }: Daemon): boolean {
+  return phase === 'member' || phase === 'joining';
+}
+
+async function waitForIndex(daemon: Daemon, index: number, timeoutMs: number): Promise<void> {
+  if (!hasLog(daemon)) throw new CooeeError('ERR_API_STARTING');
+  try {
+    await daemon.node.parts.consensus.waiters.until(index, { timeoutMs });
+  } catch (error) {
+    throw isCooeeError(error, 'ERR_WIRE_TIMEOUT') ? new CooeeError('ERR_API_TIMEOUT') : error;
+  }
 }
 
 function leaderView(daemon: Daemon): LeaderView {
@@ -101,7 +124,7 @@ async function transferLeader(
     if (clock.monotonicMs() > endMs) {
       throw new CooeeError('ERR_SLURP_NO_LEADER', 'the new leader is not heard of yet');
     }
-    await delay(clock, INDEX_POLL_MS);
+    await delay(clock, TRANSFER_POLL_MS);
   }
   return leaderView(daemon);
 }

@@ -152,7 +152,9 @@ export class MeshServices {
   }
 
   async removeMember(peer: string, wait: WriteWait): Promise<WriteView> {
-    const { parts } = this.#init.daemon.memberNode;
+    const node = this.#init.daemon.memberNode;
+    const { parts } = node;
+    await node.vacate(peer);
     return writeView(
       await parts.writer.write('member.remove', { peer }, { timeoutMs: timeoutOf(wait) }),
     );

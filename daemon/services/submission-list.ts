@@ -1,12 +1,8 @@
-import {
-  CooeeError,
-  type StateReader,
-  type SubmissionRecord,
-  submittedKey,
-} from '../../protocols/interface/index.ts';
+import { CooeeError, type StateReader, submittedKey } from '../../protocols/interface/index.ts';
 import { versionAt } from '../../protocols/submission/index.ts';
 import type { SubmissionRow, SubmissionsView } from '../api/routes/index.ts';
 import type { SubmissionsQuery } from '../api/services.ts';
+import { committedView } from './submission-view.ts';
 
 /** Records that one page looks at, at most: a filter that hits nothing must not hold up others. */
 const LOOKS_MAX = 2_000;
@@ -16,18 +12,26 @@ export interface SubmissionSource {
   readonly state: StateReader;
   /** What is accepted and not committed, the newest first, each once. */
   readonly waiting: () => Iterable<SubmissionRow>;
+  /** What was refused, the newest first. */
+  readonly refused: () => Iterable<SubmissionRow>;
 }
 
-/** Where a page begins: behind a row that waits, or at the n-th of those that are committed. */
+/**
+ * Where a page begins: behind a row that waits or was refused, or at the n-th of those that are
+ * committed.
+ */
 type Position =
   | { readonly part: 'accepted'; readonly after: string | undefined }
   | { readonly part: 'committed'; readonly n: number };
 
 const CURSOR = /^(?:accepted\.([a-z2-7]{1,128})|committed\.([0-9]{1,12}))$/;
 
+/** States before the log, and in it. */
+const BEFORE: ReadonlySet<string> = new Set(['accepted', 'relayed', 'refused']);
+
 /**
  * One page, the newest first: what waits on this node, then the log backwards, or only the versions
- * of an address. All by key: nothing is scanned.
+ * of an address; or what was refused, when that is asked for. All by key: nothing is scanned.
  *
  * @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours
  */
@@ -40,14 +44,16 @@ export function listSubmissions(source: SubmissionSource, query: SubmissionsQuer
       : state.get('addressed', address)?.versions;
   let at = positionOf(query.cursor);
   const submissions: SubmissionRow[] = [];
+  const isBefore = query.state !== undefined && BEFORE.has(query.state);
   if (at.part === 'accepted') {
+    const rows = query.state === 'refused' ? source.refused() : source.waiting();
     const isFull =
-      query.state !== 'committed' &&
-      addWaiting(submissions, [...source.waiting()], { query, after: at.after });
+      (query.state === undefined || isBefore) &&
+      addWaiting(submissions, [...rows], { query, after: at.after });
     if (isFull) return page(submissions, `accepted.${submissions.at(-1)?.id ?? ''}`);
     at = { part: 'committed', n: countMax ?? 0 };
   }
-  if (query.state === 'accepted') return page(submissions, null);
+  if (isBefore) return page(submissions, null);
   let { n } = at;
   n = Math.min(n, countMax ?? 0);
   for (let looks = 0; n > 0 && looks < LOOKS_MAX && submissions.length < query.limit; looks++) {
@@ -56,19 +62,6 @@ export function listSubmissions(source: SubmissionSource, query: SubmissionsQuer
     n--;
   }
   return page(submissions, n > 0 ? `committed.${n}` : null);
-}
-
-/** A committed submission as callers see it. */
-export function committedView(id: string, record: SubmissionRecord): SubmissionRow {
-  const { kind, address, title, author, index, version } = record;
-  return {
-    ...{ id, kind, address, title, author },
-    state: 'committed',
-    acceptedAt: new Date(record.acceptedMs).toISOString(),
-    committedAt: new Date(record.timeMs).toISOString(),
-    index,
-    version,
-  };
 }
 
 /** True when the page is full before all that waits was looked at. */
@@ -99,8 +92,9 @@ function committedRow(
   return id === undefined || record === undefined ? undefined : committedView(id, record);
 }
 
-function fits(row: SubmissionRow, { kind, address, author }: SubmissionsQuery): boolean {
+function fits(row: SubmissionRow, { kind, address, author, state }: SubmissionsQuery): boolean {
   return (
+    (state === undefined || row.state === state) &&
     (kind === undefined || row.kind === kind) &&
     (address === undefined || row.address === address) &&
     (author === undefined || row.author.peer === author || row.author.agent === author)

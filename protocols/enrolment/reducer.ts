@@ -6,11 +6,13 @@ import {
   isCooeeError,
   type MemberRecord,
   type Outcome,
+  type RevisionCause,
   refuse,
   type StateEvent,
   type StateReader,
   type StateWriter,
 } from '../interface/index.ts';
+import { agentAddress } from '../ucxl/index.ts';
 import { toHex } from '../wire/index.ts';
 import {
   type Claim,
@@ -21,6 +23,7 @@ import {
   type retireBody,
 } from './codec.ts';
 import { computeNumber, nextFree, type TokenBook, tokenBook } from './compute-number.ts';
+import { reviseAgents } from './revise-agents.ts';
 import { assertClaim } from './rules.ts';
 
 /** What a grant says of one agent, in the order of the claim. */
@@ -73,6 +76,7 @@ function grant(state: StateWriter, claim: Claim, context: ApplyContext): Outcome
   state.put('host', host, claim.peer);
   const book = tokenBook(context.crypto.sha256);
   const agents: GrantedAgent[] = [];
+  const changed: AgentRecord[] = [];
   const events: StateEvent[] = [];
   for (const agent of claim.agents) {
     const known = state.get('hash', toHex(agent.hash));
@@ -84,8 +88,11 @@ function grant(state: StateWriter, claim: Claim, context: ApplyContext): Outcome
     const { token, number, gpuSlot: slot, hash } = record.agent;
     const isNew = known === undefined;
     agents.push({ token, number, slot, hash, isNew });
-    if (record.isChanged) events.push({ type: 'agent:grant', data: { ...record.agent, isNew } });
+    if (!record.isChanged) continue;
+    changed.push(record.agent);
+    events.push(eventOf('agent:grant', record.agent, { isNew }));
   }
+  reviseAgents(state, changed, causeOf(context, 'agent:grant'));
   state.put('enrolment', claim.peer, { boot: claim.boot, seq: claim.seq });
   const value: GrantValue = { agents };
   return { ok: true, value, events };
@@ -171,7 +178,8 @@ export function reduceRetire(
   if (agent.retiredIndex !== null) return { ok: true, value };
   const retired: AgentRecord = { ...agent, retiredIndex: context.index };
   state.put('agent', agent.token, retired);
-  return { ok: true, value, events: [{ type: 'agent:retire', data: { ...retired } }] };
+  reviseAgents(state, [retired], causeOf(context, 'agent:retire'));
+  return { ok: true, value, events: [eventOf('agent:retire', retired)] };
 }
 
 /**
@@ -191,13 +199,16 @@ export function reduceRebind(
   if (presentMember(state, body.peer) === undefined) return refuse('ERR_MEMBERSHIP_UNKNOWN_PEER');
   const { hostname, mac } = agent;
   state.put('host', `${hostname}|${mac}`, body.peer);
+  const changed: AgentRecord[] = [];
   const events: StateEvent[] = [];
   for (const known of agentsOfHost(state, hostname, mac)) {
     if (known.peer === body.peer) continue;
     const moved: AgentRecord = { ...known, peer: body.peer };
     state.put('agent', known.token, moved);
-    events.push({ type: 'agent:rebind', data: { ...moved, from: known.peer } });
+    changed.push(moved);
+    events.push(eventOf('agent:rebind', moved, { from: known.peer }));
   }
+  reviseAgents(state, changed, causeOf(context, 'agent:rebind'));
   return { ok: true, value: { tokens: events.map(({ data }) => data['token']) }, events };
 }
 
@@ -211,6 +222,19 @@ function agentsOfHost(state: StateReader, hostname: string, mac: string): AgentR
     if (agent.hostname === hostname && agent.mac === mac) found.push(agent);
   }
   return found.sort((a, b) => (a.token < b.token ? -1 : 1));
+}
+
+function eventOf(
+  type: string,
+  agent: AgentRecord,
+  more: Readonly<Record<string, unknown>> = {},
+): StateEvent {
+  const address = agentAddress(agent.number, agent.gpuSlot);
+  return { type, address, data: { ...agent, ...more } };
+}
+
+function causeOf({ index, timeMs }: ApplyContext, cause: string): RevisionCause {
+  return { index, timeMs, cause };
 }
 
 function presentMember(state: StateReader, peer: string): MemberRecord | undefined {

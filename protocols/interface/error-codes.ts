@@ -222,6 +222,12 @@ export const ERROR_CODES = {
     'The configuration file is not valid.',
     'Correct the field that is named; docs/config.md lists all.',
   ),
+  ERR_CONFIG_SECRET_SHOWN: row(
+    500,
+    2,
+    'A file that holds a secret can be read by others.',
+    'Make it the own of the daemon alone: chmod 600 FILE',
+  ),
   // enrolment
   ERR_ENROLMENT_CIPHERTEXT: row(
     400,
@@ -291,6 +297,78 @@ export const ERROR_CODES = {
     'The enrolment is too large.',
     'Enrol at most 256 agents of a host.',
   ),
+  // help
+  ERR_HELP_ANSWERED: row(
+    409,
+    4,
+    'The call is answered already.',
+    'Read the answer with cooee calls <id>.',
+  ),
+  ERR_HELP_CLAIMED: row(
+    409,
+    4,
+    'Another human works on the call.',
+    'Leave it to them; their claim lapses after 15 minutes.',
+  ),
+  ERR_HELP_DEADLINE: row(
+    409,
+    3,
+    'The deadline of the call has passed.',
+    'Its policy decides now; read what became of it with cooee calls <id>.',
+  ),
+  ERR_HELP_DEADLINE_RANGE: row(
+    400,
+    2,
+    'A call cannot have that deadline.',
+    'Give it between a second and 30 days from now.',
+  ),
+  ERR_HELP_EXPIRED: row(
+    410,
+    3,
+    'The call expired without an answer.',
+    'Its asker may open a new one.',
+  ),
+  ERR_HELP_FENCE: row(
+    409,
+    4,
+    'The claim does not count any more.',
+    'See who holds the call with cooee calls <id>, and claim it again when nobody does.',
+  ),
+  ERR_HELP_HUMAN: row(
+    403,
+    4,
+    'Only a human claims, releases and answers calls.',
+    'Use the operator socket and say who you are: cooee claim <id> --by <name>.',
+  ),
+  ERR_HELP_NOT_ASKER: row(
+    403,
+    4,
+    'Only its asker withdraws a call.',
+    'Withdraw it on the node that asked; others may answer it.',
+  ),
+  ERR_HELP_NOT_DUE: row(
+    409,
+    4,
+    'The time for that has not come.',
+    'The leader proposes it by itself when it has.',
+  ),
+  ERR_HELP_TOO_MANY: row(
+    429,
+    6,
+    'Too many calls of this asker are not settled.',
+    'Withdraw some, or wait until they are answered.',
+    true,
+  ),
+  ERR_HELP_UNCLAIMED: row(409, 4, 'Nobody works on the call.', 'Claim it first: cooee claim <id>.'),
+  ERR_HELP_UNKNOWN: row(404, 3, 'There is no such call.', 'cooee calls lists those that are open.'),
+  ERR_HELP_WITHDRAWN: row(410, 3, 'The call was withdrawn by its asker.', 'Nothing is left to do.'),
+  // mcp
+  ERR_MCP_SUBSCRIPTIONS: row(
+    429,
+    4,
+    'This MCP server has too many subscriptions.',
+    'Unsubscribe from resources that do not matter any more.',
+  ),
   // membership
   ERR_MEMBERSHIP_CLONE: row(
     409,
@@ -343,8 +421,8 @@ export const ERROR_CODES = {
   ERR_MEMBERSHIP_LAST_VOTER: row(
     409,
     4,
-    'With fewer than three voters none of them can be removed.',
-    'Move the seat to another member first, or stop the mesh.',
+    'The seat of the last voter could not be given to another member.',
+    'Start the voter and another member, and try again: the seat moves by itself.',
   ),
   ERR_MEMBERSHIP_NOT_MEMBER: row(
     403,
@@ -388,6 +466,56 @@ export const ERROR_CODES = {
     1,
     'What is stored of Raft contradicts itself.',
     'Move the home away and join again; see docs/operations.md.',
+  ),
+  // records
+  ERR_RECORDS_VERSION: row(
+    404,
+    3,
+    'The record has no such version.',
+    'details.versions tells how many there are; cooee history ADDRESS lists them.',
+  ),
+  // sessions
+  ERR_SESSIONS_AGENT_GONE: row(
+    403,
+    4,
+    'The agent is retired, or lives on another node.',
+    'cooee agents shows where it lives; its operator there gives it a ticket.',
+  ),
+  ERR_SESSIONS_EXPIRED: row(
+    401,
+    4,
+    'The ticket has expired.',
+    'Ask the operator of this host for a new one: cooee sessions create TOKEN',
+  ),
+  ERR_SESSIONS_NEEDED: row(
+    401,
+    4,
+    'Acting as an agent on this socket needs the ticket of that agent.',
+    'The operator of this host makes one: cooee sessions create TOKEN --out FILE; then use --ticket FILE.',
+  ),
+  ERR_SESSIONS_NOT_SELF: row(
+    403,
+    4,
+    'An agent acts only as itself.',
+    'Use the ticket of the agent that is to act.',
+  ),
+  ERR_SESSIONS_REVOKED: row(
+    401,
+    4,
+    'The ticket was revoked, or is not known here.',
+    'Ask the operator of this host for a new one: cooee sessions create TOKEN',
+  ),
+  ERR_SESSIONS_TICKET: row(
+    401,
+    4,
+    'The ticket is not valid.',
+    'Send it unchanged, on the host that it was made on; details.reason says what is wrong.',
+  ),
+  ERR_SESSIONS_TOO_MANY: row(
+    409,
+    4,
+    'No more tickets can be good at once.',
+    'Revoke one that is not needed: cooee sessions, cooee sessions revoke ID',
   ),
   // slurp
   ERR_SLURP_ANCHOR: row(
@@ -559,19 +687,52 @@ export const ERROR_CODES = {
     400,
     2,
     'A submission cannot stand at this address.',
-    'Write ucxl://agent:role@project:task/#/path; COOEE:enrol is the register of agents.',
+    'Write ucxl://agent:role@project:task/#/path; the project COOEE is the mesh itself.',
+  ),
+  ERR_SUBMISSION_BLOCK_MISSING: row(
+    503,
+    6,
+    'A block of the submission is not here yet.',
+    'Try again in a moment; it is fetched from whoever holds it.',
+    true,
+  ),
+  ERR_SUBMISSION_BLOCKS_FULL: row(
+    429,
+    6,
+    'Too many large submissions wait to be committed.',
+    'Wait until they are: cooee submissions --state accepted',
+    true,
+  ),
+  ERR_SUBMISSION_DECIDED: row(
+    409,
+    4,
+    'The submission was decided otherwise before.',
+    'Read that decision: cooee submissions ID; cooee decide --instead puts yours in its place.',
   ),
   ERR_SUBMISSION_MALFORMED: row(
     400,
     2,
     'The submission is not valid.',
-    'Compare it with docs/schemas/dr.json; numbers are whole, texts well-formed.',
+    'Compare it with cooee submit --schema dr (or pr); numbers are whole, texts well-formed.',
+  ),
+  ERR_SUBMISSION_QUOTA: row(
+    429,
+    6,
+    'This member has brought as many large contents as a day allows.',
+    'Hand it in again later, or keep large texts elsewhere and link to them.',
+    true,
   ),
   ERR_SUBMISSION_TOO_LARGE: row(
     413,
     2,
     'The submission is larger than this version takes.',
-    'Keep it within 32 KiB: put long texts elsewhere and link to them.',
+    'Keep it within 256 KiB and its patch within 512 KiB: put more elsewhere and link to it.',
+  ),
+  ERR_SUBMISSION_UNKNOWN: row(
+    404,
+    3,
+    'The mesh has no such submission.',
+    'cooee submissions lists them; only what is committed can be decided.',
   ),
   // ucxl
   ERR_UCXL_SYNTAX: row(

@@ -44,14 +44,65 @@ export const LIMITS = {
   inviteUsesMax: 1000,
   /** A submission, its patch left out. */
   submissionBytesMax: 256 * KIB,
-  /** A submission's content that travels and is kept in one piece with its command. */
+  /**
+   * A submission's content that travels and is kept in one piece with its command; a larger one is
+   * a block.
+   */
   submissionInlineBytesMax: 32 * KIB,
+  /** A submission's patch, in bytes of UTF-8. */
+  submissionPatchBytesMax: 512 * KIB,
+  /** A block of a submission: a patch with its length before it. */
+  submissionBlockBytesMax: 512 * KIB + 8,
+  /** Blocks of one member that a node keeps while no submission refers to them. */
+  submissionLooseBytesMax: 64 * 1024 * KIB,
+  /** Blocks of all members that a node keeps while no submission refers to them. */
+  submissionLooseBytesOfAllMax: 256 * 1024 * KIB,
+  /** How long a block is kept that no submission refers to. */
+  submissionLooseMs: 24 * 60 * 60 * 1000,
+  /** Blocks that the submissions of one member may bring in a day, by the clock of the log. */
+  submissionBlockBytesPerDayMax: 1024 * 1024 * KIB,
+  /** Why a submission was decided so, in bytes. */
+  submissionWhyBytesMax: 4 * KIB,
+  /** What a submission was decided as: a word. */
+  submissionDecisionLengthMax: 32,
+  /** Refused submissions that their node remembers. */
+  submissionRefusalsMax: 1_000,
   /** A submission's title, also that of an option in it. */
   submissionTitleBytesMax: 512,
   /** Items in one list of a submission. */
   submissionItemsMax: 256,
+  /** The question of a call for help. */
+  callQuestionBytesMax: 8 * KIB,
+  /** What is told besides the question of a call. */
+  callContextBytesMax: 16 * KIB,
+  /** Answers that a call suggests. */
+  callOptionsMax: 16,
+  /** One of those. */
+  callOptionBytesMax: 512,
+  /** An answer to a call, also the one that it names by itself. */
+  callAnswerBytesMax: 8 * KIB,
+  /** The name of a human who acts at a node. */
+  humanNameBytesMax: 64,
+  /** The shortest time that a call has. */
+  callLengthMsMin: 1_000,
+  /** The time that a call has when its asker names none. */
+  callLengthMsDefault: 60 * 60 * 1000,
+  /** The longest time that a call has. */
+  callLengthMsMax: 30 * 24 * 60 * 60 * 1000,
+  /** How long a claim of a call counts. */
+  callClaimMs: 15 * 60 * 1000,
+  /** How often a call is escalated before it expires. */
+  callEscalationsMax: 3,
+  /** Calls of one agent that are not settled. */
+  callsOpenPerAgentMax: 64,
+  /** Calls of one node and its agents that are not settled. */
+  callsOpenPerNodeMax: 512,
   /** A UCXL address. */
   addressBytesMax: 1 * KIB,
+  /** Steps from its start that a walk along links goes. */
+  walkDepthMax: 32,
+  /** Links that one walk looks at. */
+  walkLinksMax: 2_000,
   /** A member's name. */
   memberNameBytesMax: 255,
   /** Addresses kept of one member. */
@@ -110,8 +161,42 @@ export const LIMITS = {
   waitMsDefault: 10_000,
   /** Longest Unix socket path that Linux takes, without the closing zero. */
   socketPathBytesMax: 103,
+  /** A ticket of an agent. */
+  ticketBytesMax: 1 * KIB,
+  /** How long a ticket is good. */
+  ticketLifeMs: 30 * 24 * 60 * 60 * 1000,
+  /** Tickets of one agent that are good at once. */
+  sessionsPerAgentMax: 16,
+  /** Tickets of one node that are good at once. */
+  sessionsMax: 1_024,
+  /** A message that a client sends to `cooee mcp`; a longer one ends the connection. */
+  mcpMessageBytesMax: 2 * 1024 * KIB,
+  /** Requests under way at once on one MCP server. Code: ERR_API_BUSY. */
+  mcpCallsMax: 32,
+  /** Resources that one MCP client is subscribed to. Code: ERR_MCP_SUBSCRIPTIONS. */
+  mcpSubscriptionsMax: 256,
+  /** Items in one answer of a tool: models read them all. */
+  mcpListItemsMax: 100,
+  /** Items in one answer of a tool when the caller names no limit. */
+  mcpListItemsDefault: 25,
+  /** How long a tool may wait: MCP clients give up after 60 s by themselves. */
+  mcpWaitMsMax: 45_000,
   /** Stored results of idempotency keys per socket, in bytes. */
   idempotencyBytesMax: 16 * 1024 * KIB,
   /** Stored results of idempotency keys per socket. */
   idempotencyKeysMax: 4_096,
+  /** Webhooks in the configuration of a node. Code: ERR_CONFIG_INVALID. */
+  webhooksMax: 16,
+  /** Deliveries that wait for one webhook; beyond it the oldest are given up. */
+  webhookWaitingMax: 1_000,
+  /** Deliveries to one webhook at once. */
+  webhookParallelMax: 4,
+  /** Time for one attempt of a delivery, from the look-up of the name to the status. */
+  webhookAttemptMsMax: 10_000,
+  /** A delivery that did not succeed within this time is given up. */
+  webhookDeliveryMsMax: 24 * 60 * 60 * 1000,
+  /** What a webhook's request shows of a question or an answer, in bytes. */
+  webhookTextBytesMax: 4 * KIB,
+  /** What is read of the body that a webhook's receiver answers with, in bytes. */
+  webhookResponseBytesMax: 4 * KIB,
 } as const;

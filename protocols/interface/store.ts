@@ -17,6 +17,14 @@
  * | `tile` | 16 decimal digits of an index, a multiple of 256 -> inner nodes of the Merkle tree |
  * | `snapshot` | 16 decimal digits of the index -> what a snapshot is made of; `install` |
  * | `dht` | `change/<token>`, `entry/<index>`, `path/<index>`: what proves this node's agents |
+ * | `webhook` | `due/<webhook>/<n>`, `dirty/<call>`, `told/<call>`: what webhooks wait for |
+ * | `session` | id -> agent, beginning and end of a session, while its ticket is good |
+ * | `refusal` | 12 decimal digits -> submission that was accepted here and then refused |
+ * | `content` | CID -> block of a submission: a large content or a patch |
+ * | `contentinfo` | CID -> whose block that is and since when it is here |
+ * | `refusal` | 12 decimal digits -> submission that was accepted here and then refused |
+ * | `content` | CID -> block of a submission: a large content or a patch |
+ * | `contentinfo` | `held/<CID>`, `loose/<CID>`: blocks that are here, referred to or not yet |
  */
 export const NAMESPACES = [
   'meta',
@@ -32,6 +40,11 @@ export const NAMESPACES = [
   'tile',
   'snapshot',
   'dht',
+  'webhook',
+  'session',
+  'refusal',
+  'content',
+  'contentinfo',
 ] as const;
 
 /** One of {@link NAMESPACES}. */

@@ -6,10 +6,13 @@ import {
   type MeshRecord,
   type Outcome,
   refuse,
+  revise,
+  type StateEvent,
   type StateReader,
   type StateWriter,
   voterSetKey,
 } from '../interface/index.ts';
+import { memberAddress } from '../ucxl/index.ts';
 import { cidOf, encodeCanonical, toHex } from '../wire/index.ts';
 import type {
   addBody,
@@ -93,8 +96,8 @@ export function reduceGenesis(
     role: 'admin',
     invite: null,
   });
-  state.put('member', peer, member);
-  return { ok: true, value: { peer }, events: [{ type: 'member:join', data: eventOf(member) }] };
+  const event = putRevised(state, member, { context, type: 'member:join' });
+  return { ok: true, value: { peer }, events: [event] };
 }
 
 /** `member.add`: an invite is redeemed. The log decides every race for it. */
@@ -123,12 +126,8 @@ export function reduceAdd(
   // Who comes back keeps its last start with the nonce, or its next registration would look like a
   // clone's.
   const start = { boot: known?.boot ?? 0, bootNonce: known?.bootNonce ?? '' };
-  state.put('member', body.peer, { ...member, ...start });
-  return {
-    ok: true,
-    value: { index: context.index },
-    events: [{ type: 'member:join', data: eventOf(member) }],
-  };
+  const event = putRevised(state, { ...member, ...start }, { context, type: 'member:join' });
+  return { ok: true, value: { index: context.index }, events: [event] };
 }
 
 /** `member.remove`: an admin removes any member, a member itself. Its invites go with it. */
@@ -146,10 +145,10 @@ export function reduceRemove(
   const voters = meshOf(state)?.voters ?? [];
   // Of two voters both are needed to decide anything, the removal of a seat included.
   if (voters.includes(body.peer) && voters.length < 3) return refuse('ERR_MEMBERSHIP_LAST_VOTER');
-  state.put('member', body.peer, { ...member, removedIndex: context.index });
   revokeInvitesOf(state, body.peer);
+  const removed = { ...member, removedIndex: context.index };
   const type = isSelf ? 'member:leave' : 'member:remove';
-  return { ok: true, events: [{ type, data: eventOf(member) }] };
+  return { ok: true, events: [putRevised(state, removed, { context, type })] };
 }
 
 /**
@@ -168,10 +167,12 @@ export function reduceRole(
   if (body.role !== 'admin' && isLastAdmin(state, member)) {
     return refuse('ERR_MEMBERSHIP_LAST_ADMIN');
   }
+  // The same again, as when an answer was lost, makes no version.
+  if (member.role === body.role) return { ok: true };
   if (member.role === 'admin' && body.role !== 'admin') revokeInvitesOf(state, body.peer);
   const changed = { ...member, role: body.role };
-  state.put('member', body.peer, changed);
-  return { ok: true, events: [{ type: 'member:role', data: eventOf(changed) }] };
+  const event = putRevised(state, changed, { context, type: 'member:role' });
+  return { ok: true, events: [event] };
 }
 
 /**
@@ -190,11 +191,11 @@ export function reduceBoot(
     if (body.bootNonce === member.bootNonce) return { ok: true };
     const cloned = { ...member, isCloned: true };
     state.put('member', member.peer, cloned);
-    return { ok: true, events: [{ type: 'member:clone', data: eventOf(cloned) }] };
+    return { ok: true, events: [eventOf('member:clone', cloned)] };
   }
   const started = { ...member, ...body, isCloned: false };
   state.put('member', member.peer, started);
-  return { ok: true, events: [{ type: 'member:boot', data: eventOf(started) }] };
+  return { ok: true, events: [eventOf('member:boot', started)] };
 }
 
 /** `invite.issue`: an admin may invite. */
@@ -307,6 +308,21 @@ function isLastAdmin(state: StateReader, member: MemberRecord): boolean {
   return true;
 }
 
-function eventOf(member: MemberRecord): Readonly<Record<string, unknown>> {
-  return { peer: member.peer, name: member.name, role: member.role };
+/**
+ * Writes a member with a new version of its record: all that people decide about it. A start is
+ * none, or the versions of a host that restarts every day would say nothing.
+ */
+function putRevised(
+  state: StateWriter,
+  member: MemberRecord,
+  { context, type }: { readonly context: ApplyContext; readonly type: string },
+): StateEvent {
+  state.put('member', member.peer, member);
+  const { index, timeMs } = context;
+  revise(state, memberAddress(member.peer), { index, timeMs, cause: type }, member);
+  return eventOf(type, member);
+}
+
+function eventOf(type: string, { peer, name, role }: MemberRecord): StateEvent {
+  return { type, address: memberAddress(peer), data: { peer, name, role } };
 }

@@ -6,6 +6,9 @@
  */
 
 export { LeaderAsks, type LeaderAsksComponents } from './asking/leader-asks.ts';
+export { type VacateSeatComponents, vacateSeat } from './asking/vacate-seat.ts';
+export { BlockHolding, type BlockHoldingComponents } from './blocks/block-holding.ts';
+export { ContentBlocks, type ContentBlocksComponents } from './blocks/content-blocks.ts';
 export * from './dht/index.ts';
 export { Consensus, type ConsensusComponents, type ConsensusInit } from './driver/consensus.ts';
 export { raftProtocol } from './driver/raft-codec.ts';
@@ -14,7 +17,12 @@ export { peekState } from './log/applied-store.ts';
 export { MeshLog, type MeshLogComponents, type MeshLogInit } from './log/mesh-log.ts';
 export type { AppliedEntry, Decision } from './machine/apply.ts';
 export * from './machine/codec.ts';
-export { type CommandBody, type CommandKind, isKnownKind } from './machine/kinds.ts';
+export {
+  blocksOfCommand,
+  type CommandBody,
+  type CommandKind,
+  isKnownKind,
+} from './machine/kinds.ts';
 export { MeshState, StateOverlay } from './machine/state.ts';
 export { Courier, type CourierComponents } from './outbox/courier.ts';
 export {
@@ -22,6 +30,7 @@ export {
   Outbox,
   type OutboxComponents,
   type OutboxInit,
+  type RefusedCommand,
   type Submitted,
 } from './outbox/outbox.ts';
 export { Submit, type SubmitComponents } from './outbox/submit.ts';

@@ -1,94 +1,61 @@
 import { z } from 'zod';
 import { CooeeError, LIMITS } from '../interface/index.ts';
-import { parseAddress } from '../ucxl/index.ts';
+import { MESH_PROJECT, parseAddress } from '../ucxl/index.ts';
+import { drInput, drSchema } from './dr.ts';
+import { manyLinesUpTo } from './fields.ts';
+import { prInput, prSchema } from './pr.ts';
 
-const utf8 = new TextEncoder();
+export { DECISION_STATUS, drInput, drSchema } from './dr.ts';
+export { type BlockRef, blockRef, LINK_RELATIONS } from './fields.ts';
+export { prInput, prSchema } from './pr.ts';
 
-/** How a record may lead to another. */
-export const LINK_RELATIONS = [
-  'influenced-by',
-  'derived-from',
-  'depends-on-constraint',
-  'supersedes',
-] as const;
-
-/** What became of a decision, as its author puts it. */
-export const DECISION_STATUS = ['proposed', 'accepted', 'rejected', 'superseded'] as const;
-
-const itemsMax = LIMITS.submissionItemsMax;
-const text = z.string().max(LIMITS.submissionBytesMax);
-const texts = z.array(text).max(itemsMax);
-// Only what every program of all years judges alike: reducers decode contents too.
-const title = z
-  .string()
-  .min(1)
-  .max(LIMITS.submissionTitleBytesMax)
-  .regex(/^\P{Cc}+$/u)
-  .refine((it) => utf8.encode(it).length <= LIMITS.submissionTitleBytesMax, {
-    message: `expected at most ${LIMITS.submissionTitleBytesMax} bytes`,
-  })
-  .describe('One line');
-const address = z.string().min(1).max(LIMITS.addressBytesMax);
-
-const optionSchema = z.strictObject({ title, pros: texts, cons: texts, chosen: z.boolean() });
-const linkSchema = z.strictObject({
-  rel: z.enum(LINK_RELATIONS),
-  address: address.describe('UCXL address of a record, of any version'),
-});
-
-/** A decision record as it is hashed and kept: every field is there. */
-export const drSchema = z.strictObject({
-  kind: z.literal('dr'),
-  address: address.describe('Its own UCXL address: ucxl://agent:role@project:task/#/path'),
-  title,
-  status: z.enum(DECISION_STATUS),
-  context: text.describe('What made a decision necessary'),
-  options: z.array(optionSchema).max(itemsMax).describe('What was weighed'),
-  decision: text,
-  rationale: text.describe('Why so'),
-  consequences: texts,
-  links: z.array(linkSchema).max(itemsMax).describe('Records that it follows from or replaces'),
-  x: z
-    .record(z.string().min(1).max(64), z.unknown())
-    .optional()
-    .describe('Anything else: JSON with whole numbers; kept, not looked at'),
-});
-
-const optionInput = optionSchema.extend({
-  pros: texts.default([]),
-  cons: texts.default([]),
-  chosen: z.boolean().default(false),
-});
-
-/** A decision record as it is handed in: what is left out is empty. */
-export const drInput = drSchema.extend({
-  status: z.enum(DECISION_STATUS).default('proposed'),
-  context: drSchema.shape.context.default(''),
-  options: z.array(optionInput).max(itemsMax).default([]).describe('What was weighed'),
-  decision: text.default(''),
-  rationale: drSchema.shape.rationale.default(''),
-  consequences: texts.default([]),
-  links: drSchema.shape.links.default([]),
-});
+/** The kinds of submissions. */
+export const SUBMISSION_KINDS = ['dr', 'pr'] as const;
 
 /** A submission of any kind as it is handed in. */
-export const submissionInput = drInput;
+export const submissionInput = z.discriminatedUnion('kind', [drInput, prInput]);
 
-/** A submission's content, complete. */
-export type Submission = z.output<typeof drSchema>;
+/** A submission of any kind as it is hashed and kept. */
+export const submissionSchema = z.discriminatedUnion('kind', [drSchema, prSchema]);
+
+/** What is handed in, with what was left out filled in; a patch is still a text. */
+export type SubmissionInput = z.output<typeof submissionInput>;
+
+/** A submission's content, complete; a patch is a block by its id. */
+export type Submission = z.output<typeof submissionSchema>;
 
 /** A kind of submission. */
 export type SubmissionKind = Submission['kind'];
 
+/** What a curator says of a submission. */
+export const decisionFields = {
+  as: z
+    .string()
+    .regex(new RegExp(`^[a-z](?:[a-z-]{0,${LIMITS.submissionDecisionLengthMax - 2}}[a-z])?$`))
+    .describe('merged, accepted, rejected, or another word in small letters'),
+  why: manyLinesUpTo(LIMITS.submissionWhyBytesMax).describe('The reason'),
+};
+
+const TITLES = { dr: 'Decision record', pr: 'Pull request' } as const;
+const INPUTS = { dr: drInput, pr: prInput } as const;
+
+/** The JSON Schema (2020-12) of what may be handed in, as in docs/schemas/dr.json and pr.json. */
+export function submissionJsonSchema(kind: SubmissionKind): Record<string, unknown> {
+  return { ...z.toJSONSchema(INPUTS[kind], { io: 'input' }), title: TITLES[kind] };
+}
+
 /**
  * Checks the address of a submission and those that it links to. Its own is a present one in
- * canonical form, so that one place has one name; `any` is an ordinary name in it. The register of
- * agents takes none.
+ * canonical form, so that one place has one name; `any` is an ordinary name in it. The mesh's own
+ * project takes none.
  *
  * @throws CooeeError ERR_SUBMISSION_ADDRESS; ERR_UCXL_SYNTAX, ERR_UCXL_TEMPORAL for what is no
  * address at all
  */
-export function assertAddresses(submission: Pick<Submission, 'address' | 'links'>): void {
+export function assertAddresses(submission: {
+  readonly address: string;
+  readonly links: readonly { readonly address: string }[];
+}): void {
   const own = submission.address;
   const parsed = parseAddress(own);
   if (parsed.kind !== 'record') throw refuseAddress('a short form names an agent');
@@ -97,9 +64,7 @@ export function assertAddresses(submission: Pick<Submission, 'address' | 'links'
   if (parsed.temporal.kind !== 'now' || own.includes('*') || own.endsWith('/')) {
     throw refuseAddress('it is not the canonical address of a present record');
   }
-  if (parsed.project === 'COOEE' && parsed.task === 'enrol') {
-    throw refuseAddress('it belongs to the register of agents');
-  }
+  if (parsed.project === MESH_PROJECT) throw refuseAddress('that project is the mesh itself');
   for (const link of submission.links) parseAddress(link.address);
 }
 

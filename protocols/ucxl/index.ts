@@ -16,7 +16,14 @@ export { matches } from './match.ts';
 export { parseAddress, parsePattern } from './parse.ts';
 export {
   agentAddress,
+  callAddress,
+  callRecordOf,
   type EnrolRecord,
   enrolmentAddress,
   enrolRecordOf,
+  isLeaderRecord,
+  leaderAddress,
+  MESH_PROJECT,
+  memberAddress,
+  memberRecordOf,
 } from './record-addresses.ts';

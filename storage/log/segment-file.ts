@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ioError, withIoError } from '../disk/io-error.ts';
@@ -57,6 +58,25 @@ export async function createSegment(
     throw cause;
   }
   return { header, path, handle };
+}
+
+/** Up to here a write to the system's cache takes less than to have another thread do it. */
+const WRITTEN_HERE_BYTES_MAX = 64 * 1024;
+
+/**
+ * Writes all of `bytes` to the system's cache, for a sync that follows: a few on this thread, since
+ * the way to another and back costs every commit more than the copy; many on another.
+ */
+export async function writeForSync(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  let done = 0;
+  if (bytes.length <= WRITTEN_HERE_BYTES_MAX) {
+    done = writeSync(handle.fd, bytes, 0, bytes.length, position);
+  }
+  await writeFully(handle, bytes.subarray(done), position + done);
 }
 
 /** Writes all of `bytes`: one call may write less. */

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { CooeeClient } from '../../daemon/client/index.ts';
 
 /** The built program: `npm test` builds it first. */
-const MAIN = resolve(import.meta.dirname, '../../dist/daemon/main.js');
+export const MAIN = resolve(import.meta.dirname, '../../dist/daemon/main.js');
 
 /** What a command line printed, and how it ended. */
 export interface CliResult {
@@ -61,9 +61,13 @@ export class TestHost {
   readonly home: string;
   readonly port = freePort();
   readonly client: CooeeClient;
+  /** Reads: it has no ticket. */
   readonly agentClient: CooeeClient;
+  readonly #acting: CooeeClient[] = [];
   /** Besides the environment of the tests, for the daemon and for commands. */
   env: NodeJS.ProcessEnv = {};
+  /** The program that its daemon runs: another build of it, for tests of two versions. */
+  main = MAIN;
   /** What the daemon printed, over all its starts. */
   stdout = '';
   stderr = '';
@@ -75,6 +79,19 @@ export class TestHost {
     this.home = home;
     this.client = new CooeeClient({ socketPath: join(home, 'cooee.sock') });
     this.agentClient = new CooeeClient({ socketPath: join(home, 'agent.sock') });
+  }
+
+  /** A client on the agent socket that acts as an agent of this host, with a new ticket. */
+  async actAs(token: string): Promise<CooeeClient> {
+    const { ticket } = await this.client.call('createSession', { params: { token } });
+    const client = new CooeeClient({ socketPath: join(this.home, 'agent.sock'), ticket });
+    this.#acting.push(client);
+    return client;
+  }
+
+  /** Closes all its clients. */
+  async closeClients(): Promise<void> {
+    await Promise.all([this.client, this.agentClient, ...this.#acting].map((it) => it.close()));
   }
 
   get pid(): number | undefined {
@@ -119,7 +136,7 @@ export class TestHost {
 
   /** Starts the daemon with these words and no others. */
   run(...words: readonly string[]): void {
-    const child = spawn(process.execPath, [MAIN, ...words], {
+    const child = spawn(process.execPath, [this.main, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, OLLAMA_HOST: 'http://127.0.0.1:9', ...this.env },
     });
@@ -242,8 +259,7 @@ export class TestMesh {
       this.hosts.map(async (host) => {
         host.signal('SIGCONT');
         await host.end('SIGKILL');
-        await host.client.close();
-        await host.agentClient.close();
+        await host.closeClients();
       }),
     );
     rmSync(this.folder, { recursive: true, force: true });

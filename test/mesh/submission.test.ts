@@ -40,7 +40,7 @@ describe('submissions', () => {
 
   it('handed in on a follower are committed there, and read on the other node', async () => {
     const body = dr('one', { options: [{ title: 'Yes', chosen: true }], x: { ticket: 7 } });
-    const answer = await member.agentClient.call('submit', { query: WAIT, body });
+    const answer = await member.client.call('submit', { query: WAIT, body });
     expect(answer).toMatchObject({ state: 'committed', address: body.address });
     const { id, index = 0 } = answer;
     const read = (host: TestHost) =>
@@ -127,13 +127,13 @@ describe('submissions', () => {
   });
 
   it('are refused with a code that says why', async () => {
-    const submit = (body: unknown) => member.agentClient.call('submit', { body: body as never });
+    const submit = (body: unknown) => member.client.call('submit', { body: body as never });
     const register = 'ucxl://any:admin@COOEE:enrol/#/agentid/1/0';
     expect(await codeOf(submit(dr('a', { colour: 'red' })))).toBe('ERR_API_BODY');
     expect(await codeOf(submit(dr('a', { address: 'shop' })))).toBe('ERR_UCXL_SYNTAX');
     expect(await codeOf(submit(dr('a', { address: register })))).toBe('ERR_SUBMISSION_ADDRESS');
     expect(await codeOf(submit(dr('a', { x: { n: 0.5 } })))).toBe('ERR_SUBMISSION_MALFORMED');
-    const large = dr('a', { context: 'c'.repeat(40_000) });
+    const large = dr('a', { context: 'c'.repeat(140_000), decision: 'd'.repeat(140_000) });
     expect(await codeOf(submit(large))).toBe('ERR_SUBMISSION_TOO_LARGE');
     const params = { id: `bafyrei${'a'.repeat(52)}` };
     expect(await codeOf(member.client.call('getSubmission', { params }))).toBe('ERR_API_NOT_FOUND');

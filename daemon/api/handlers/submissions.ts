@@ -6,5 +6,11 @@ export const submit: Handler<'submit'> = async (services, { query, body, caller 
 export const listSubmissions: Handler<'listSubmissions'> = (services, { query }) =>
   ok(services.listSubmissions(query));
 
-export const getSubmission: Handler<'getSubmission'> = (services, { params }) =>
-  ok(services.getSubmission(params.id));
+export const getSubmission: Handler<'getSubmission'> = async (services, { params }) =>
+  ok(await services.getSubmission(params.id));
+
+export const getPatch: Handler<'getPatch'> = async (services, { params }) =>
+  ok(await services.getPatch(params.id));
+
+export const decideSubmission: Handler<'decideSubmission'> = async (services, call) =>
+  written(await services.decideSubmission(call.params.id, call.body, waitOf(call.query)));

@@ -116,7 +116,16 @@ const announceBody = z.strictObject({
 
 const tokenParams = z.strictObject({ token });
 
-/** Routes about agents. */
+const sessionFields = {
+  id: z.string(),
+  agent: token,
+  createdAt: time,
+  expiresAt: time,
+};
+
+const sessionView = z.object(sessionFields).meta({ id: 'Session' });
+
+/** Routes about agents, and about the tickets of this host's. */
 export const agentRoutes = {
   listAgents: defineRoute({
     method: 'GET',
@@ -167,7 +176,9 @@ export const agentRoutes = {
     method: 'PUT',
     path: '/v1/agents/{token}/status',
     summary: 'Announce what an agent can do and how busy it is',
-    docs: 'What is not given stays. Only for agents of this host. Answers the agent.',
+    docs:
+      'What is not given stays. Only for agents of this host; with a ticket, only for its own. ' +
+      'Answers the agent.',
     rights: 'agent',
     params: tokenParams,
     body: announceBody,
@@ -184,5 +195,35 @@ export const agentRoutes = {
     body: z.strictObject({ peer }),
     response: writeView,
     writes: true,
+  }),
+  createSession: defineRoute({
+    method: 'POST',
+    path: '/v1/agents/{token}/session',
+    summary: 'Make a ticket for an agent of this host',
+    docs:
+      'The ticket is shown this once; it is good for 30 days, on this host alone. Send it as ' +
+      '`Authorization: Bearer TICKET`: the request acts as that agent.',
+    rights: 'operator',
+    params: tokenParams,
+    response: z
+      .object({ ...sessionFields, ticket: z.string().describe('Keep it secret') })
+      .meta({ id: 'MadeSession' }),
+  }),
+  listSessions: defineRoute({
+    method: 'GET',
+    path: '/v1/sessions',
+    summary: 'Tickets that are good',
+    docs: 'The oldest first, without the tickets themselves.',
+    rights: 'operator',
+    response: z.object({ sessions: z.array(sessionView) }),
+  }),
+  revokeSession: defineRoute({
+    method: 'DELETE',
+    path: '/v1/sessions/{id}',
+    summary: 'Revoke a ticket',
+    docs: 'It is refused from now on, and stays so after a restart. Answers the session.',
+    rights: 'operator',
+    params: z.strictObject({ id: z.string().min(1).max(64) }),
+    response: sessionView,
   }),
 };

@@ -27,6 +27,11 @@ interface RouteInit<P, Q, B, R> {
   /** True when the body may be left out (every field has a default). */
   readonly bodyOptional?: boolean;
   readonly response: R;
+  /**
+   * Whether the caller acts in it, so that it needs a ticket on the agent socket. Default: every
+   * route of the agent socket but `GET`.
+   */
+  readonly acts?: boolean;
   /** True when the answer is 202 until the write is committed (`state` tells). */
   readonly writes?: boolean;
 }
@@ -59,6 +64,7 @@ export function defineRoute<
     query: init.query ?? (nothing as unknown as Q),
     body: init.body ?? (nothing as unknown as B),
     bodyOptional: init.bodyOptional ?? init.body === undefined,
+    acts: init.acts ?? (init.rights === 'agent' && init.method !== 'GET'),
     writes: init.writes ?? false,
     takesBody: init.body !== undefined,
   };

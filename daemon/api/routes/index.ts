@@ -7,11 +7,13 @@
  */
 import type { z } from 'zod';
 import { agentRoutes } from './agents.ts';
+import { callRoutes } from './calls.ts';
 import type { Route } from './define.ts';
 import { eventRoutes } from './events.ts';
 import { logRoutes } from './log.ts';
 import { memberRoutes } from './members.ts';
 import { operatingRoutes } from './operating.ts';
+import { recordRoutes } from './records.ts';
 import { statusRoutes } from './status.ts';
 import { submissionRoutes } from './submissions.ts';
 
@@ -23,6 +25,8 @@ export const ROUTES = {
   ...memberRoutes,
   ...agentRoutes,
   ...submissionRoutes,
+  ...callRoutes,
+  ...recordRoutes,
   ...logRoutes,
   ...eventRoutes,
   ...operatingRoutes,
@@ -76,6 +80,22 @@ export type SubmissionRow = SubmissionsView['submissions'][number];
 export type SubmissionsView = ResponseOf<'listSubmissions'>;
 /** One submission. */
 export type SubmissionView = ResponseOf<'getSubmission'>;
+/** The patch of a pull request. */
+export type PatchView = ResponseOf<'getPatch'>;
+/** How far a decision has come. */
+export type DecidedView = ResponseOf<'decideSubmission'>;
+/** A record as it stands at an address. */
+export type RecordView = ResponseOf<'getRecord'>;
+/** The versions of a record, or where a walk along its links came to. */
+export type HistoryView = ResponseOf<'getHistory'>;
+/** One version of a record. */
+export type VersionView = HistoryView['versions'][number];
+/** One call without its context. */
+export type CallRow = CallsView['calls'][number];
+/** One page of calls. */
+export type CallsView = ResponseOf<'listCalls'>;
+/** One call. */
+export type CallView = ResponseOf<'getCall'>;
 /** Models and GPUs of a host. */
 export type HostView = ResponseOf<'getHost'>;
 /** One page of the log. */
@@ -86,6 +106,10 @@ export type LogEntryView = LogView['entries'][number];
 export type ProofView = ResponseOf<'getProof'>;
 /** How far verifying the log has come. */
 export type VerifyLogView = ResponseOf<'verifyLog'>;
+/** The right to act as an agent, for a time. */
+export type SessionView = ResponseOf<'revokeSession'>;
+/** A session with its ticket. */
+export type MadeSessionView = ResponseOf<'createSession'>;
 /** The leader. */
 export type LeaderView = ResponseOf<'getLeader'>;
 /** What the checks found. */

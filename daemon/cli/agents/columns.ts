@@ -1,8 +1,8 @@
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { AgentView } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatAgo } from '../format/duration.ts';
 import { type Column, formatFields, formatTable } from '../format/table.ts';
-import { sanitizeLine } from '../sanitize.ts';
 
 /** Agents as a table for people. */
 export function formatAgents(context: CliContext, agents: readonly AgentView[]): string {

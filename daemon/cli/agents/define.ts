@@ -16,6 +16,7 @@ export function defineAgentCommands(program: Command, act: Act): void {
       act(async (context) => (await import('./retire.ts')).runRetire(context, token)),
     );
   defineAnnounce(program, act);
+  defineSessions(program, act);
   program
     .command('resolve')
     .description('show the agent, or the agents, that an id stands for')
@@ -80,6 +81,28 @@ function defineAnnounce(program: Command, act: Act): void {
     .option('--tasks <count>', 'how many it has now')
     .action((token: string, options) =>
       act(async (context) => (await import('./announce.ts')).runAnnounce(context, token, options)),
+    );
+}
+
+function defineSessions(program: Command, act: Act): void {
+  const sessions = program
+    .command('sessions')
+    .description('list the tickets that are good; a program with one acts as its agent')
+    .action(() => act(async (context) => (await import('./sessions.ts')).runSessions(context)));
+  sessions
+    .command('create')
+    .description('make a ticket for an agent of this host; stdout is the ticket alone')
+    .argument('<token>', 'the token of the agent')
+    .option('--out <file>', 'write it to this file, for its owner alone, instead')
+    .action((token: string, options) =>
+      act(async (context) => (await import('./sessions.ts')).runCreate(context, token, options)),
+    );
+  sessions
+    .command('revoke')
+    .description('refuse a ticket from now on')
+    .argument('<id>', 'the id of the session, or at least 6 characters of its beginning')
+    .action((id: string) =>
+      act(async (context) => (await import('./sessions.ts')).runRevoke(context, id)),
     );
 }
 

@@ -1,6 +1,6 @@
 import { isCancel, multiselect, select } from '@clack/prompts';
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { HostView } from '../../api/routes/index.ts';
-import { sanitizeLine } from '../sanitize.ts';
 
 /**
  * Lets a person pick from the models of this host; those without an id are picked already. Empty =

@@ -1,4 +1,4 @@
-import { sanitizeLine } from '../sanitize.ts';
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import { displayWidth, fitWidth, padWidth } from './width.ts';
 
 /** One column of a table. */

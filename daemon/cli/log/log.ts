@@ -1,9 +1,9 @@
 import { CooeeError, isErrorCode } from '../../../protocols/interface/index.ts';
+import { sanitizeLine, toSafeJson } from '../../../protocols/interface/text/sanitize.ts';
 import type { LogEntryView, VerifyLogView } from '../../api/routes/index.ts';
-import type { CliContext } from '../context.ts';
+import { type CliContext, writePaced } from '../context.ts';
 import { parseInteger } from '../input/numbers.ts';
 import { findPeer } from '../mesh/members.ts';
-import { sanitizeLine, toSafeJson } from '../sanitize.ts';
 import type { CliClient } from '../socket-client.ts';
 
 const PAGE_ENTRIES = 500;
@@ -33,7 +33,8 @@ export async function runLog(context: CliContext, flags: LogFlags): Promise<numb
     const query = next === undefined ? filters : { ...filters, from: next };
     const page = await client.call('readLog', { query });
     for (const entry of page.entries) {
-      context.host.stdout.write(context.json ? `${toSafeJson(entry)}\n` : line(context, entry));
+      const text = context.json ? `${toSafeJson(entry)}\n` : line(context, entry);
+      await writePaced(context.host.stdout, text);
     }
     if (page.next === null) return 0;
     next = page.next;

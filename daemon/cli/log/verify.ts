@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { CooeeError, isCooeeError } from '../../../protocols/interface/index.ts';
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import { type Proved, parseAnchor, verifyProof } from '../../../protocols/slurp/proof/index.ts';
 import { nodeCrypto } from '../../system/crypto.ts';
 import type { CliContext } from '../context.ts';
 import { formatFields } from '../format/table.ts';
 import { checkInviteShape } from '../input/invite-source.ts';
-import { sanitizeLine } from '../sanitize.ts';
 
 /** A proof with 1,024 links and an entry of 64 KiB is below that. */
 const PROOF_BYTES_MAX = 8 * 1024 * 1024;

@@ -1,10 +1,10 @@
 import { LIMITS } from '../../../protocols/interface/index.ts';
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { MemberRole } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatDuration } from '../format/duration.ts';
 import { parseDurationMs } from '../input/duration.ts';
 import { parseInteger } from '../input/numbers.ts';
-import { sanitizeLine } from '../sanitize.ts';
 
 /** Options of `cooee invite`. */
 export interface InviteFlags {

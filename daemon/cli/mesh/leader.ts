@@ -1,7 +1,7 @@
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { LeaderView } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatFields } from '../format/table.ts';
-import { sanitizeLine } from '../sanitize.ts';
 import { findPeer } from './members.ts';
 
 /** `cooee leader`: who leads, since which term, and what enrolments are sealed to. */

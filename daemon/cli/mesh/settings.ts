@@ -1,9 +1,9 @@
 import { CooeeError } from '../../../protocols/interface/index.ts';
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { StatusView } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatFields } from '../format/table.ts';
 import { parseInteger } from '../input/numbers.ts';
-import { sanitizeLine } from '../sanitize.ts';
 import { answerWrite, COMMITTED } from '../write.ts';
 
 /** Options of `cooee mesh set`. */

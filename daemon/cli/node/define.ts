@@ -66,11 +66,4 @@ function defineEvents(program: Command, act: Act): void {
     .action((options) =>
       act(async (context) => (await import('./events.ts')).runEvents(context, options)),
     );
-  program
-    .command('watch')
-    .description('watch what happens to what has an address: events --match PATTERN')
-    .argument('<pattern>', 'a UCXL pattern or an event type like member:*')
-    .action((match: string) =>
-      act(async (context) => (await import('./events.ts')).runEvents(context, { match })),
-    );
 }

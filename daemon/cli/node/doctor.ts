@@ -1,7 +1,7 @@
+import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { CliContext } from '../context.ts';
 import { padWidth } from '../format/width.ts';
 import { asTyped } from '../report-error.ts';
-import { sanitizeLine } from '../sanitize.ts';
 
 /** `cooee doctor`: what was checked, one line each; exit 1 when a check failed. */
 export async function runDoctor(context: CliContext): Promise<number> {

@@ -1,6 +1,6 @@
+import { sanitizeLine, toSafeJson } from '../../../protocols/interface/text/sanitize.ts';
 import type { WatchItem } from '../../client/index.ts';
-import type { CliContext } from '../context.ts';
-import { sanitizeLine, toSafeJson } from '../sanitize.ts';
+import { type CliContext, writePaced } from '../context.ts';
 
 /** Options of `cooee events`. */
 export interface EventsFlags {
@@ -8,13 +8,13 @@ export interface EventsFlags {
   readonly since?: string;
 }
 
-/** `cooee events`, `cooee watch PATTERN`: writes a line an event until it is interrupted. */
+/** `cooee events`; `cooee watch PATTERN` too: writes a line an event until it is interrupted. */
 export async function runEvents(context: CliContext, flags: EventsFlags): Promise<number> {
   const client = await context.client();
   const init = { match: flags.match, sinceId: flags.since };
   for await (const item of client.watch(init)) {
     const line = context.json ? jsonLine(item) : textLine(item);
-    if (line !== undefined) context.host.stdout.write(`${line}\n`);
+    if (line !== undefined) await writePaced(context.host.stdout, `${line}\n`);
   }
   return 0;
 }

@@ -1,19 +1,21 @@
-import { LIMITS } from '../../../protocols/interface/index.ts';
-import type { SubmissionRow, SubmissionsView, SubmissionView } from '../../api/routes/index.ts';
+import { CooeeError, LIMITS } from '../../../protocols/interface/index.ts';
+import { sanitizeText } from '../../../protocols/interface/text/sanitize.ts';
+import type { SubmissionRow, SubmissionsView } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatAgo } from '../format/duration.ts';
-import { formatFields, formatTable } from '../format/table.ts';
+import { formatTable } from '../format/table.ts';
 import { parseInteger } from '../input/numbers.ts';
-import { sanitizeLine, sanitizeText } from '../sanitize.ts';
 import type { CliClient } from '../socket-client.ts';
+import { formatSubmission } from './submission-text.ts';
 
 /** Filters of `cooee submissions`. */
 export interface SubmissionsFlags {
-  readonly kind?: 'dr';
+  readonly kind?: SubmissionRow['kind'];
   readonly address?: string;
   readonly author?: string;
-  readonly state?: 'accepted' | 'committed';
+  readonly state?: SubmissionRow['state'];
   readonly limit?: string;
+  readonly patch?: boolean;
 }
 
 /** `cooee submissions [ID]` */
@@ -23,12 +25,13 @@ export async function runSubmissions(
   flags: SubmissionsFlags,
 ): Promise<number> {
   const client = await context.client();
+  if (flags.patch === true) return await printPatch(context, client, id);
   if (id !== undefined) {
     const found = await client.call('getSubmission', { params: { id } });
-    context.answer(found, () => formatSubmission(context, found));
+    context.answer(found, () => formatSubmission(found, context.colours.dim));
     return 0;
   }
-  const { limit, ...filters } = flags;
+  const { limit, patch: _patch, ...filters } = flags;
   const bounds = { name: '--limit', min: 1, max: 1_000_000 };
   const countMax = limit === undefined ? LIMITS.listItemsDefault : parseInteger(limit, bounds);
   const answer = await listSubmissions(client, filters, countMax);
@@ -38,10 +41,23 @@ export async function runSubmissions(
   return 0;
 }
 
+/** The patch as it was handed in; on a terminal without what could steer it. */
+async function printPatch(
+  context: CliContext,
+  client: CliClient,
+  id: string | undefined,
+): Promise<number> {
+  if (id === undefined) throw new CooeeError('ERR_API_USAGE', '--patch needs the id of one');
+  const answer = await client.call('getPatch', { params: { id } });
+  const isTerminal = context.host.stdout.isTTY === true;
+  context.answer(answer, () => (isTerminal ? sanitizeText(answer.patch) : answer.patch));
+  return 0;
+}
+
 /** Pages through the list until it has `countMax` or all. */
 async function listSubmissions(
   client: CliClient,
-  filters: Omit<SubmissionsFlags, 'limit'>,
+  filters: Omit<SubmissionsFlags, 'limit' | 'patch'>,
   countMax: number,
 ): Promise<SubmissionsView> {
   const submissions: SubmissionRow[] = [];
@@ -65,7 +81,7 @@ function formatRows(context: CliContext, rows: readonly SubmissionRow[]): string
     [
       { title: 'ID', text: (row) => row.id },
       { title: 'KIND', text: (row) => row.kind },
-      { title: 'STATE', text: (row) => row.state },
+      { title: 'STATE', text: (row) => row.decision?.as ?? row.state },
       { title: 'WHEN', text: when },
       { title: 'TITLE', text: (row) => row.title, columnsMax: 40 },
       { title: 'ADDRESS', text: (row) => row.address },
@@ -73,40 +89,4 @@ function formatRows(context: CliContext, rows: readonly SubmissionRow[]): string
     rows,
     { titleStyle: context.colours.dim },
   );
-}
-
-function formatSubmission(context: CliContext, found: SubmissionView): string {
-  const { content } = found;
-  const links = content.links.map(({ rel, address }) => `${rel} ${address}`);
-  const options = content.options.map((it) => `${it.chosen ? '*' : '-'} ${it.title}`);
-  const fields: [string, readonly string[]][] = [
-    ['id', [found.id]],
-    ['kind', [found.kind]],
-    ['address', [found.address]],
-    ['version', [found.version === undefined ? '' : String(found.version)]],
-    ['title', [found.title]],
-    ['author', [found.author.agent ?? found.author.peer]],
-    ['state', [found.state]],
-    ['accepted', [found.acceptedAt]],
-    ['committed', [found.committedAt ?? '']],
-    ['index', [found.index === undefined ? '' : String(found.index)]],
-    ['status', [content.status]],
-    ['context', linesOf(content.context)],
-    ['options', options],
-    ['decision', linesOf(content.decision)],
-    ['rationale', linesOf(content.rationale)],
-    ['consequences', content.consequences],
-    ['links', links],
-  ];
-  return formatFields(
-    fields.map(([label, values]) => {
-      const safe = values.map(sanitizeLine);
-      return [label, safe.join('') === '' ? ['-'] : safe] as const;
-    }),
-    context.colours.dim,
-  );
-}
-
-function linesOf(text: string): readonly string[] {
-  return sanitizeText(text).split('\n');
 }

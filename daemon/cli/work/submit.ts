@@ -7,14 +7,17 @@ import { COMMITTED_PATIENTLY, notCommitted } from '../write.ts';
 
 /** Arguments and options of `cooee submit`. */
 export interface SubmitInput {
-  readonly kind: 'dr';
-  readonly file: string;
+  readonly kind: 'dr' | 'pr' | undefined;
+  readonly file: string | undefined;
   readonly wait?: boolean;
 }
 
-/** `cooee submit dr FILE`: a kind that is missing in the file is filled in. */
+/** `cooee submit dr|pr FILE`: a kind that is missing in the file is filled in. */
 export async function runSubmit(context: CliContext, input: SubmitInput): Promise<number> {
   const { kind, file } = input;
+  if (kind === undefined || file === undefined) {
+    throw new CooeeError('ERR_API_USAGE', 'submit needs a kind (dr or pr) and a file, or -');
+  }
   const read = await readJson(context.host, file);
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
     throw new CooeeError('ERR_API_USAGE', `${file} holds no JSON object`);

@@ -54,8 +54,11 @@ export type Outcome =
       readonly keep?: (state: StateWriter) => void;
     };
 
+/** An outcome that is a refusal. */
+export type Refusal = Extract<Outcome, { readonly ok: false }>;
+
 /** A refusal as the result of applying. */
-export function refuse(code: ErrorCode, message?: string, details?: ErrorDetails): Outcome {
+export function refuse(code: ErrorCode, message?: string, details?: ErrorDetails): Refusal {
   return {
     ok: false,
     code,

@@ -1,3 +1,5 @@
+import type { CallRecord } from './calls.ts';
+
 /** What a member may do: admin ⊃ curator ⊃ member (DESIGN: identity, roles, admission). */
 export type MemberRole = 'admin' | 'curator' | 'member';
 
@@ -129,9 +131,15 @@ export interface AuthorRecord {
   readonly agent?: string;
 }
 
+/** A block by its id, and how long it is. */
+export interface BlockRecord {
+  readonly cid: string;
+  readonly bytes: number;
+}
+
 /** A submission, without its content; table `submission`, key = content id. */
 export interface SubmissionRecord {
-  readonly kind: 'dr';
+  readonly kind: 'dr' | 'pr';
   readonly address: string;
   readonly title: string;
   readonly author: AuthorRecord;
@@ -143,6 +151,50 @@ export interface SubmissionRecord {
   readonly acceptedMs: number;
   /** Which one it is at its address, from 1, in log order. */
   readonly version: number;
+  /** Its content, when that is a block; else the table `content` has it. */
+  readonly block?: BlockRecord;
+  readonly patch?: BlockRecord;
+  /** Links whose target was not there when it was committed; left out for none. */
+  readonly unresolved?: number;
+  /** The decision in force; all of them are in the table `decision`. */
+  readonly decision?: DecisionRecord;
+  /** The first submission that took its place. */
+  readonly superseded?: SupersededRecord;
+}
+
+/** What became of a submission, by the word of a curator. */
+export interface DecisionRecord {
+  /** Which one it is of that submission, from 1. */
+  readonly version: number;
+  /** One word: `merged`, `accepted`, `rejected`, … */
+  readonly as: string;
+  readonly why: string;
+  /** The curator's node, and the person there when one was named. */
+  readonly by: { readonly peer: string; readonly human?: string };
+  readonly index: number;
+  readonly timeMs: number;
+}
+
+/** What took the place of a submission. */
+export interface SupersededRecord {
+  /** Content id of the later one. */
+  readonly id: string;
+  readonly index: number;
+  readonly timeMs: number;
+}
+
+/** A block that a submission refers to; table `attached`, key = CID. */
+export interface AttachedRecord {
+  /** Content id of the submission that was the first to refer to it. */
+  readonly id: string;
+  readonly bytes: number;
+}
+
+/** What blocks a member has brought in a day; table `blockuse`, key = peer id. */
+export interface BlockUseRecord {
+  /** When that day began, by the clock of the log. */
+  readonly sinceMs: number;
+  readonly bytes: number;
 }
 
 /** What stands at an address; table `addressed`, key = address. */
@@ -171,5 +223,15 @@ export interface RevisionRecord {
   readonly value: RevisedValue;
 }
 
+/** The agents of a number as they were: for each GPU slot (decimal) the version of its agent. */
+export interface NumberVersionRecord {
+  readonly slots: Readonly<Record<string, number>>;
+}
+
 /** A record that keeps its versions. */
-export type RevisedValue = MemberRecord | AgentRecord | LeaderRecord;
+export type RevisedValue =
+  | MemberRecord
+  | AgentRecord
+  | NumberVersionRecord
+  | LeaderRecord
+  | CallRecord;

@@ -1,6 +1,10 @@
+import type { CallRecord, OpenCallRecord } from './calls.ts';
 import type {
   AddressRecord,
   AgentRecord,
+  AttachedRecord,
+  BlockUseRecord,
+  DecisionRecord,
   InviteRecord,
   LeaderRecord,
   MemberRecord,
@@ -35,6 +39,7 @@ export interface StateTables {
   readonly enrolment: OriginRecord;
   /**
    * Key `lowestFree`: no agent number below it is free. Key `submissions`: how many there are.
+   * Key `calls`: how many there are.
    */
   readonly cursor: number;
   readonly submission: SubmissionRecord;
@@ -45,6 +50,16 @@ export interface StateTables {
   readonly addressed: AddressRecord;
   /** {@link versionKey} -> content id: the versions at an address but for the last one. */
   readonly version: string;
+  /** {@link versionKey} of a submission's id -> decision: all there ever were. */
+  readonly decision: DecisionRecord;
+  readonly attached: AttachedRecord;
+  readonly blockuse: BlockUseRecord;
+  readonly call: CallRecord;
+  /** {@link calledKey} -> id: all calls in log order. */
+  readonly called: string;
+  readonly openCall: OpenCallRecord;
+  /** Peer, or `peer token` of an agent on it -> how many of its calls are not settled. */
+  readonly openCalls: number;
   /** Address -> how many revisions there are. */
   readonly revised: number;
   /** {@link versionKey} -> revision: every version of a record that changes in place. */
@@ -60,7 +75,11 @@ export type StateTable = keyof StateTables;
  */
 export const COLD_TABLES = [
   'addressed',
+  'attached',
+  'call',
+  'called',
   'content',
+  'decision',
   'revised',
   'revision',
   'submission',
@@ -84,6 +103,11 @@ export function isColdTable(table: StateTable): table is ColdTable {
 /** Key of the table `submitted`: the n-th submission of the mesh, from 1. */
 export function submittedKey(n: number): string {
   return String(n).padStart(12, '0');
+}
+
+/** Key of the table `called`: the n-th call of the mesh, from 1. */
+export function calledKey(n: number): string {
+  return submittedKey(n);
 }
 
 /** Key of the table `version`. An address has no spaces, so no two meet. */

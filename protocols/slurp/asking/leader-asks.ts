@@ -5,6 +5,8 @@ import {
   readRequest,
   transferProtocol,
   transferRequest,
+  vacateProtocol,
+  vacateRequest,
 } from './messages.ts';
 
 /** A voter confirms its leadership within a heartbeat or gives up within five seconds. */
@@ -28,9 +30,14 @@ export interface LeaderAsksComponents {
   readonly readIndex: () => Promise<number>;
   /** On the leader: see {@link Consensus.transfer}. */
   readonly transfer: (to?: string) => Promise<void>;
+  /** On the leader: see {@link Consensus.vacate}. */
+  readonly vacate: (peer: string) => void;
 }
 
-/** What only the leader can answer, asked from anywhere: a read index, and to hand over. */
+/**
+ * What only the leader can answer, asked from anywhere: a read index, to hand over, to give a seat
+ * to another.
+ */
 export class LeaderAsks {
   readonly #components: LeaderAsksComponents;
 
@@ -48,6 +55,10 @@ export class LeaderAsks {
     await responder.handle(transferProtocol(meshId), async (peer, body) => {
       const { to } = transferRequest.decode(body);
       await this.#handOver(peer, to);
+      return indexAnswer.encode(0);
+    });
+    await responder.handle(vacateProtocol(meshId), async (peer, body) => {
+      this.#vacate(peer, vacateRequest.decode(body).peer);
       return indexAnswer.encode(0);
     });
   }
@@ -75,6 +86,25 @@ export class LeaderAsks {
     const { isLeader, self, meshId } = this.#components;
     if (isLeader()) await this.#handOver(self, to);
     else await this.#askLeader(transferProtocol(meshId), transferRequest.encode(to));
+  }
+
+  /**
+   * Tells the leader that a member is about to leave, so that its seat goes to another; to be said
+   * again every few seconds until that is done.
+   *
+   * @throws CooeeError ERR_SLURP_NO_LEADER, ERR_MEMBERSHIP_FORBIDDEN
+   */
+  async vacate(peer: string): Promise<void> {
+    const { isLeader, self, meshId } = this.#components;
+    if (isLeader()) this.#vacate(self, peer);
+    else await this.#askLeader(vacateProtocol(meshId), vacateRequest.encode(peer));
+  }
+
+  #vacate(from: string, peer: string): void {
+    const { isLeader, isAdmin, vacate } = this.#components;
+    if (from !== peer && !isAdmin(from)) throw new CooeeError('ERR_MEMBERSHIP_FORBIDDEN');
+    if (!isLeader()) throw new CooeeError('ERR_SLURP_NO_LEADER', 'this node does not lead');
+    vacate(peer);
   }
 
   async #handOver(from: string, to: string | undefined): Promise<void> {

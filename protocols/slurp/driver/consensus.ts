@@ -46,6 +46,8 @@ export interface ConsensusInit {
  * Which of the two it is stands in the log, and changes with it.
  */
 export class Consensus implements Leadership {
+  /** Those who wait for what comes by itself; {@link follow} asks for it. */
+  readonly waiters: IndexWaiters;
   readonly #components: ConsensusComponents;
   readonly #init: ConsensusInit;
   readonly #introductions: Introductions;
@@ -53,7 +55,6 @@ export class Consensus implements Leadership {
   readonly #seatWatch: SeatWatch;
   readonly #stopped = new AbortController();
   readonly #listeners: (() => void)[] = [];
-  readonly #waiters: IndexWaiters;
   #driver: RaftDriver | undefined;
   #replica: Replica | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -66,7 +67,7 @@ export class Consensus implements Leadership {
   constructor(components: ConsensusComponents, init: ConsensusInit) {
     this.#components = components;
     this.#init = init;
-    this.#waiters = new IndexWaiters(components.clock);
+    this.waiters = new IndexWaiters(components.clock, components.meshLog);
     const { meshLog, signer, link, clock, logger } = components;
     this.#introductions = new Introductions(
       {
@@ -92,6 +93,7 @@ export class Consensus implements Leadership {
           if (this.#driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
           await this.#driver.changeVoters(configuration);
         },
+        transfer: () => this.transfer(),
       },
       init.voterAwayMs,
     );
@@ -143,6 +145,7 @@ export class Consensus implements Leadership {
     await this.#introductions.open();
     await this.#seatWatch.open();
     this.#components.meshLog.onApplied((entry) => this.#onApplied(entry));
+    this.#components.meshLog.onReplaced(() => this.#onSeats());
     this.#isStarted = true;
     await this.#reconsider();
     this.#autopilot.start();
@@ -152,7 +155,7 @@ export class Consensus implements Leadership {
   /** A leader hands over first. */
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
-    this.#waiters.rejectAll(this.#stopped.signal.reason);
+    this.waiters.close(this.#stopped.signal.reason);
     this.#autopilot.stop();
     this.#seatWatch.stop();
     await this.#turn.catch(() => undefined);
@@ -219,6 +222,24 @@ export class Consensus implements Leadership {
     await this.#driver.transfer(to);
   }
 
+  /**
+   * A member is about to leave: while this node leads, its seat goes to another.
+   *
+   * @throws CooeeError ERR_SLURP_NO_LEADER
+   */
+  vacate(peer: string): void {
+    if (!this.isLeader) throw new CooeeError('ERR_SLURP_NO_LEADER');
+    this.#autopilot.vacate(peer);
+  }
+
+  /** Lets another voter lead, when this node does and one can: its state is not the right one. */
+  handOver(): void {
+    if (!this.isLeader) return;
+    this.transfer().catch((error: unknown) => {
+      this.#components.logger.warn({ err: toError(error) }, 'leadership was not handed on');
+    });
+  }
+
   /** There is news: a follower by pull looks now. */
   nudge(): void {
     this.#replica?.nudge();
@@ -235,7 +256,7 @@ export class Consensus implements Leadership {
       await this.#replica.follow(index, signal);
       return;
     }
-    await this.#waiters.until(index, signal);
+    await this.waiters.until(index, { signal });
   }
 
   /** The log was compacted up to and including `index`. */
@@ -245,18 +266,24 @@ export class Consensus implements Leadership {
 
   #onApplied(entry: AppliedEntry): void {
     this.#driver?.onApplied(entry);
-    this.#waiters.applied(entry.index);
-    for (const { type } of entry.events) {
-      if (type === 'voters:change') {
-        this.#introductions.onVoters(entry.index);
-        if (this.isLeader) this.#introductions.dismiss(this.#seated);
-        this.#seated = this.partners;
-        void this.#reconsider().then(() => this.#tell());
+    for (const { type, data } of entry.events) {
+      if (type === 'voters:change') this.#onSeats();
+      if (type === 'member:boot') {
+        this.#introductions.look();
+        this.#autopilot.started(data['peer']);
       }
       if (type === 'voters:change' || type.startsWith('member:') || type === 'mesh:settings') {
         this.#autopilot.look();
       }
     }
+  }
+
+  /** Who votes may be another than before. */
+  #onSeats(): void {
+    this.#introductions.look();
+    if (this.isLeader) this.#introductions.dismiss(this.#seated);
+    this.#seated = this.partners;
+    void this.#reconsider().then(() => this.#tell());
   }
 
   #configuration(): Configuration {

@@ -11,6 +11,7 @@ import type {
 } from '../../interface/index.ts';
 import type { Configuration, RaftTiming } from '../../raft/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
+import type { Batch } from '../machine/codec.ts';
 
 /** Where a log goes on behind an installed snapshot. */
 export interface InstalledAt {
@@ -49,6 +50,8 @@ export interface RaftDriverComponents {
   /** Role, term or leader changed. */
   readonly onChange: () => void;
   readonly installFrom: InstallFrom;
+  /** Refuses a batch that cannot be proposed yet: it comes again. @throws CooeeError */
+  readonly assertReady?: (batch: Batch) => void;
 }
 
 /** Settings of {@link RaftDriver}. */

@@ -18,6 +18,8 @@ const GROUP_BYTES_MAX = 1024 * 1024;
 export interface ProposalsComponents {
   readonly meshLog: MeshLog;
   readonly crypto: Crypto;
+  /** Refuses what cannot be proposed yet: it comes again. @throws CooeeError */
+  readonly assertReady?: ((batch: Batch) => void) | undefined;
 }
 
 /** A batch that is to be an entry of the log. */
@@ -125,6 +127,7 @@ export class Proposals {
     const key = `${batch.origin} ${batch.boot} ${batch.seq}`;
     const known = this.#known.get(key);
     if (known !== undefined && equalBytes(known.bytes, bytes)) return known.done;
+    this.#components.assertReady?.(batch);
     if (this.#queue.length >= PROPOSALS_MAX) {
       throw new CooeeError('ERR_API_BUSY', 'too many batches wait for the disk');
     }

@@ -13,6 +13,9 @@ const KNOWN_ENTRIES_MAX = 16_384;
 const CHANGE_BYTES_MAX = 4_096;
 const READ_BYTES_MAX = 1024 * 1024;
 const CHANGE_KIND = 'voter.change';
+const CHANGE_KIND_BYTES = new TextEncoder().encode(CHANGE_KIND);
+/** Of all letters in it the rarest. */
+const DOT_AT = CHANGE_KIND.indexOf('.');
 
 /** What precedes the entries of an append. */
 interface Place {
@@ -72,8 +75,16 @@ function configurationIn(
   term: number,
 ): { readonly configuration?: Configuration } {
   if (bytes.length > CHANGE_BYTES_MAX) return {};
-  if (!new TextDecoder('latin1').decode(bytes).includes(CHANGE_KIND)) return {};
+  if (!namesChange(bytes)) return {};
   return configurationOf(decodeBatch(bytes).value, term);
+}
+
+function namesChange(bytes: Uint8Array): boolean {
+  const dot = CHANGE_KIND_BYTES[DOT_AT] ?? 0;
+  for (let at = bytes.indexOf(dot); at >= 0; at = bytes.indexOf(dot, at + 1)) {
+    if (CHANGE_KIND_BYTES.every((byte, i) => bytes[at - DOT_AT + i] === byte)) return true;
+  }
+  return false;
 }
 
 function configurationOf(batch: Batch, term: number): { readonly configuration?: Configuration } {

@@ -1,4 +1,5 @@
 import {
+  CooeeError,
   type Crypto,
   type LogRecord,
   type StateReader,
@@ -25,6 +26,8 @@ export interface RunInit {
   readonly meshId: string;
   /** Entries from one mark to the next. */
   readonly snapshotEveryEntries: number;
+  /** The highest level of a mesh that this program supports. */
+  readonly levelMax: number;
 }
 
 /** What a run of entries comes to; nothing of it is in the store or the state yet. */
@@ -42,7 +45,7 @@ export interface Run {
  * that state, store and root are exactly those of that index for a moment.
  */
 export function applyRecords(start: RunStart, records: readonly LogRecord[], init: RunInit): Run {
-  const { crypto, meshId, snapshotEveryEntries } = init;
+  const { crypto, meshId, snapshotEveryEntries, levelMax } = init;
   const overlay = new StateOverlay(start.state);
   const applied: AppliedEntry[] = [];
   const frontiers: MerkleFrontier[] = [];
@@ -50,6 +53,7 @@ export function applyRecords(start: RunStart, records: readonly LogRecord[], ini
   let { frontier } = start;
   try {
     for (const { bytes } of records) {
+      assertLevel(overlay, levelMax);
       applied.push(applyEntry(overlay, entryOf(bytes), { crypto, meshId }));
       frontier = appendLeaf(crypto.sha256, frontier, leafHash(crypto.sha256, bytes));
       frontiers.push(frontier);
@@ -60,6 +64,15 @@ export function applyRecords(start: RunStart, records: readonly LogRecord[], ini
     return { overlay, applied, frontiers, stop: { error } };
   }
   return { overlay, applied, frontiers };
+}
+
+/** What a later level means by an entry is not known here, even when its kinds are. */
+function assertLevel(state: StateReader, levelMax: number): void {
+  const mesh = state.get('mesh', 'mesh');
+  if (mesh === undefined || !('level' in mesh) || mesh.level <= levelMax) return;
+  throw new CooeeError('ERR_SLURP_LEVEL', 'the mesh speaks a later version', {
+    details: { level: mesh.level, levelMax },
+  });
 }
 
 /**

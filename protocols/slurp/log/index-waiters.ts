@@ -1,4 +1,5 @@
 import { type Clock, CooeeError, type Timer } from '../../interface/index.ts';
+import type { MeshLog } from './mesh-log.ts';
 
 /** How long somebody waits for an index that the leader has named. */
 const WAIT_TIMEOUT_MS = 10_000;
@@ -9,22 +10,39 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
+/** What {@link IndexWaiters} hears of the log. */
+export type WaitedLog = Pick<MeshLog, 'appliedIndex' | 'onApplied' | 'onReplaced'>;
+
+/** Options of {@link IndexWaiters.until}. */
+export interface IndexWait {
+  /** Default ten seconds. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Those who wait until an index is applied here. */
 export class IndexWaiters {
   readonly #clock: Clock;
+  readonly #log: WaitedLog;
   readonly #waiting = new Set<Waiter>();
+  #closed: CooeeError | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, log: WaitedLog) {
     this.#clock = clock;
+    this.#log = log;
+    log.onApplied(({ index }) => this.#wake(index));
+    log.onReplaced((index) => this.#wake(index));
   }
 
   /**
    * Resolves when the index is applied.
    *
-   * @throws CooeeError ERR_WIRE_TIMEOUT after ten seconds; what {@link rejectAll} is given; the
+   * @throws CooeeError ERR_WIRE_TIMEOUT when it is not in time; what {@link close} was given; the
    * signal's reason
    */
-  async until(index: number, signal?: AbortSignal): Promise<void> {
+  async until(index: number, { timeoutMs, signal }: IndexWait = {}): Promise<void> {
+    if (this.#log.appliedIndex >= index) return;
+    if (this.#closed !== undefined) throw this.#closed;
     signal?.throwIfAborted();
     let waiter: Waiter | undefined;
     let timer: Timer | undefined;
@@ -33,7 +51,7 @@ export class IndexWaiters {
       await new Promise<void>((resolve, reject) => {
         waiter = { index, resolve, reject };
         this.#waiting.add(waiter);
-        timer = this.#clock.schedule(WAIT_TIMEOUT_MS, () => reject(late(index)));
+        timer = this.#clock.schedule(timeoutMs ?? WAIT_TIMEOUT_MS, () => reject(late(index)));
         signal?.addEventListener('abort', onAbort, { once: true });
       });
     } finally {
@@ -43,13 +61,14 @@ export class IndexWaiters {
     }
   }
 
-  /** An index is applied. */
-  applied(index: number): void {
-    for (const waiter of this.#waiting) if (waiter.index <= index) waiter.resolve();
+  /** Ends all waiting, also what begins later. */
+  close(reason: CooeeError): void {
+    this.#closed = reason;
+    for (const { reject } of this.#waiting) reject(reason);
   }
 
-  rejectAll(reason: CooeeError): void {
-    for (const { reject } of this.#waiting) reject(reason);
+  #wake(index: number): void {
+    for (const waiter of this.#waiting) if (waiter.index <= index) waiter.resolve();
   }
 }
 

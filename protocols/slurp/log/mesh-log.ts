@@ -45,6 +45,8 @@ export interface MeshLogInit {
   readonly meshId: string;
   /** Entries from one mark, at which a snapshot is taken, to the next; the same on every node. */
   readonly snapshotEveryEntries?: number | undefined;
+  /** The highest level of a mesh that this program supports; default any. */
+  readonly levelMax?: number | undefined;
 }
 
 /**
@@ -61,6 +63,7 @@ export type ApplyHook = (entry: AppliedEntry) => readonly StoreWrite[];
  */
 export class MeshLog {
   readonly snapshotEveryEntries: number;
+  readonly #levelMax: number;
   readonly #components: MeshLogComponents;
   readonly #stored: AppliedStore;
   readonly #meshId: string;
@@ -87,6 +90,7 @@ export class MeshLog {
     this.#tail = new LogTail(components);
     this.#meshId = init.meshId;
     this.snapshotEveryEntries = init.snapshotEveryEntries ?? SNAPSHOT_EVERY_ENTRIES;
+    this.#levelMax = init.levelMax ?? Number.POSITIVE_INFINITY;
   }
 
   get state(): StateReader {
@@ -304,10 +308,7 @@ export class MeshLog {
     await this.truncateFrom(this.#commit + 1);
   }
 
-  /**
-   * Opens the log again after a failed write and finds its end anew. @throws CooeeError when it
-   * still fails
-   */
+  /** Opens the log again after a failed write. @throws CooeeError when it still fails */
   async reopenLog(): Promise<void> {
     await this.#tail.reopen(this.#applied);
   }
@@ -354,7 +355,8 @@ export class MeshLog {
     await this.#stored.readable(this.#stopped.signal);
     const start = { state: this.#state, frontier: this.#applied };
     const { meshId, snapshotEveryEntries } = this;
-    const done = applyRecords(start, records, { crypto, meshId, snapshotEveryEntries });
+    const init = { crypto, meshId, snapshotEveryEntries, levelMax: this.#levelMax };
+    const done = applyRecords(start, records, init);
     const { overlay, applied, frontiers, stop } = done;
     // What came before the entry that stops us is applied; the next round meets that entry first.
     if (stop !== undefined && applied.length === 0) {

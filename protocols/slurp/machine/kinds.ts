@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import * as enrolment from '../../enrolment/index.ts';
+import * as help from '../../help/index.ts';
 import {
   type ApplyContext,
+  type BlockRecord,
   CooeeError,
   type Outcome,
   refuse,
@@ -31,6 +33,13 @@ const KINDS = {
   'agent.grant': kind(enrolment.grantBody, enrolment.reduceGrant),
   'agent.rebind': kind(enrolment.rebindBody, enrolment.reduceRebind),
   'agent.retire': kind(enrolment.retireBody, enrolment.reduceRetire),
+  'call.answer': kind(help.answerBody, help.reduceAnswer),
+  'call.claim': kind(help.callBody, help.reduceClaim),
+  'call.escalate': kind(help.callBody, help.reduceEscalate),
+  'call.expire': kind(help.callBody, help.reduceExpire),
+  'call.open': kind(help.openBody, help.reduceOpen),
+  'call.release': kind(help.releaseBody, help.reduceRelease),
+  'call.withdraw': kind(help.callBody, help.reduceWithdraw),
   'invite.issue': kind(membership.issueBody, membership.reduceIssue),
   'invite.revoke': kind(membership.revokeBody, membership.reduceRevoke),
   'leader.announce': kind(leader.announceBody, leader.reduceAnnounce),
@@ -41,6 +50,7 @@ const KINDS = {
   'mesh.genesis': kind(membership.genesisBody, membership.reduceGenesis),
   'mesh.settings': kind(membership.settingsBody, membership.reduceSettings),
   'submission.commit': kind(submission.commitBody, submission.reduceCommit),
+  'submission.decide': kind(submission.decideBody, submission.reduceDecide),
   'voter.change': kind(leader.changeBody, leader.reduceChange),
 } as const;
 
@@ -81,6 +91,29 @@ export function assertCommand(command: Command): void {
   throw new CooeeError('ERR_SLURP_COMMAND', `${command.kind}: ${issue?.message ?? ''}`, {
     details: { kind: command.kind, path: issue?.path.join('.') ?? '' },
   });
+}
+
+/** The blocks that a command refers to; cheap for one that has been checked. */
+export function blocksOfCommand(command: Command): readonly BlockRecord[] {
+  if (command.kind !== 'submission.commit') return [];
+  const order = commitOrder(command);
+  return order === undefined ? [] : submission.blocksOf(order);
+}
+
+/**
+ * Checks that a block which a command refers to is what the command says.
+ *
+ * @throws CooeeError ERR_SUBMISSION_MALFORMED
+ */
+export function assertBlock(command: Command, cid: string, bytes: Uint8Array): void {
+  const order = commitOrder(command);
+  if (order?.block?.cid === cid) submission.decodeContentBlock(bytes, order.head);
+  if (order?.head.patch?.cid === cid) submission.decodePatch(bytes);
+}
+
+function commitOrder(command: Command): submission.CommitOrder | undefined {
+  if (!checked.has(command.body)) assertCommand(command);
+  return checked.get(command.body)?.data as submission.CommitOrder | undefined;
 }
 
 /**

@@ -6,9 +6,11 @@ import {
   type MeshRecord,
   type Outcome,
   refuse,
+  revise,
   type StateWriter,
   voterSetKey,
 } from '../../interface/index.ts';
+import { leaderAddress } from '../../ucxl/index.ts';
 import { peerIdText } from '../../wire/index.ts';
 import type { Batch } from './codec.ts';
 
@@ -58,7 +60,11 @@ export function reduceAnnounce(
   if (body.term !== context.term) return refuse('ERR_SLURP_COMMAND', 'announced in another term');
   const leader: LeaderRecord = { peer, ...body, index: context.index };
   state.put('mesh', 'leader', leader);
-  return { ok: true, events: [{ type: 'leader:change', data: { peer, term: body.term } }] };
+  const address = leaderAddress();
+  const { index, timeMs } = context;
+  revise(state, address, { index, timeMs, cause: 'leader:change' }, leader);
+  const data = { peer, term: body.term };
+  return { ok: true, events: [{ type: 'leader:change', address, data }] };
 }
 
 /**

@@ -18,7 +18,10 @@ export interface StateChange {
 type Table = Map<string, StateTables[StateTable]>;
 
 /** Values of cold tables that were written last: what comes in is often asked for at once. */
-const RECENT_MAX = 1_024;
+const RECENT_MAX = 4_096;
+
+/** Those that nothing reads while commands are applied; contents are large, too. */
+const UNREAD: ReadonlySet<StateTable> = new Set(['content', 'submitted', 'version']);
 
 /** Where the values of cold tables are read from. @throws CooeeError ERR_STORAGE_* */
 export type ColdReader = (table: ColdTable, key: string) => StateTables[StateTable] | undefined;
@@ -58,7 +61,7 @@ export class MeshState implements StateReader {
   merge(changes: Iterable<StateChange>): void {
     for (const { table, key, value } of changes) {
       if (this.#cold !== undefined && isColdTable(table)) {
-        this.#remember(table, key, value);
+        if (!UNREAD.has(table)) this.#remember(table, key, value);
         continue;
       }
       let entries = this.#tables.get(table);
@@ -83,8 +86,7 @@ export class MeshState implements StateReader {
   #remember(table: ColdTable, key: string, value: StateTables[StateTable] | undefined): void {
     const name = `${table}/${key}`;
     this.#recent.delete(name);
-    // Contents are large, and nothing reads them while commands are applied.
-    if (value === undefined || table === 'content') return;
+    if (value === undefined) return;
     this.#recent.set(name, value);
     if (this.#recent.size <= RECENT_MAX) return;
     for (const oldest of this.#recent.keys()) {

@@ -3,8 +3,8 @@ import { type Clock, LIMITS } from '../../interface/index.ts';
 /** Room in a batch for everything but the commands. */
 export const BATCH_OVERHEAD_BYTES = 1024;
 
-/** One on its way and one behind it: further ones would only be smaller. */
-const BATCHES_AHEAD = 2;
+/** One on its way: what is put into batches behind it meanwhile only makes smaller ones. */
+const BATCHES_AHEAD = 1;
 
 /** A command that is to be put into a batch. */
 export interface Gathered {

@@ -18,9 +18,9 @@ export interface LateAcceptanceComponents {
 }
 
 /**
- * Batches of a leader that are written and not synced: they count as accepted when the log has
- * decided them, which takes one fsync for both, or after a little while when they were synced after
- * all. One that can be neither is not accepted, and may be decided all the same.
+ * Batches of a leader that are in memory: they count as accepted when the log has decided them,
+ * which takes one fsync and no write here, or after a little while when they were written and
+ * synced after all. One that can be neither is not accepted, and may be decided all the same.
  */
 export class LateAcceptance {
   readonly #components: LateAcceptanceComponents;

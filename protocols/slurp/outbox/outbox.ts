@@ -1,13 +1,8 @@
 import {
   type Actor,
-  type Clock,
   CooeeError,
-  type Crypto,
-  type KeyValueStore,
+  ERROR_CODES,
   LIMITS,
-  type Logger,
-  type Outcome,
-  type Signer,
   type StateReader,
   type StoreWrite,
   toError,
@@ -20,52 +15,9 @@ import { isLeaderBatch } from '../machine/leader-kinds.ts';
 import { BATCH_OVERHEAD_BYTES, batchLength, Gathering } from './gathering.ts';
 import { LateAcceptance } from './late-acceptance.ts';
 import { OutboxQuota } from './outbox-quota.ts';
+import type { Decided, OutboxBatch, OutboxComponents, OutboxInit, Submitted } from './ports.ts';
 
-/** What an outbox is built from. */
-export interface OutboxComponents {
-  readonly store: KeyValueStore;
-  readonly signer: Signer;
-  readonly crypto: Crypto;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /**
-   * Whether this node leads: then the log, which is synced a moment later, makes what is accepted
-   * durable, and the outbox need not be synced for it.
-   */
-  readonly isLeader?: () => boolean;
-}
-
-/** Settings of {@link Outbox}. */
-export interface OutboxInit {
-  readonly meshId: string;
-  /** The number of this start. */
-  readonly boot: number;
-  /** The last batch number of this start that is in use (genesis takes the first). Default 0. */
-  readonly lastSeq?: number;
-  /** How long a command may wait for others, while batches are before it. Default 0: not at all. */
-  readonly gatherMs?: number;
-}
-
-/** What became of a command, as far as its node knows. */
-export type Decided =
-  | { readonly index: number; readonly outcome: Outcome }
-  /** Refused before the log, or because this node is no member any more. */
-  | { readonly error: CooeeError };
-
-/** A command that was handed in. */
-export interface Submitted {
-  readonly id: string;
-  /**
-   * Resolves when it is durable. Rejects when it could not be kept: it is gone then, or on a leader
-   * may be decided all the same.
-   */
-  readonly accepted: Promise<void>;
-  /**
-   * Resolves when it was decided and, if by the log, applied here. Never rejects; may take as long
-   * as it takes.
-   */
-  readonly decided: Promise<Decided>;
-}
+export type * from './ports.ts';
 
 interface Waiting {
   readonly command: Command;
@@ -73,15 +25,6 @@ interface Waiting {
   readonly isAlone: boolean;
   readonly accept: () => void;
   readonly fail: (error: unknown) => void;
-}
-
-/** A batch on the disk that waits for the leader. */
-export interface OutboxBatch {
-  readonly key: string;
-  readonly boot: number;
-  readonly seq: number;
-  readonly bytes: Uint8Array;
-  readonly commands: readonly Command[];
 }
 
 /**
@@ -94,6 +37,8 @@ export class Outbox {
   readonly #meshId: string;
   readonly #boot: number;
   readonly #batches = new Map<string, OutboxBatch>();
+  /** Keys of batches that are not on the disk: a leader's, not accepted yet. */
+  readonly #unwritten = new Set<string>();
   readonly #decided = new Map<string, (decided: Decided) => void>();
   readonly #quota = new OutboxQuota();
   readonly #late: LateAcceptance;
@@ -141,7 +86,7 @@ export class Outbox {
         this.#commandCount += commands.length;
       }
       if (isBehind({ boot, seq }, mark)) {
-        stale.push({ namespace: 'outbox', key });
+        stale.push({ namespace: 'outbox', key }, ...this.#skipped(commands));
         continue;
       }
       for (const command of commands) this.#quota.add(command);
@@ -181,7 +126,7 @@ export class Outbox {
     return { id: command.id, accepted, decided };
   }
 
-  /** The batches on the disk that are not decided yet, in the order in which they are sent. */
+  /** The batches that are not decided yet, in the order in which they are sent. */
   waiting(): Iterable<OutboxBatch> {
     return this.#batches.values();
   }
@@ -192,7 +137,7 @@ export class Outbox {
     return undefined;
   }
 
-  /** Commands on the disk that are not decided yet, in the order in which they came. */
+  /** Commands that are not decided yet, in the order in which they came. */
   *undecided(): Iterable<Command> {
     for (const { commands } of this.#batches.values()) yield* commands;
   }
@@ -203,7 +148,18 @@ export class Outbox {
    */
   writesFor(entry: AppliedEntry): readonly StoreWrite[] {
     const batch = this.#own(entry);
-    return batch === undefined ? [] : [{ namespace: 'outbox', key: batch.key }];
+    if (batch === undefined) return [];
+    const isWritten = !this.#unwritten.has(batch.key);
+    const writes: StoreWrite[] = isWritten ? [{ namespace: 'outbox', key: batch.key }] : [];
+    const { onRefused } = this.#components;
+    // A second start with this number names its commands alike: their outcomes are not ours.
+    if (onRefused === undefined || !equalBytes(batch.bytes, entry.batchBytes)) return writes;
+    for (const { command, outcome } of entry.decisions) {
+      if (outcome.ok) continue;
+      const { code, message = ERROR_CODES[code].meaning } = outcome;
+      writes.push(...onRefused(command, { code, message, index: entry.index }));
+    }
+    return writes;
   }
 
   /** Tells the callers what the log decided. */
@@ -240,7 +196,11 @@ export class Outbox {
       const error = new CooeeError('ERR_SLURP_SKIPPED');
       for (const { id } of batch.commands) this.#settle(id, { error });
     }
-    if (gone.length > 0) await this.#write(gone.map(({ key }) => ({ namespace: 'outbox', key })));
+    const writes = gone.flatMap(({ key, commands }): StoreWrite[] => [
+      { namespace: 'outbox', key },
+      ...this.#skipped(commands),
+    ]);
+    if (writes.length > 0) await this.#write(writes);
   }
 
   /**
@@ -249,7 +209,10 @@ export class Outbox {
    * @throws CooeeError ERR_STORAGE_*: it is still there
    */
   async refuse(batch: OutboxBatch, error: CooeeError): Promise<void> {
-    await this.#write([{ namespace: 'outbox', key: batch.key }]);
+    const { onRefused } = this.#components;
+    const { code, message } = error;
+    const kept = batch.commands.flatMap((it) => onRefused?.(it, { code, message }) ?? []);
+    await this.#write([{ namespace: 'outbox', key: batch.key }, ...kept]);
     // Decided by the log meanwhile: that word stands.
     if (this.#batches.get(batch.key) !== batch) return;
     this.#remove(batch);
@@ -312,7 +275,7 @@ export class Outbox {
       if (taken.length === 0) break;
       const isLeader = this.#components.isLeader?.() ?? false;
       try {
-        const key = await this.#persist(taken, !isLeader);
+        const key = await this.#keep(taken, isLeader);
         if (isLeader) this.#late.wait(key, taken);
         else for (const { accept } of taken) accept();
       } catch (error) {
@@ -333,7 +296,8 @@ export class Outbox {
     }
   }
 
-  async #persist(taken: readonly Waiting[], sync: boolean): Promise<string> {
+  /** @param isLeader the log is about to have it: it is written here when that takes longer */
+  async #keep(taken: readonly Waiting[], isLeader: boolean): Promise<string> {
     const boot = this.#boot;
     const seq = this.#seq + 1;
     const commands = taken.map(({ command }) => command);
@@ -342,7 +306,8 @@ export class Outbox {
     const key = keyOf(boot, seq);
     // When this fails its bytes may be on the disk all the same: nobody has seen them, and the next
     // batch takes the same number, so that it overwrites them.
-    await this.#write([{ namespace: 'outbox', key, value: bytes }], sync);
+    if (isLeader) this.#unwritten.add(key);
+    else await this.#write([{ namespace: 'outbox', key, value: bytes }]);
     this.#seq = seq;
     this.#batches.set(key, { key, boot, seq, bytes, commands });
     return key;
@@ -350,24 +315,35 @@ export class Outbox {
 
   async #secure(key: string): Promise<void> {
     const batch = this.#batches.get(key);
-    if (batch !== undefined) await this.#write([{ namespace: 'outbox', key, value: batch.bytes }]);
+    if (batch === undefined) return;
+    // Before the write: an entry that is applied meanwhile removes what this puts there.
+    this.#unwritten.delete(key);
+    await this.#write([{ namespace: 'outbox', key, value: batch.bytes }]);
   }
 
   /**
    * On the disk when it resolves. A failed store acknowledges nothing until it was opened again.
    */
-  async #write(writes: readonly StoreWrite[], sync = true): Promise<void> {
+  async #write(writes: readonly StoreWrite[]): Promise<void> {
     const { store } = this.#components;
     if (store.status === 'failed') await store.open();
-    await store.batch(writes, { sync });
+    await store.batch(writes, { sync: true });
   }
 
   #remove(batch: OutboxBatch): void {
     this.#batches.delete(batch.key);
+    this.#unwritten.delete(batch.key);
     this.#late.settle(batch.key);
     this.#gathering.end();
     for (const command of batch.commands) this.#quota.release(command);
     for (const listener of this.#changeListeners) listener();
+  }
+
+  /** What is kept of commands that the log has decided while this node was away. */
+  #skipped(commands: readonly Command[]): readonly StoreWrite[] {
+    const code = 'ERR_SLURP_SKIPPED';
+    const refused = { code, message: ERROR_CODES[code].meaning } as const;
+    return commands.flatMap((it) => this.#components.onRefused?.(it, refused) ?? []);
   }
 
   #own(entry: AppliedEntry): OutboxBatch | undefined {

@@ -28,6 +28,8 @@ export interface SubmitComponents {
   readonly isLeader: () => boolean;
   /** Takes batches in when this node leads; `isOwn` = of this node's own outbox. */
   readonly propose: (batches: readonly Uint8Array[], isOwn: boolean) => Promise<number>;
+  /** Called before batches of another member are handed on. Never rejects. */
+  readonly onRelay?: (batches: readonly Uint8Array[], from: string) => Promise<void>;
 }
 
 /** Brings batches to the leader: one's own, and those of members that cannot reach it. */
@@ -65,6 +67,7 @@ export class Submit {
     if (target === self || (target !== undefined && target === from) || hops >= HOPS_MAX) {
       throw new CooeeError('ERR_SLURP_NO_LEADER');
     }
+    if (from !== undefined) await this.#components.onRelay?.(batches, from);
     if (target === undefined) return await this.#askVoter(batches, hops, from);
     const reachable = connected();
     const via = reachable.includes(target)

@@ -78,6 +78,11 @@ export class Replica {
   #fatal: CooeeError | undefined;
   readonly #watch: FollowWatch;
   readonly #backfill: ChainBackfill;
+  /**
+   * How many sources in a row had nothing new. The next pull begins behind them: the one that is
+   * taken for the leader may know as little as this node, and take it for the leader in turn.
+   */
+  #turn = 0;
   #knownIndex = 0;
 
   constructor(components: ReplicaComponents) {
@@ -146,8 +151,9 @@ export class Replica {
     return { index, chainIndex: trust.chainIndex, voters: trust.voters() };
   }
 
-  /** There is news: pull now. */
+  /** There is news: pull now, and from the first source first. */
   nudge(): void {
+    this.#turn = 0;
     this.#isNudged = true;
     this.#wake?.();
   }
@@ -217,13 +223,15 @@ export class Replica {
     await this.#mendLog();
     let last: unknown = new CooeeError('ERR_SLURP_NO_LEADER', 'no member is connected');
     let isAnswered = false;
-    for (const source of sources()) {
+    for (const source of inTurn(sources(), this.#turn)) {
       this.#stopped.signal.throwIfAborted();
       const before = meshLog.appliedIndex;
       try {
         await this.#pullFrom(source);
         isAnswered = true;
-        if (this.#followers === 0 || meshLog.appliedIndex > before) return;
+        const isNew = meshLog.appliedIndex > before;
+        this.#turn = isNew ? 0 : this.#turn + 1;
+        if (this.#followers === 0 || isNew) return;
       } catch (error) {
         last = error;
         this.#watch.refused(source, error);
@@ -372,4 +380,10 @@ export class Replica {
     await meshLog.reopenLog();
     health.clear('log-failed');
   }
+}
+
+/** The same sources, beginning so many later. */
+function inTurn(sources: readonly string[], turn: number): readonly string[] {
+  const at = sources.length === 0 ? 0 : turn % sources.length;
+  return [...sources.slice(at), ...sources.slice(0, at)];
 }

@@ -22,6 +22,15 @@ export interface BlockFetcherComponents {
   readonly crypto: Crypto;
   readonly requester: Requester;
   readonly logger: Logger;
+  /** Where the blocks are kept; without it, those of snapshots. */
+  readonly shelf?: BlockShelf;
+}
+
+/** Where fetched blocks are kept. */
+export interface BlockShelf {
+  /** Whether the block is there, with the bytes of its id. */
+  has(cid: string): Promise<boolean>;
+  keep(blocks: readonly FetchedBlock[]): Promise<void>;
 }
 
 /** How a fetch is carried out. */
@@ -76,9 +85,11 @@ class Wanted {
  */
 export class BlockFetcher {
   readonly #components: BlockFetcherComponents;
+  readonly #shelf: BlockShelf;
 
   constructor(components: BlockFetcherComponents) {
     this.#components = components;
+    this.#shelf = components.shelf ?? snapshotShelf(components);
   }
 
   /**
@@ -120,7 +131,7 @@ export class BlockFetcher {
     const missing: string[] = [];
     for (const [i, cid] of cids.entries()) {
       if (i % CHECK_SLICE === 0) signal.throwIfAborted();
-      if ((await readBlock(this.#components, cid)) === undefined) missing.push(cid);
+      if (!(await this.#shelf.has(cid))) missing.push(cid);
     }
     return missing;
   }
@@ -131,7 +142,7 @@ export class BlockFetcher {
     for (;;) {
       const cids = wanted.take(refused);
       if (cids.length === 0) return;
-      let blocks: readonly Block[];
+      let blocks: readonly FetchedBlock[];
       try {
         blocks = await this.#ask(source, cids, init.signal);
       } catch (error) {
@@ -145,9 +156,7 @@ export class BlockFetcher {
       // An answer is cut where it is full; one with nothing in it means that none of these is
       // there.
       if (blocks.length === 0) for (const cid of cids) refused.add(cid);
-      await this.#components.store.batch(
-        fresh.map(({ cid, bytes }) => ({ namespace: 'block', key: cid, value: bytes })),
-      );
+      await this.#shelf.keep(fresh);
       init.onProgress?.(0, 0);
     }
   }
@@ -156,7 +165,7 @@ export class BlockFetcher {
     source: string,
     cids: readonly string[],
     signal: AbortSignal,
-  ): Promise<readonly Block[]> {
+  ): Promise<readonly FetchedBlock[]> {
     const { meshId, requester, crypto } = this.#components;
     const answer = await requester.request(
       source,
@@ -175,9 +184,20 @@ export class BlockFetcher {
   }
 }
 
-interface Block {
+/** A block whose bytes have the id that was asked for. */
+export interface FetchedBlock {
   readonly cid: string;
   readonly bytes: Uint8Array;
+}
+
+function snapshotShelf(components: BlockFetcherComponents): BlockShelf {
+  return {
+    has: async (cid) => (await readBlock(components, cid)) !== undefined,
+    keep: (blocks) =>
+      components.store.batch(
+        blocks.map(({ cid, bytes }) => ({ namespace: 'block', key: cid, value: bytes })),
+      ),
+  };
 }
 
 /** A block out of the store; undefined when it is not there or damaged. */

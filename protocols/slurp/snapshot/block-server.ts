@@ -14,8 +14,8 @@ export interface BlockServerComponents {
 }
 
 /**
- * Serves the blocks of snapshots to members: those that are here, as many as fit. A block is
- * checked by who asked for it, against the id that it asked for.
+ * Serves the blocks of snapshots and of submissions to members: those that are here, as many as
+ * fit. A block is checked by who asked for it, against the id that it asked for.
  */
 export async function serveBlocks(components: BlockServerComponents): Promise<void> {
   const { meshId, store, responder, assertSound } = components;
@@ -24,7 +24,7 @@ export async function serveBlocks(components: BlockServerComponents): Promise<vo
     const blocks: Uint8Array[] = [];
     let room = ANSWER_BYTES_MAX;
     for (const cid of new Set(blockRequest.decode(body).cids)) {
-      const block = await store.get('block', cid);
+      const block = (await store.get('block', cid)) ?? (await store.get('content', cid));
       if (block === undefined) continue;
       room -= block.length + FRAMING_BYTES;
       if (room < 0) break;

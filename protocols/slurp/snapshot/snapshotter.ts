@@ -47,16 +47,21 @@ export interface SnapshotterComponents {
   readonly onSlice?: (rows: number) => void;
 }
 
+/** Marks whose state waits to be encoded; one more, and the oldest of them is left out. */
+const WAITING_MAX = 4;
+
 interface Build {
   readonly mark: Omit<SnapshotRecord, 'stateCid' | 'head'>;
   readonly moment: StoreSnapshot;
-  readonly dirty: ReadonlySet<number>;
+  /** Buckets that changed since the mark before. */
+  readonly dirty: Set<number>;
 }
 
 /**
  * Takes a snapshot of the state at each mark: out of what the store held at that moment, while the
- * log goes on, in slices. Only buckets that changed since the last one are encoded; after a start
- * all of them, since what changed before is not known any more.
+ * log goes on, in slices; a mark that comes meanwhile waits for its turn. Only buckets that changed
+ * since the last one are encoded; after a start all of them, since what changed before is not known
+ * any more.
  */
 export class Snapshotter {
   readonly #components: SnapshotterComponents;
@@ -74,6 +79,8 @@ export class Snapshotter {
   readonly #waiting: StoreWrite[] = [];
   #waitingBytes = 0;
   #isSwept = false;
+  /** Marks whose turn comes next, in order. */
+  readonly #queue: Build[] = [];
   #building: Promise<void> | undefined;
 
   constructor(components: SnapshotterComponents) {
@@ -160,27 +167,43 @@ export class Snapshotter {
 
   #onRun({ changes, frontier, timeMs, term }: AppliedRun): void {
     for (const { table, key } of changes) this.#dirty.add(bucketOf(`${table}/${key}`));
-    const { meshLog, logger } = this.#components;
+    const { meshLog } = this.#components;
     if (frontier.size % meshLog.snapshotEveryEntries !== 0 || this.#stopped.signal.aborted) return;
-    if (this.#building !== undefined) {
-      // What changed stays noted for the next one.
-      logger.warn({ index: frontier.size }, 'the last snapshot is not done: this one is left out');
-      return;
-    }
     this.#begin({ index: frontier.size, term, timeMs, frontier });
   }
 
   /** To be called at once: the next run of entries is written right after this. */
   #begin(mark: Build['mark']): void {
-    const build: Build = {
-      mark,
-      moment: this.#components.store.snapshot(),
-      dirty: this.#dirty,
-    };
+    const moment = this.#components.store.snapshot();
+    this.#queue.push({ mark, moment, dirty: this.#dirty });
     this.#dirty = new Set();
-    this.#building = this.#build(build).finally(() => {
+    if (this.#queue.length > WAITING_MAX) this.#leaveOut();
+    this.#building ??= this.#buildAll().finally(() => {
       this.#building = undefined;
     });
+  }
+
+  /** What changed up to that mark stays noted for the next one. */
+  #leaveOut(): void {
+    const [oldest] = this.#queue.splice(0, 1);
+    if (oldest === undefined) return;
+    const { index } = oldest.mark;
+    this.#components.logger.warn({ index }, 'too many snapshots wait: this one is left out');
+    this.#note(oldest.dirty);
+    void oldest.moment.close().catch(() => undefined);
+  }
+
+  /** These are not in a snapshot yet: the next one must have them. */
+  #note(dirty: ReadonlySet<number>): void {
+    const next = this.#queue[0]?.dirty ?? this.#dirty;
+    for (const bucket of dirty) next.add(bucket);
+  }
+
+  /** Never rejects. */
+  async #buildAll(): Promise<void> {
+    for (let build = this.#queue.shift(); build !== undefined; build = this.#queue.shift()) {
+      await this.#build(build);
+    }
   }
 
   /** Never rejects. */
@@ -188,6 +211,7 @@ export class Snapshotter {
     const { clock, logger, metrics } = this.#components;
     const startMs = clock.monotonicMs();
     try {
+      this.#stopped.signal.throwIfAborted();
       const record = await this.#take(build);
       const tookMs = clock.monotonicMs() - startMs;
       metrics.gauge('cooee_slurp_snapshot_build_ms', tookMs);
@@ -195,7 +219,7 @@ export class Snapshotter {
       for (const listener of this.#listeners) listener(record);
     } catch (error) {
       this.#takeWaiting();
-      for (const bucket of build.dirty) this.#dirty.add(bucket);
+      this.#note(build.dirty);
       if (!this.#stopped.signal.aborted) {
         metrics.count('cooee_slurp_snapshot_failures_total');
         logger.warn({ err: toError(error), index: build.mark.index }, 'no snapshot was taken');

@@ -122,8 +122,12 @@ export class OutboundMessages {
     );
     try {
       const stream = await this.#components.open(opening.signal);
-      if (opening.signal.aborted) stream.abort(toError(opening.signal.reason));
-      else this.#use(stream);
+      if (opening.signal.aborted) {
+        const reason = toError(opening.signal.reason);
+        stream.abort(reason);
+        throw reason;
+      }
+      this.#use(stream);
     } catch (thrown) {
       if (this.#opening === opening) this.#fail(thrown);
     } finally {
@@ -211,14 +215,22 @@ export class OutboundMessages {
     const reason = thrown === undefined ? 'closed' : toError(thrown).message;
     this.#components.logger.debug({ reason }, 'a message stream broke');
     this.#forgetFrames();
-    this.#components.onBroken();
-    // What was told of it may have opened or closed this by now.
-    if (this.isOpen || this.#opening !== undefined || !this.#components.isConnected()) return;
     const failures = this.#failures;
     this.#failures += 1;
+    if (failures === 0 || !this.#components.isConnected()) {
+      this.#again();
+      return;
+    }
+    // Whoever hears that it broke says something, and what is said opens it: not before its time.
     const delayMs = Math.min(RETRY_MIN_MS * 2 ** (failures - 1), RETRY_MAX_MS);
-    if (failures === 0) void this.#open();
-    else this.#retry = this.#components.clock.schedule(delayMs, () => this.open());
+    this.#retry = this.#components.clock.schedule(delayMs, () => this.#again());
+  }
+
+  /** The next try, and whoever wants to say something again goes with it. */
+  #again(): void {
+    this.#retry = undefined;
+    if (this.#components.isConnected()) this.open();
+    this.#components.onBroken();
   }
 
   #forgetFrames(): void {

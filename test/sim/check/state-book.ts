@@ -2,6 +2,7 @@ import type { AgentRecord } from '../../../protocols/interface/index.ts';
 import { type AppliedEntry, decodeHead } from '../../../protocols/slurp/index.ts';
 import { toHex } from '../../../protocols/wire/index.ts';
 import { Violation } from '../world/world.ts';
+import { CallBook } from './call-book.ts';
 
 interface Decided {
   readonly index: number;
@@ -25,6 +26,8 @@ export class StateBook {
   /** What tokens and numbers stand for. */
   readonly #named = new Map<string, string>();
   readonly #winners = new Map<string, string>();
+
+  readonly calls = new CallBook();
 
   get acceptedCount(): number {
     return this.#accepted.size;
@@ -58,6 +61,7 @@ export class StateBook {
     ]);
     const digest = JSON.stringify([told, entry.term, entry.timeMs]);
     this.#same('same-outcomes', this.#outcomes, { index, digest, by });
+    this.calls.applied(entry);
     for (const { command, outcome } of decisions) {
       const known = this.#decided.get(command.id);
       if (known !== undefined && known.index !== index) {

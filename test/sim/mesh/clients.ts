@@ -2,14 +2,15 @@ import { hashTuple } from '../../../protocols/agent-id/index.ts';
 import { encodeClaim } from '../../../protocols/enrolment/index.ts';
 import { encodeHeadBody } from '../../../protocols/slurp/heads/head-rules.ts';
 import { headProtocol } from '../../../protocols/slurp/index.ts';
-import { encodeContent } from '../../../protocols/submission/index.ts';
 import { simCrypto, simSeedKey, simSigner } from '../world/crypto.ts';
 import type { Machine } from '../world/machine.ts';
 import { START_MS } from '../world/process.ts';
 import type { SimRandom } from '../world/random.ts';
 import { Violation } from '../world/world.ts';
+import { CallClients } from './call-clients.ts';
 import { inviteIssue, memberAdd } from './founding.ts';
 import type { MeshCluster } from './mesh-cluster.ts';
+import { SubmissionClients } from './submission-clients.ts';
 
 const PAUSE_MS = 60;
 
@@ -17,6 +18,8 @@ const PAUSE_MS = 60;
 export class Clients {
   readonly #cluster: MeshCluster;
   readonly #random: SimRandom;
+  readonly #calls: CallClients;
+  readonly #submissions: SubmissionClients;
   #isOn = false;
   #count = 0;
   #invites: { readonly number: number; readonly uses: number }[] = [];
@@ -24,6 +27,8 @@ export class Clients {
   constructor(cluster: MeshCluster) {
     this.#cluster = cluster;
     this.#random = cluster.world.random.fork();
+    this.#calls = new CallClients(this.#random.fork());
+    this.#submissions = new SubmissionClients(this.#random.fork());
   }
 
   start(): void {
@@ -50,11 +55,16 @@ export class Clients {
       () => this.#invite(),
       () => this.#join(),
       () => this.#enrol(machine),
-      () => this.#record(machine),
-      () => this.#record(machine),
+      () => this.#submissions.act(this.#node(machine), machine.peer),
+      () => this.#submissions.act(this.#node(machine), machine.peer),
+      () => this.#calls.act(this.#node(machine)),
+      () => this.#calls.act(this.#node(machine)),
       () => this.#seats(),
       () => this.#revoke(),
       () => this.#probe(),
+      () => this.#role(),
+      () => this.#remove(),
+      () => this.#agent(machine),
     ];
     this.#random.pick(acts)();
   }
@@ -114,26 +124,37 @@ export class Clients {
     this.#node(machine)?.submit('agent.grant', { claim });
   }
 
-  #record(machine: Machine): void {
-    const content = encodeContent({
-      kind: 'dr',
-      address: `ucxl://any:admin@COOEE:records/#/dr/${++this.#count}`,
-      title: 'a decision',
-      status: 'accepted',
-      context: '',
-      options: [],
-      decision: 'x'.repeat(this.#random.integer(1, 200)),
-      rationale: '',
-      consequences: [],
-      links: [],
-    });
-    this.#node(machine)?.submit('submission.commit', { content });
-  }
-
   #seats(): void {
     if (!this.#random.chance(0.2)) return;
     const votersTarget = this.#random.pick([3, 5] as const);
     this.#node(this.#founder)?.submit('mesh.settings', { votersTarget });
+  }
+
+  /** Joiners rise and fall; a founder that would lower itself, the last admin, is refused. */
+  #role(): void {
+    const peer = this.#random.chance(0.1) ? this.#founder.peer : this.#joiner();
+    const role = this.#random.pick(['admin', 'member'] as const);
+    this.#node(this.#founder)?.submit('member.role', { peer, role });
+  }
+
+  /** Of joiners only: a host that is let go has nothing more to say. */
+  #remove(): void {
+    this.#node(this.#founder)?.submit('member.remove', { peer: this.#joiner() });
+  }
+
+  /** One is retired, or moved to another host: by its own node, by an admin, or by who may not. */
+  #agent(machine: Machine): void {
+    const node = this.#node(machine);
+    const agents = [...(node?.parts?.meshLog.state.entries('agent') ?? [])];
+    if (agents.length === 0) return;
+    const [token] = this.#random.pick(agents);
+    if (this.#random.chance(0.5)) node?.submit('agent.retire', { token });
+    else
+      node?.submit('agent.rebind', { token, peer: this.#random.pick(this.#cluster.machines).peer });
+  }
+
+  #joiner(): string {
+    return simSigner(10_000 + this.#random.integer(1, 40)).peer;
   }
 
   /** A leader that asks for a signature under what no log holds yet must not get it. */

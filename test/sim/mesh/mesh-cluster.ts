@@ -28,6 +28,8 @@ const MESH_HARMS = [
   'slow-disk',
   'full-disk',
   'failed-sync',
+  'flip-bit',
+  'empty-disk',
   'back-up',
   'restore',
 ] as const satisfies readonly HarmName[];
@@ -122,6 +124,8 @@ export class MeshCluster {
     const parts = this.nodeOf(victim)?.parts;
     if (parts === undefined || victim.isFrozen) return false;
     const { voters } = parts.meshLog.configuration().configuration;
+    // Two cannot take the seat of one of them.
+    if (voters.length < 3) return false;
     return this.machines.every((machine) => {
       if (machine === victim || !voters.includes(machine.peer)) return true;
       const other = machine.isFrozen ? undefined : this.nodeOf(machine)?.parts;
@@ -173,9 +177,10 @@ export class MeshCluster {
     return this.machines.filter((it) => it !== machine).map(({ peer }) => peer);
   }
 
-  /** A program found its disk damaged: that is said, and a person must act. */
-  onDamaged(_machine: Machine, error: unknown): void {
-    this.fail(error);
+  /** A program found its disk damaged: the daemon sets log and state aside and begins anew. */
+  onDamaged(machine: Machine, error: unknown): void {
+    if (machine.disk.isDamaged && isCooeeError(error, 'ERR_STORAGE_DAMAGED')) machine.empty();
+    else this.fail(error);
   }
 
   fail(error: unknown): void {

@@ -9,6 +9,7 @@ import {
   type CommandBody,
   type CommandKind,
   lostStateProblem,
+  type Outbox,
 } from '../../../protocols/slurp/index.ts';
 import { toHex } from '../../../protocols/wire/index.ts';
 import type { Machine, Program } from '../world/machine.ts';
@@ -110,12 +111,18 @@ export class MeshNode implements Program {
     this.#isDead = true;
   }
 
-  /** Hands a command in, as a program on this host would. */
-  submit<K extends CommandKind>(kind: K, body: CommandBody<K>, isAlone = false): void {
+  /**
+   * Hands a command in, as a program on this host would. Gives its id, unless it was not taken.
+   */
+  submit<K extends CommandKind>(
+    kind: K,
+    body: CommandBody<K>,
+    options: Parameters<Outbox['submit']>[2] = {},
+  ): string | undefined {
     const outbox = this.parts?.outbox;
-    if (outbox === undefined) return;
+    if (outbox === undefined) return undefined;
     try {
-      const { id, accepted } = outbox.submit(kind, body, { alone: isAlone });
+      const { id, accepted } = outbox.submit(kind, body, options);
       accepted.then(
         () => {
           this.#cluster.world.log(`${this.#machine.name} accepted ${kind} ${id.slice(-6)}`);
@@ -123,8 +130,10 @@ export class MeshNode implements Program {
         },
         () => undefined,
       );
+      return id;
     } catch (error) {
       if (!(error instanceof CooeeError)) throw error;
+      return undefined;
     }
   }
 
@@ -180,7 +189,7 @@ export class MeshNode implements Program {
     await startParts(ports, parts);
     for (const peer of ports.connected()) parts.consensus.onConnection(peer, true);
     const body = { boot, bootNonce, name, addresses: [], levels: [1, 1] as [number, number] };
-    this.submit('member.boot', body, true);
+    this.submit('member.boot', body, { alone: true });
   }
 
   #ports(): MeshPorts {

@@ -1,3 +1,4 @@
+import { CallTimers } from '../../../protocols/help/index.ts';
 import type {
   Clock,
   Condition,
@@ -74,6 +75,7 @@ export interface MeshParts {
   readonly outbox: Outbox;
   readonly submit: Submit;
   readonly courier: Courier;
+  readonly calls: CallTimers;
 }
 
 /** Builds them on open stores. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
@@ -113,8 +115,10 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   const signing = { ...common, leadership: consensus, marks: snapshots };
   const headSigner = new HeadSigner(signing);
   await headSigner.open();
-  const publish = ports.publish;
-  const heads = new HeadService({ ...signing, signer: headSigner, self, publish });
+  const heads = new HeadService({
+    ...{ ...signing, signer: headSigner, self, publish: ports.publish },
+    onOutvoted: () => consensus.handOver(),
+  });
   const outbox = new Outbox(
     { ...ports, crypto },
     { meshId: init.meshId, boot: init.boot, lastSeq: 0 },
@@ -140,7 +144,26 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     deliver: (batches) => submit.deliver(batches),
     follow: (index) => consensus.follow(index),
   });
-  return { meshLog, trust, snapshots, consensus, headSigner, heads, outbox, submit, courier };
+  const calls = callTimers(ports, { meshLog, consensus, outbox });
+  const agreed = { meshLog, trust, snapshots, consensus, headSigner, heads, outbox };
+  return { ...agreed, submit, courier, calls };
+}
+
+function callTimers(
+  { clock, logger }: MeshPorts,
+  { meshLog, consensus, outbox }: Pick<MeshParts, 'consensus' | 'meshLog' | 'outbox'>,
+): CallTimers {
+  return new CallTimers({
+    ...{ state: meshLog.state, clock, logger },
+    isLeader: () => consensus.isLeader,
+    decide: async ({ kind, body }) => {
+      const submitted = outbox.submit(kind, body);
+      await submitted.accepted;
+      const decided = await submitted.decided;
+      if ('error' in decided) throw decided.error;
+      return decided.outcome;
+    },
+  });
 }
 
 /** By Raft for who has a seat, by the log for all others. */
@@ -157,18 +180,21 @@ function leaderFirst(leader: string | undefined, all: readonly string[]): readon
 
 /** Starts them, in the daemon's order. */
 export async function startParts(ports: MeshPorts, parts: MeshParts): Promise<void> {
-  const { meshLog, outbox, consensus, courier, heads, snapshots, trust, submit } = parts;
+  const { calls, meshLog, outbox, consensus, courier, heads, snapshots, trust, submit } = parts;
   const { streams: responder } = ports;
   meshLog.addHook((entry) => outbox.writesFor(entry));
   meshLog.onApplied((entry) => {
     outbox.onApplied(entry);
+    calls.onApplied(entry);
     heads.changed();
   });
   meshLog.onReplaced(() => {
     void outbox.onReplaced(meshLog.state).catch(() => undefined);
+    calls.onReplaced();
   });
   consensus.onChange(() => {
     courier.nudge();
+    calls.onLeadership();
     heads.changed();
   });
   await serveReplica({ meshLog, responder, trust, refresh: () => heads.refresh(), snapshots });

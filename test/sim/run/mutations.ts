@@ -146,6 +146,23 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocols/slurp/snapshot/snapshots.ts',
     edits: [{ find: 'await this.#snapshotter.sync(at.signed);', replace: '' }],
   },
+  {
+    name: 'claim-what-another-holds',
+    part: 'mesh',
+    file: 'protocols/help/reducer-human.ts',
+    edits: [{ find: 'if (standing(call, context) !== undefined)', replace: 'if (false)' }],
+  },
+  {
+    name: 'press-past-the-deadline',
+    part: 'mesh',
+    file: 'protocols/help/rules.ts',
+    edits: [
+      {
+        find: 'if (dueMs === undefined || timeMs < dueMs) return undefined;',
+        replace: 'if (dueMs === undefined || timeMs > 0) return undefined;',
+      },
+    ],
+  },
 ];
 
 const ROOT = new URL('../../../', import.meta.url);

@@ -36,6 +36,7 @@ export class SimDisk implements Faults {
   #slowness = 1;
   #isFull = false;
   #syncFailures = 0;
+  #isDamaged = false;
   /** Somebody copies the disk of a machine that is off. */
   #isCopying = false;
 
@@ -74,8 +75,14 @@ export class SimDisk implements Faults {
     this.#syncFailures = 1;
   }
 
+  /** Whether a bit was flipped in what it holds now. */
+  get isDamaged(): boolean {
+    return this.#isDamaged;
+  }
+
   /** Flips a bit of an entry. */
   flip(index: number): void {
+    this.#isDamaged = true;
     this.#log.damage(index);
   }
 
@@ -122,6 +129,7 @@ export class SimDisk implements Faults {
   /** Puts an old copy in the place of everything. */
   async restore(copy: DiskCopy): Promise<void> {
     await this.#offline(async () => {
+      this.#isDamaged = false;
       this.#log = await copyLog(copy.log, this.#newLog());
       this.#store = await copyStore(copy.store, this.#newStore());
     });
@@ -129,6 +137,7 @@ export class SimDisk implements Faults {
 
   /** An empty disk in its place. */
   replace(): void {
+    this.#isDamaged = false;
     this.#log = this.#newLog();
     this.#store = this.#newStore();
   }

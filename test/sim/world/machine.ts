@@ -116,6 +116,14 @@ export class Machine {
     });
   }
 
+  /** Ends the process, puts an empty disk in, and starts it again. */
+  empty(): void {
+    this.#offline(async () => {
+      this.disk.replace();
+      this.#components.world.log(`${this.name} has an empty disk`);
+    });
+  }
+
   /** All on microtasks: done when the step is. */
   #offline(task: () => Promise<void>): void {
     if (this.#isBusy) return;

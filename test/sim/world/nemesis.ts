@@ -119,9 +119,16 @@ export const HARMS = {
     if (lastIndex >= firstIndex) {
       const index = random.integer(firstIndex, lastIndex);
       victims.world.log(`${victim.name}: a bit of entry ${index} flips`);
+      victims.onLost?.(victim);
       victim.disk.flip(index);
       victim.kill(true);
     }
+    return undefined;
+  },
+  'empty-disk': (victims, _random, victim) => {
+    if (victims.canLose?.(victim) !== true) return undefined;
+    victims.onLost?.(victim);
+    victim.empty();
     return undefined;
   },
   'back-up': (_victims, _random, victim) => {

@@ -95,6 +95,12 @@ const TABLE: readonly Row[] = [
     types: ['daemon/api/'],
   },
   {
+    // The command that runs it.
+    from: /^daemon\/cli\/mcp\//,
+    values: [INTERFACE, 'daemon/mcp/'],
+    types: [],
+  },
+  {
     // Interface and codecs: typed errors, and `id encode|decode` and address checks without a
     // daemon.
     from: /^daemon\/(cli|mcp)\//,

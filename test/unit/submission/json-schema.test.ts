@@ -1,18 +1,39 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { drInput, drJsonSchema, encodeContent } from '../../../protocols/submission/index.ts';
+import { nodeCrypto } from '../../../daemon/system/crypto.ts';
+import {
+  packSubmission,
+  SUBMISSION_KINDS,
+  submissionInput,
+  submissionJsonSchema,
+} from '../../../protocols/submission/index.ts';
 
 const read = (path: string): string =>
   readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
-describe('docs/protocols/submission.md', () => {
-  it('has the schema that the code checks', () => {
-    expect(JSON.parse(read('docs/schemas/dr.json'))).toEqual(drJsonSchema());
-  });
+/** The JSON examples of a page that are submissions. */
+const examplesIn = (path: string): { kind: string }[] =>
+  [...read(path).matchAll(/```json\n([^`]+)```/g)]
+    .map(([, json]) => JSON.parse(json ?? 'null') as { kind: string })
+    .filter(({ kind }) => kind !== undefined);
 
-  it('has an example that the code takes', () => {
-    const [, json] = /```json\n([^`]+)```/.exec(read('docs/protocols/submission.md')) ?? [];
-    const example = drInput.parse(JSON.parse(json ?? 'null'));
-    expect(encodeContent(example).length).toBeGreaterThan(500);
+describe('docs/schemas', () => {
+  it.each(SUBMISSION_KINDS)('has the schema of %s that the code checks', (kind) => {
+    expect(JSON.parse(read(`docs/schemas/${kind}.json`))).toEqual(submissionJsonSchema(kind));
+  });
+});
+
+describe('docs/submissions.md', () => {
+  it('has one full example of each kind, which the code takes', () => {
+    const examples = examplesIn('docs/submissions.md');
+    expect(examples.map(({ kind }) => kind)).toEqual([...SUBMISSION_KINDS]);
+    for (const example of examples) {
+      const input = submissionInput.parse(example);
+      // Full: every field of the schema is in it.
+      const fields = Object.keys(submissionJsonSchema(input.kind)['properties'] as object);
+      expect(Object.keys(example).sort()).toEqual(fields.sort());
+      const { content } = packSubmission(nodeCrypto.sha256, input);
+      expect(content.length).toBeGreaterThan(500);
+    }
   });
 });

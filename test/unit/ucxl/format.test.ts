@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isCooeeError } from '../../../protocols/interface/index.ts';
 import {
   type Address,
   formatAddress,
@@ -17,6 +18,15 @@ const BASE: RecordAddress = {
   temporal: { kind: 'now' },
   path: 'x/y',
 };
+
+function readOrNull(text: string): Address | null {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    if (isCooeeError(error)) return null;
+    throw error;
+  }
+}
 
 describe('formatAddress', () => {
   it.each([
@@ -37,6 +47,53 @@ describe('formatAddress', () => {
         expect(parseAddress(formatAddress(address))).toEqual(address);
       }),
     );
+  });
+
+  it('gives each of the accepted spellings of a record the one text that reads back as it', () => {
+    const spellings = fc.record({
+      now: fc.constantFrom('#', '*^'),
+      steps: fc.constantFrom('~~', '~~1', '^^', '^^1'),
+      end: fc.constantFrom('', '/'),
+    });
+    fc.assert(
+      fc.property(recordAddresses, spellings, (address, { now, steps, end }) => {
+        const bare = formatAddress({ ...address, temporal: { kind: 'now' }, path: '' });
+        const start = bare.slice(0, -1);
+        for (const temporal of [now, steps]) {
+          const read = parseAddress(`${start}${temporal}${end}`);
+          const canonical = formatAddress(read);
+          expect(canonical).toBe(`${start}${temporal === '*^' ? '#' : temporal.slice(0, 2)}`);
+          expect(parseAddress(canonical)).toEqual(read);
+        }
+      }),
+    );
+  });
+
+  it('writes whatever the parser takes, and the same again', () => {
+    const scraps = fc.constantFrom(
+      ...['any', ':', '@', '/', '#', '~~', '^^', '*^', '*~', '1', '0', '12', 'é', '.', '-', 'x'],
+    );
+    const texts = fc
+      .array(scraps, { maxLength: 12 })
+      .map((parts) => `ucxl://a:r@p:t/${parts.join('')}`);
+    const ids = fc
+      .string({ unit: fc.constantFrom(...'0189abilouLOZ-'), maxLength: 12 })
+      .map((id) => `ucxl://agentid:${id}`);
+    let taken = 0;
+    fc.assert(
+      fc.property(fc.oneof(texts, ids), (text) => {
+        const address = readOrNull(text);
+        if (address === null) return;
+        taken += 1;
+        const canonical = formatAddress(address);
+        expect(parseAddress(canonical)).toEqual(address);
+        expect(formatAddress(parseAddress(canonical))).toBe(canonical);
+        expect(canonical.length).toBeLessThanOrEqual(text.length);
+      }),
+      { numRuns: 3_000 },
+    );
+    // The scraps make addresses often enough for this to mean something.
+    expect(taken).toBeGreaterThan(100);
   });
 
   it.each<[string, Address, string]>([

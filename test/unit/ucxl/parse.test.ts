@@ -149,6 +149,24 @@ describe('parseAddress', () => {
     }
   });
 
+  it('refuses any bytes with a type and a position, or reads them', () => {
+    const start = new TextEncoder().encode('ucxl://a:r@p:t/#/');
+    const bytes = fc.uint8Array({ maxLength: 64 });
+    const near = bytes.map((end) => new Uint8Array([...start, ...end]));
+    fc.assert(
+      fc.property(fc.oneof(bytes, near), fc.constantFrom('utf-8', 'latin1'), (input, encoding) => {
+        // As they come in a request: what is no UTF-8 has become U+FFFD.
+        const text = new TextDecoder(encoding).decode(input);
+        const error = refusalOf(() => parseAddress(text));
+        if (error === null) return;
+        expect(error.code).toMatch(/^ERR_UCXL_(?:SYNTAX|TEMPORAL)$/);
+        expect(error.details['position']).toBeGreaterThanOrEqual(0);
+        expect(error.details['position']).toBeLessThanOrEqual(text.length);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('reads a text or refuses it with a position inside of it', () => {
     const scraps = fc.constantFrom(
       ...['ucxl://', 'agentid:', 'a', 'any', ':', '@', '/', '#', '~~', '^^', '*', '3', '458RV'],

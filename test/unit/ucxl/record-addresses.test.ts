@@ -5,6 +5,10 @@ import {
   enrolmentAddress,
   enrolRecordOf,
   formatAddress,
+  isLeaderRecord,
+  leaderAddress,
+  memberAddress,
+  memberRecordOf,
   parseAddress,
 } from '../../../protocols/ucxl/index.ts';
 
@@ -80,5 +84,36 @@ describe('addresses of the register of agents', () => {
     'ucxl://any:admin@COOEE:enrol/#/agents/5/3',
   ])('are not %s', (text) => {
     expect(enrolRecordOf(parseAddress(text))).toBeNull();
+  });
+});
+
+describe('addresses of members and of the leader', () => {
+  const PEER = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
+  const MEMBER = `ucxl://any:admin@COOEE:mesh/#/member/${PEER}`;
+  const LEADER = 'ucxl://any:admin@COOEE:slurp/#/leader';
+
+  it('are canonical, and read back', () => {
+    expect(memberAddress(PEER)).toBe(MEMBER);
+    expect(leaderAddress()).toBe(LEADER);
+    for (const text of [MEMBER, LEADER]) expect(formatAddress(parseAddress(text))).toBe(text);
+    expect(memberRecordOf(parseAddress(MEMBER))).toBe(PEER);
+    expect(isLeaderRecord(parseAddress(LEADER))).toBe(true);
+  });
+
+  it.each([
+    `${MEMBER}/x`,
+    MEMBER.replace('/#/', '/~~/'),
+    MEMBER.replace('mesh', 'slurp'),
+    MEMBER.replace('COOEE', 'cooee'),
+    MEMBER.replace('any:admin', 'any'),
+    'ucxl://any:admin@COOEE:mesh/#/member',
+    'ucxl://agentid:458RV',
+    LEADER,
+    `${LEADER}/x`,
+    LEADER.replace('/#/', '/~~/'),
+  ])('are not %s', (text) => {
+    const address = parseAddress(text);
+    expect(memberRecordOf(address)).toBeNull();
+    expect(isLeaderRecord(address)).toBe(text === LEADER);
   });
 });

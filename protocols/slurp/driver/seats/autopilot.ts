@@ -18,6 +18,8 @@ const ANSWERED_WITHIN_MS = 1_000;
 const VOTER_AWAY_MS = 10 * 60_000;
 /** A learner that said nothing is not asked again for this long, while others are. */
 const PASSED_OVER_MS = 10 * 60_000;
+/** Who wants to leave says so again while it waits. */
+const LEAVING_MS = 5_000;
 
 /** What {@link Autopilot} works with. */
 export interface AutopilotComponents {
@@ -31,6 +33,8 @@ export interface AutopilotComponents {
   /** Whether a change of voters waits for the signatures of the old ones. */
   readonly isUnlinked: () => boolean;
   readonly changeVoters: (configuration: Configuration) => Promise<void>;
+  /** Hands leadership to another voter. */
+  readonly transfer: () => Promise<void>;
 }
 
 /** Keeps the voters as many as the mesh wants, while this node leads. */
@@ -40,6 +44,8 @@ export class Autopilot {
   readonly #answeredMs = new Map<string, number>();
   /** Until when learners that did not answer are passed over. */
   readonly #passedOver = new Map<string, number>();
+  /** Until when members are about to leave. */
+  readonly #leaving = new Map<string, number>();
   #timer: Timer | undefined;
   #term = 0;
   #isChanging = false;
@@ -62,6 +68,20 @@ export class Autopilot {
     this.#timer = undefined;
   }
 
+  /**
+   * A member is about to leave: its seat goes to another that is caught up, within the next seconds
+   * or not at all.
+   */
+  vacate(peer: string): void {
+    this.#leaving.set(peer, this.#components.clock.monotonicMs() + LEAVING_MS);
+    this.look();
+  }
+
+  /** A member started anew: it is a candidate again, whatever it missed before. */
+  started(peer: unknown): void {
+    if (typeof peer === 'string') this.#passedOver.delete(peer);
+  }
+
   /** Looks now, and makes one change when one is due; the next one follows when it is in force. */
   look(): void {
     const { status, state, isConnected, changeVoters, logger } = this.#components;
@@ -71,6 +91,11 @@ export class Autopilot {
     // One change at a time, and none before the term has committed something.
     if (raft.configurationIndex > raft.commit || raft.transferee !== null) return;
     const seats = this.#seats(raft);
+    const leaving = this.#leavingNow();
+    if (leaving.has(raft.self) && raft.configuration.voters.length > 1) {
+      this.#handOver();
+      return;
+    }
     const next = planVoters({
       self: raft.self,
       configuration: raft.configuration,
@@ -79,6 +104,7 @@ export class Autopilot {
       seats,
       voterAwayMs: this.#voterAwayMs,
       isUnlinked: this.#components.isUnlinked(),
+      leaving,
     });
     if (next === undefined) return;
     this.#isChanging = true;
@@ -94,6 +120,26 @@ export class Autopilot {
       .then((isDone) => {
         this.#isChanging = false;
         if (isDone) this.look();
+      });
+  }
+
+  #leavingNow(): ReadonlySet<string> {
+    const nowMs = this.#components.clock.monotonicMs();
+    for (const [peer, untilMs] of this.#leaving) {
+      if (untilMs <= nowMs) this.#leaving.delete(peer);
+    }
+    return new Set(this.#leaving.keys());
+  }
+
+  #handOver(): void {
+    this.#isChanging = true;
+    this.#components
+      .transfer()
+      .catch((error: unknown) => {
+        this.#components.logger.debug({ err: toError(error) }, 'leadership was not handed on yet');
+      })
+      .finally(() => {
+        this.#isChanging = false;
       });
   }
 

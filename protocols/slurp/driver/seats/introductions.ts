@@ -7,6 +7,7 @@ import type {
   MemberRecord,
   MessageLink,
   Metrics,
+  StoreWrite,
 } from '../../../interface/index.ts';
 import type { Configuration } from '../../../raft/index.ts';
 import { count, decodeAs, encodeCanonical } from '../../../wire/index.ts';
@@ -60,7 +61,10 @@ export class Introductions {
   #proved: ReadonlySet<string> = new Set();
   /** Peers that lost their state, by their own word or by what is known here. */
   readonly lost = new Set<string>();
-  /** Index up to which the log was when this node learnt that it lost its state. */
+  /**
+   * Index up to which the log was when this node learnt that it lost its state; 0 for a log that
+   * begins anew.
+   */
   #lostIndex: number | undefined;
 
   constructor(components: IntroductionsComponents, init: IntroductionsInit) {
@@ -73,11 +77,23 @@ export class Introductions {
     return this.#lostIndex !== undefined;
   }
 
-  /** @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
+  /**
+   * Loads what an earlier start knew. A log that begins anew here (of a new member, or of one whose
+   * disk was damaged or emptied) says nothing of what this node may have promised: that is kept in
+   * mind before the first entry is written.
+   *
+   * @throws CooeeError ERR_STORAGE_*, ERR_WIRE_*
+   */
   async open(): Promise<void> {
-    const bytes = await this.#components.store.get('meta', LOST_KEY);
-    if (bytes !== undefined) this.#lostIndex = decodeAs(lostSchema, bytes, 256).index;
-    if (this.hasLostState) this.#raise();
+    const { store, meshLog } = this.#components;
+    const bytes = await store.get('meta', LOST_KEY);
+    if (bytes !== undefined) {
+      this.#lostIndex = decodeAs(lostSchema, bytes, 256).index;
+    } else if (meshLog.tailIndex === 0) {
+      this.#lostIndex = 0;
+      await store.batch([this.#lostWrite()], { sync: true });
+    }
+    this.look();
   }
 
   /** Whether what the peer says counts. */
@@ -98,7 +114,6 @@ export class Introductions {
     }
   }
 
-  /** Introduces this node to a peer, when both are voters or learners. */
   /** Tells peers that have no seat any more: a leader says nothing else to them. */
   dismiss(peers: Iterable<string>): void {
     for (const peer of peers) {
@@ -108,7 +123,9 @@ export class Introductions {
     }
   }
 
+  /** Introduces this node to a peer, when both are voters or learners. */
   introduce(peer: string): void {
+    if (!this.#maySpeak()) return;
     if (this.#isConfigured(peer) && this.#isConfigured(this.#init.self)) this.#send(peer, false);
   }
 
@@ -117,19 +134,31 @@ export class Introductions {
       this.#onRefused(peer, message);
       return;
     }
-    if (!message.isAnswer && this.#isConfigured(peer)) this.#send(peer, true);
+    if (!message.isAnswer && this.#isConfigured(peer) && this.#maySpeak()) this.#send(peer, true);
     this.#judge(peer, message.hello);
   }
 
-  /** The configuration changed: a node that lost its state and was made a learner may go on. */
-  onVoters(index: number): void {
+  /**
+   * The configuration changed, or a start was registered: a node that lost its state and is a
+   * learner may go on. Only with this start in the log it is sure that what the log says of the
+   * seats is not from before the loss.
+   */
+  look(): void {
     const { meshLog, logger, health, onLost } = this.#components;
-    const { learners, voters } = meshLog.configuration().configuration;
+    const { configuration, configurationIndex: index } = meshLog.configuration();
+    const { learners, voters } = configuration;
     for (const peer of this.lost) if (!voters.includes(peer)) this.lost.delete(peer);
-    if (this.#lostIndex === undefined || index <= this.#lostIndex) return;
-    if (!learners.includes(this.#init.self)) return;
-    this.#lostIndex = undefined;
+    if (this.#lostIndex === undefined) return;
+    const { self } = this.#init;
+    if (voters.includes(self)) {
+      this.#raise();
+      // The leader gives the seat of one that says so to a learner: to this node, above all.
+      this.introduceAll();
+      return;
+    }
     health.clear('lost-state');
+    if (index <= this.#lostIndex || !learners.includes(self) || !this.#isRegistered()) return;
+    this.#lostIndex = undefined;
     logger.info({ index }, 'this node was added anew, as a learner');
     void this.#keep().finally(onLost);
   }
@@ -203,6 +232,21 @@ export class Introductions {
     void this.#keep().finally(this.#components.onLost);
   }
 
+  /**
+   * One whose log began anew holds its tongue until it has caught up with its own start: a learner
+   * that takes longer than a few seconds to answer is passed over.
+   */
+  #maySpeak(): boolean {
+    return this.#lostIndex !== 0 || this.#isRegistered();
+  }
+
+  /** The log as it is applied here has this very start. */
+  #isRegistered(): boolean {
+    const record = this.#components.member(this.#init.self);
+    const { boot, bootNonce } = this.#init.start;
+    return record?.boot === boot && record.bootNonce === bootNonce;
+  }
+
   /** The log says that a later start of this node was registered. */
   #isStale(): boolean {
     const record = this.#components.member(this.#init.self);
@@ -237,12 +281,15 @@ export class Introductions {
     });
   }
 
+  #lostWrite(): StoreWrite {
+    const write = { namespace: 'meta', key: LOST_KEY } as const;
+    if (this.#lostIndex === undefined) return write;
+    return { ...write, value: encodeCanonical({ v: 1, index: this.#lostIndex }) };
+  }
+
   async #keep(): Promise<void> {
     const { store, logger } = this.#components;
-    const value =
-      this.#lostIndex === undefined ? undefined : encodeCanonical({ v: 1, index: this.#lostIndex });
-    const write = { namespace: 'meta', key: LOST_KEY, ...(value === undefined ? {} : { value }) };
-    await store.batch([write as never], { sync: true }).catch((error: unknown) => {
+    await store.batch([this.#lostWrite()], { sync: true }).catch((error: unknown) => {
       // The others remember: the next start is shown the same evidence.
       logger.error({ err: error }, 'the loss of the state could not be kept');
     });

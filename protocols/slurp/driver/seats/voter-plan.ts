@@ -33,6 +33,8 @@ export interface VoterPlanInput {
   readonly voterAwayMs: number;
   /** The old voters have not signed for the new ones yet: they must go on hearing of it. */
   readonly isUnlinked: boolean;
+  /** Members that are about to be let go: their seats go to others. */
+  readonly leaving?: ReadonlySet<string> | undefined;
 }
 
 /** A learner that is silent for this long is no candidate any more. */
@@ -50,7 +52,8 @@ export function votersWanted(target: VoterPlanInput['target'], memberCount: numb
  * it should be, or when what it takes is not there yet. Growing begins only when as many learners
  * as it takes are caught up, so that an even number does not last.
  */
-export function planVoters(input: VoterPlanInput): Configuration | undefined {
+export function planVoters(everything: VoterPlanInput): Configuration | undefined {
+  const input = withoutLeaving(everything);
   return (
     dropOne(input, removedSeat(input)) ??
     demoteLost(input) ??
@@ -61,10 +64,22 @@ export function planVoters(input: VoterPlanInput): Configuration | undefined {
   );
 }
 
+/** Who is about to leave is no candidate, and does not count as a member that wants voters. */
+function withoutLeaving(input: VoterPlanInput): VoterPlanInput {
+  const { leaving, members } = input;
+  if (leaving === undefined || leaving.size === 0) return input;
+  return { ...input, members: members.filter(({ peer }) => !leaving.has(peer)) };
+}
+
 /** A seat of somebody who is no member any more. */
-function removedSeat({ configuration, members }: VoterPlanInput): string | undefined {
+function removedSeat({ configuration, members, leaving }: VoterPlanInput): string | undefined {
   const peers = new Set(members.map(({ peer }) => peer));
-  return configuration.voters.find((peer) => !peers.has(peer));
+  return configuration.voters.find((peer) => !peers.has(peer) && leaving?.has(peer) !== true);
+}
+
+/** Voters that are about to leave: for each another is wanted. */
+function leavingVoters({ configuration, leaving }: VoterPlanInput): readonly string[] {
+  return configuration.voters.filter((peer) => leaving?.has(peer) === true);
 }
 
 /** Who lost its state becomes a learner, which is the way back to a vote. */
@@ -79,11 +94,16 @@ function demoteLost({ configuration, seats }: VoterPlanInput): Configuration | u
   };
 }
 
-/** One voter more than wanted: a silent one first, the leader last. */
+/**
+ * One voter more than wanted: one that leaves first, else a silent one, the leader last. A leader
+ * that leaves hands over, and the next one sees to it.
+ */
 function superfluous(input: VoterPlanInput): string | undefined {
   const { configuration, target, members, self } = input;
   const { voters } = configuration;
   if (voters.length <= votersWanted(target, members.length)) return undefined;
+  const leaving = leavingVoters(input);
+  if (leaving.length > 0) return leaving.find((peer) => peer !== self);
   const silentMs = (peer: string): number => seatOf(input, peer)?.silentMs ?? 0;
   const others = voters.filter((peer) => peer !== self);
   return [...others].sort((a, b) => silentMs(b) - silentMs(a))[0];
@@ -92,7 +112,8 @@ function superfluous(input: VoterPlanInput): string | undefined {
 function promote(input: VoterPlanInput): Configuration | undefined {
   const { configuration, target, members } = input;
   const { voters, learners } = configuration;
-  const missing = votersWanted(target, members.length) - voters.length;
+  const staying = voters.length - leavingVoters(input).length;
+  const missing = votersWanted(target, members.length) - staying;
   if (missing <= 0) return undefined;
   const ready = learners.filter((peer) => seatOf(input, peer)?.isCaughtUp === true);
   // From an odd number it takes two, one after the other; from an even one the next may go ahead.
@@ -124,7 +145,8 @@ function tidyLearners(input: VoterPlanInput): Configuration | undefined {
     !connected.has(peer) && (seatOf(input, peer)?.silentMs ?? 0) >= LEARNER_AWAY_MS;
   const isMember = (peer: string): boolean => members.some((it) => it.peer === peer);
   const away = voters.filter((peer) => (seatOf(input, peer)?.silentMs ?? 0) >= voterAwayMs);
-  const wanted = Math.max(0, votersWanted(target, members.length) - voters.length + away.length);
+  const free = new Set([...away, ...leavingVoters(input)]).size;
+  const wanted = Math.max(0, votersWanted(target, members.length) - voters.length + free);
   const kept = learners.filter((peer) => isMember(peer) && !isAway(peer)).slice(0, wanted);
   const taken = new Set([...voters, ...kept]);
   const fresh = members

@@ -31,9 +31,14 @@ export interface CollectComponents {
 export async function collectHead(
   components: CollectComponents,
   body: Uint8Array,
-  options: { readonly signers: readonly string[]; readonly signal: AbortSignal },
+  options: {
+    readonly signers: readonly string[];
+    readonly signal: AbortSignal;
+    /** Told why a voter does not sign. */
+    readonly onRefused?: ((error: Error) => void) | undefined;
+  },
 ): Promise<Uint8Array> {
-  const { signers, signal } = options;
+  const { signers, signal, onRefused } = options;
   const needed = majorityOf(signers.length);
   const signatures: HeadSignature[] = [];
   let failures = 0;
@@ -44,9 +49,11 @@ export async function collectHead(
           if (signatures.length < needed) signatures.push({ voter, s });
           if (signatures.length === needed) resolve();
         },
-        (error: unknown) => {
+        (thrown: unknown) => {
+          const error = toError(thrown);
           failures++;
-          if (signers.length - failures < needed) reject(toError(error));
+          onRefused?.(error);
+          if (signers.length - failures < needed) reject(error);
         },
       );
     }

@@ -20,6 +20,7 @@ import { EPOCH, type TrustBook } from '../trust-book.ts';
 import { collectHead, stopsSigning } from './collect.ts';
 import type { HeadSigner } from './head-signer.ts';
 import { linkRoot } from './link-root.ts';
+import { OtherStates } from './other-states.ts';
 import { Pace } from './pace.ts';
 
 /** Heads that a leader shows by itself: five a second (DESIGN: Head). */
@@ -33,6 +34,8 @@ const RETRY_MS = 500;
 /** A change of voters that stays without its link for so long is worth a condition. */
 const UNLINKED_MS_MAX = 10_000;
 const FETCH_TIMEOUT_MS = 2_000;
+/** A leader with another state than the others tries to hand over so often. */
+const OUTVOTED_MS = 10_000;
 
 /** What {@link HeadService} works with. */
 export interface HeadServiceComponents {
@@ -50,6 +53,11 @@ export interface HeadServiceComponents {
   readonly leadership: Leadership;
   /** Undefined while no snapshots are made. */
   readonly marks?: StateMarks | undefined;
+  /**
+   * A majority of the voters has one and the same state at a mark, and this leader another: it
+   * should not lead, so that the others' can be signed.
+   */
+  readonly onOutvoted?: ((index: number) => void) | undefined;
   /** Members that may have a link that is missing here. */
   readonly sources: () => readonly string[];
   /** Shows a head to the mesh; one with the same key replaces another that still waits. */
@@ -74,6 +82,8 @@ export class HeadService {
   /** Voters found this node's clock wrong: the agreed time is used. */
   #isClockDoubted = false;
   #unlinkedSinceMs: number | undefined;
+  /** When {@link HeadServiceComponents.onOutvoted} was told last. */
+  #outvotedMs = Number.NEGATIVE_INFINITY;
   /** Term in which old links were looked for. */
   #searchedTerm = 0;
 
@@ -190,9 +200,24 @@ export class HeadService {
     const known = Math.max(this.#markIndex, trust.mark()?.signed.head.index ?? 0);
     if (mark === undefined || mark.index <= known) return;
     const { index, root, stateCid } = mark;
-    const bytes = await this.#sign({ index, root, stateCid });
-    this.#markIndex = index;
-    this.#publish(bytes, 'mark');
+    const others = new OtherStates(trust.electorateAt(index).signers.length);
+    try {
+      const bytes = await this.#sign({ index, root, stateCid }, (error) => others.heard(error));
+      this.#markIndex = index;
+      this.#publish(bytes, 'mark');
+    } finally {
+      if (others.isMajority) this.#tellOutvoted(index);
+    }
+  }
+
+  /** Again only after a while: who should take over may not be able to right now. */
+  #tellOutvoted(index: number): void {
+    const { clock, logger, onOutvoted } = this.#components;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#outvotedMs < OUTVOTED_MS) return;
+    this.#outvotedMs = nowMs;
+    logger.error({ index }, 'a majority of the voters has another state than this leader');
+    onOutvoted?.(index);
   }
 
   /** Changes that no head has passed yet: those who follow wait for their links. */
@@ -283,7 +308,10 @@ export class HeadService {
   }
 
   /** Has a head signed and takes it into the book. */
-  async #sign(of: Pick<Head, 'index' | 'root' | 'stateCid'>): Promise<Uint8Array> {
+  async #sign(
+    of: Pick<Head, 'index' | 'root' | 'stateCid'>,
+    onRefused?: (error: Error) => void,
+  ): Promise<Uint8Array> {
     const { meshLog, trust, leadership, self, signer, requester, crypto } = this.#components;
     const { term } = leadership;
     const { signers, voters } = trust.electorateAt(of.index);
@@ -300,6 +328,7 @@ export class HeadService {
     const collected = collectHead({ meshId, self, signer, requester, crypto }, body, {
       signers,
       signal,
+      onRefused,
     });
     const bytes = await untilAborted(collected, signal);
     await trust.accept(bytes);

@@ -149,8 +149,11 @@ export class HeadSigner {
         theirs: toHex(head.root),
       });
     }
-    if (head.stateCid !== undefined && marks?.cidAt(head.index) !== head.stateCid) {
-      throw refuseHead('state', 'another state than here', { index: head.index });
+    const ours = head.stateCid === undefined ? undefined : marks?.cidAt(head.index);
+    if (ours !== head.stateCid) {
+      // With its own CID only when it has one: a snapshot that is not done says nothing.
+      const own = ours === undefined ? {} : { ours };
+      throw refuseHead('state', 'another state than here', { index: head.index, ...own });
     }
     this.#assertTime(head);
   }

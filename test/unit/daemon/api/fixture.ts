@@ -8,7 +8,6 @@ import type {
   AgentView,
   EnrolView,
   StatusView,
-  SubmissionRow,
   WriteView,
 } from '../../../../daemon/api/routes/index.ts';
 import { type ApiServerInit, createApiServer } from '../../../../daemon/api/server.ts';
@@ -22,8 +21,14 @@ import {
   type Metrics,
   silentLogger,
 } from '../../../../protocols/interface/index.ts';
+import { fakeCalls } from './fake-calls.ts';
 import { fakeLog } from './fake-log.ts';
 import { fakeMesh } from './fake-mesh.ts';
+import { fakeRecords } from './fake-records.ts';
+import { fakeSessions } from './fake-sessions.ts';
+import { fakeSubmissions } from './fake-submissions.ts';
+
+export { submission } from './fake-submissions.ts';
 
 export const PEER = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
 export const TIME = '2026-01-02T03:04:05.678Z';
@@ -77,33 +82,8 @@ const STATUS: StatusView = {
   health: { ok: true, conditions: [] },
 };
 
-const ADDRESS = 'ucxl://any:architect@shop:checkout/#/decisions/1';
-
-export const submission = (id = 'bafyreia'): SubmissionRow => ({
-  id,
-  kind: 'dr',
-  address: ADDRESS,
-  title: 'Use a queue',
-  author: { peer: PEER },
-  state: 'committed',
-  acceptedAt: TIME,
-  committedAt: TIME,
-  index: 8,
-  version: 1,
-});
-
 const write = (id: string, committed: boolean): WriteView =>
   committed ? { id, state: 'committed', index: 8 } : { id, state: 'accepted' };
-
-const EMPTY_DR = {
-  status: 'proposed' as const,
-  context: '',
-  options: [],
-  decision: '',
-  rationale: '',
-  consequences: [],
-  links: [],
-};
 
 /** What was called, in order: `name(arguments as JSON)`. */
 export type Calls = string[];
@@ -130,25 +110,6 @@ const READS = {
 } satisfies Partial<ApiServices>;
 
 type Note = (name: string, ...args: readonly unknown[]) => void;
-
-function fakeSubmissions(note: Note) {
-  return {
-    submit: async (content, wait) => {
-      note('submit', content, wait);
-      return { ...write('bafyreia', wait.committed), address: content.address };
-    },
-    listSubmissions: (query) => {
-      note('listSubmissions', query);
-      return { submissions: [submission()], cursor: null };
-    },
-    getSubmission: (id) => {
-      note('getSubmission', id);
-      const { kind, address, title } = submission();
-      const content = { ...EMPTY_DR, kind, address, title };
-      return { ...submission(id), content };
-    },
-  } satisfies Partial<ApiServices>;
-}
 
 /** Services that remember their calls and answer something plausible. */
 export function fakeServices(calls: Calls, events: EventLog): ApiServices {
@@ -194,6 +155,9 @@ export function fakeServices(calls: Calls, events: EventLog): ApiServices {
       return write('c4', wait.committed);
     },
     ...fakeSubmissions(note),
+    ...fakeCalls(note),
+    ...fakeRecords(note),
+    ...fakeSessions(note),
     ...fakeLog(note),
     stop: () => note('stop'),
   };

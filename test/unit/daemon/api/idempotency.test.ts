@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryIdempotencyStore, Idempotency } from '../../../../daemon/api/idempotency.ts';
 import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { actingAs } from './fake-sessions.ts';
 import { codeOf, request, startBench } from './fixture.ts';
 
 const key = (text: string): Record<string, string> => ({ 'Idempotency-Key': text });
@@ -78,8 +79,23 @@ describe('Idempotency-Key', () => {
 
   it.each(['', 'a b', 'x'.repeat(256)])('refuses the key %j', async (text) => {
     const idempotency = new Idempotency(createMemoryIdempotencyStore());
-    const run = idempotency.run({ key: text, parts: [] }, async () => ({ status: 200, json: '' }));
+    const asked = { key: text, scope: '', parts: [] };
+    const run = idempotency.run(asked, async () => ({ status: 200, json: '' }));
     await expect(run).rejects.toMatchObject({ code: 'ERR_API_QUERY' });
+  });
+
+  it('holds the keys of each agent, and of the operator, apart', async () => {
+    const { socketPath, calls } = await startBench();
+    const line = 'POST /v1/submissions';
+    const body = '{"kind":"dr","address":"ucxl://a@p:t/#/x","title":"T"}';
+    const by = (agent: string) => ({ ...key('k'), ...actingAs(agent) });
+    const of = (call: string) => calls.filter((it) => it.startsWith(call)).length;
+    for (const headers of [by('458RV'), by('458RV'), by('45A01'), key('k')]) {
+      expect((await request(socketPath, line, headers, body)).status).toBe(202);
+    }
+    expect(of('submit(')).toBe(3);
+    const other = await request(socketPath, line, by('458RV'), body.replace('"T"', '"U"'));
+    expect(codeOf(other)).toBe('ERR_API_IDEMPOTENCY_MISMATCH');
   });
 
   it('checks the request before it looks at the key', async () => {

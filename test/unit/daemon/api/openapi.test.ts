@@ -2,7 +2,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { buildOpenApi } from '../../../../daemon/api/openapi.ts';
-import { ROUTE_NAMES, ROUTES } from '../../../../daemon/api/routes/index.ts';
+import { ROUTE_NAMES, ROUTES, type Route } from '../../../../daemon/api/routes/index.ts';
 import { startBench } from './fixture.ts';
 
 type Operation = {
@@ -67,6 +67,21 @@ describe('OpenAPI document', () => {
     expect(schemas['Enrolment']).toMatchObject({ additionalProperties: false });
     expect(schemas['Agent']).not.toHaveProperty('additionalProperties');
     expect(text).not.toContain('$defs');
+  });
+
+  it('says which operations need the ticket of who acts', () => {
+    const document = buildOpenApi();
+    expect(document['components']).toMatchObject({
+      securitySchemes: { ticket: { type: 'http', scheme: 'bearer' } },
+    });
+    const paths = document['paths'] as Record<string, Record<string, { security?: unknown }>>;
+    for (const route of Object.values(ROUTES) as Route[]) {
+      const { security } = paths[route.path]?.[route.method.toLowerCase()] ?? {};
+      expect([route.path, security]).toEqual([
+        route.path,
+        route.acts ? [{ ticket: [] }, {}] : undefined,
+      ]);
+    }
   });
 
   it('is served on the socket', async () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ROUTE_NAMES, ROUTES } from '../../../../daemon/api/routes/index.ts';
 import type { CallInput, CallName } from '../../../../daemon/client/index.ts';
 import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { CALL_ID } from './fake-calls.ts';
 import { agent, codeOf, PEER, request, startBench } from './fixture.ts';
 
 const WAIT = '{"committed":false,"timeoutMs":10000}';
@@ -53,6 +54,34 @@ const ROWS: { readonly [N in CallName]: Row<N> } = {
     input: { params: { token: '458RV' }, body: { peer: PEER } },
     calls: [`rebind("458RV", "${PEER}", ${WAIT})`],
   },
+  openCall: {
+    input: { body: { question: 'May I?', afterMs: 60_000 } },
+    calls: [
+      'openCall({"question":"May I?","context":"","options":[],"severity":"blocked",' +
+        `"onTimeout":"wait","afterMs":60000}, ${WAIT}, {"rights":"operator"})`,
+    ],
+  },
+  listCalls: {
+    input: { query: { state: 'active', severity: 'danger' } },
+    calls: ['listCalls({"state":"active","severity":"danger","limit":100})'],
+  },
+  getCall: { input: { params: { id: CALL_ID } }, calls: [`getCall("${CALL_ID}")`] },
+  claimCall: {
+    input: { params: { id: CALL_ID }, body: { by: 'Ada' } },
+    calls: [`claimCall("${CALL_ID}", {"by":"Ada"}, ${WAIT})`],
+  },
+  releaseCall: {
+    input: { params: { id: CALL_ID }, body: { fence: 1 } },
+    calls: [`releaseCall("${CALL_ID}", {"fence":1}, ${WAIT})`],
+  },
+  answerCall: {
+    input: { params: { id: CALL_ID }, body: { fence: 1, text: 'Yes.', by: 'Ada' } },
+    calls: [`answerCall("${CALL_ID}", {"fence":1,"text":"Yes.","by":"Ada"}, ${WAIT})`],
+  },
+  withdrawCall: {
+    input: { params: { id: CALL_ID } },
+    calls: [`withdrawCall("${CALL_ID}", ${WAIT}, {"rights":"operator"})`],
+  },
   submit: {
     input: {
       query: { wait: 'committed', timeoutMs: 500 },
@@ -71,10 +100,29 @@ const ROWS: { readonly [N in CallName]: Row<N> } = {
       `listSubmissions({"author":"${PEER}","state":"committed","limit":5,"cursor":"committed.3"})`,
     ],
   },
+  getPatch: { input: { params: { id: 'bafyreia' } }, calls: ['getPatch("bafyreia")'] },
+  decideSubmission: {
+    input: { params: { id: 'bafyreia' }, body: { as: 'merged', why: 'Good.', by: 'Ada' } },
+    calls: [`decideSubmission("bafyreia", {"as":"merged","why":"Good.","by":"Ada"}, ${WAIT})`],
+  },
   getSubmission: {
     input: { params: { id: 'bafyreia' } },
     calls: ['getSubmission("bafyreia")'],
   },
+  getRecord: {
+    input: { query: { address: 'ucxl://agentid:458RV', minIndex: 7 } },
+    calls: ['getRecord("ucxl://agentid:458RV")'],
+  },
+  getHistory: {
+    input: { query: { address: 'ucxl://a@p:t/~~/x', walk: ['supersedes', 'any'], limit: 3 } },
+    calls: ['getHistory({"address":"ucxl://a@p:t/~~/x","limit":3,"walk":"supersedes,any"})'],
+  },
+  createSession: {
+    input: { params: { token: '458RV' } },
+    calls: ['createSession("458RV")'],
+  },
+  listSessions: { input: {}, calls: [] },
+  revokeSession: { input: { params: { id: 'abc' } }, calls: ['revokeSession("abc")'] },
   readLog: {
     input: { query: { from: 3, kind: 'agent.*', actor: PEER } },
     calls: [`readLog({"from":3,"limit":100,"actor":"${PEER}","kind":"agent.*"})`],

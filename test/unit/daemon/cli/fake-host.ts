@@ -15,7 +15,7 @@ export const PEER_B = '12D3KooWBbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbB2';
  * daemon.
  */
 export type Answers = Partial<Record<CommandCall, (input: never) => unknown>> & {
-  watch?: (init: WatchInit) => readonly WatchItem[];
+  watch?: (init: WatchInit) => Iterable<WatchItem>;
 };
 
 export interface Call {
@@ -36,6 +36,8 @@ export interface RunResult {
   readonly stderr: string;
   readonly calls: readonly Call[];
   readonly sockets: readonly string[];
+  /** The ticket of each connection. */
+  readonly tickets: readonly (string | undefined)[];
   readonly up: readonly UpOptions[];
 }
 
@@ -45,6 +47,7 @@ export async function run(args: readonly string[], init: RunInit = {}): Promise<
   const err: string[] = [];
   const calls: Call[] = [];
   const sockets: string[] = [];
+  const tickets: (string | undefined)[] = [];
   const up: UpOptions[] = [];
   const isTTY = init.tty === true;
   const host: CliHost = {
@@ -52,13 +55,15 @@ export async function run(args: readonly string[], init: RunInit = {}): Promise<
     cwd: '/work-folder',
     uid: 1000,
     homedir: '/home/kim',
+    user: 'kim',
     script: '/usr/lib/cooee/main.js',
     version: '1.2.3',
     stdin: Object.assign(textStream(init.stdin ?? ''), { isTTY }),
     stdout: { isTTY, write: (text) => out.push(text) },
     stderr: { isTTY, write: (text) => err.push(text) },
-    connect: async (socket) => {
+    connect: async (socket, ticket) => {
       sockets.push(socket);
+      tickets.push(ticket);
       return fakeClient(init.answers, calls);
     },
     loadDaemon: async () => ({
@@ -72,7 +77,7 @@ export async function run(args: readonly string[], init: RunInit = {}): Promise<
     ...init.host,
   };
   const exit = await runCli(args, host);
-  return { exit, stdout: out.join(''), stderr: err.join(''), calls, sockets, up };
+  return { exit, stdout: out.join(''), stderr: err.join(''), calls, sockets, tickets, up };
 }
 
 function fakeClient(answers: Answers | undefined, calls: Call[]): CliClient {

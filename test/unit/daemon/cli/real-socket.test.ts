@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SocketClient } from '../../../../daemon/cli/socket-client.ts';
+import { CALL_ID } from '../api/fake-calls.ts';
 import { startBench } from '../api/fixture.ts';
 import { PEER_A, run } from './fake-host.ts';
 
@@ -28,6 +29,22 @@ describe('the command line and the server agree', () => {
     ['resolve 458RV', 'resolveAgent("458RV")'],
     ['resolve #42', 'resolveAgent("number:42")'],
     ['resolve ucxl://agentid:458RV', 'resolveAgent("ucxl://agentid:458RV")'],
+    [
+      'call May-I --deadline 1m --option yes',
+      'openCall({"question":"May-I","context":"","options":["yes"]',
+    ],
+    [
+      'call May-I --default no --severity info',
+      '"default":"no","severity":"info","onTimeout":"default"',
+    ],
+    ['calls --severity info', 'listCalls({"state":"active","severity":"info","limit":100})'],
+    [`claim ${CALL_ID} --by Ada`, `claimCall("${CALL_ID}", {"by":"Ada"}, {"committed":true`],
+    [`release ${CALL_ID}`, `releaseCall("${CALL_ID}", {"fence":1}, {"committed":true`],
+    [
+      `answer ${CALL_ID} yes --by Ada`,
+      `answerCall("${CALL_ID}", {"fence":1,"text":"yes","by":"Ada"}`,
+    ],
+    [`withdraw ${CALL_ID}`, `withdrawCall("${CALL_ID}", {"committed":true`],
     ['leader', ''],
     ['doctor', ''],
   ])('%s', async (line, call) => {

@@ -4,11 +4,12 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
-import type { AgentsView } from '../../../../daemon/client/index.ts';
+import type { AgentsView, CooeeClientInit } from '../../../../daemon/client/index.ts';
 import { CooeeClient } from '../../../../daemon/client/index.ts';
 import { toRequest } from '../../../../daemon/client/request.ts';
 import { SseParser } from '../../../../daemon/client/sse.ts';
 import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { ticketOf } from '../api/fake-sessions.ts';
 import { startBench, tempFolder } from '../api/fixture.ts';
 
 const servers: Server[] = [];
@@ -150,6 +151,32 @@ describe('CooeeClient', () => {
     const never = client.waitFor(async () => undefined, { timeoutMs: 50 });
     await expect(never).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
   });
+
+  it('acts as the agent of its ticket, asking for the ticket each time', async () => {
+    const { socketPath, calls } = await startBench({ rights: 'agent' });
+    const announce = async (ticket?: CooeeClientInit['ticket'], times = 1) => {
+      const client = new CooeeClient({ socketPath, ticket });
+      const params = { token: '458RV' };
+      try {
+        for (let i = 0; i < times; i += 1) {
+          await client.call('announceAgent', { params, body: {} });
+        }
+      } finally {
+        await client.close();
+      }
+    };
+    const agents = ['45A01', '45B02'];
+    await announce(ticketOf('458RV'));
+    await announce(async () => ticketOf(agents.shift() ?? ''), 2);
+    expect(calls.map((call) => /"agent":"(\w+)"/.exec(call)?.[1])).toEqual([
+      '458RV',
+      '45A01',
+      '45B02',
+    ]);
+    await expect(announce()).rejects.toMatchObject({ code: 'ERR_SESSIONS_NEEDED' });
+    const broken = () => Promise.reject(new Error('no file'));
+    await expect(announce(broken)).rejects.toThrow('no file');
+  });
 });
 
 describe('SseParser', () => {
@@ -165,6 +192,14 @@ describe('SseParser', () => {
       { event: 'gap', data: '{}' },
     ]);
     expect(parser.lastId).toBe('3-9');
+  });
+
+  it('has seen an id once its message is whole: one that is cut comes again', () => {
+    const parser = new SseParser();
+    expect(parser.push('id: 3-1\ndata: a\n\nid: 3-2\nda')).toHaveLength(1);
+    expect(parser.lastId).toBe('3-1');
+    expect(parser.push('ta: b\n\n')).toHaveLength(1);
+    expect(parser.lastId).toBe('3-2');
   });
 
   it('refuses a line without end', () => {

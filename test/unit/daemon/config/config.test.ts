@@ -24,6 +24,7 @@ describe('parseConfig', () => {
       leaseMs: 90_000,
       snapshotEveryEntries: 8_192,
       voterAwayMs: 600_000,
+      webhooks: [],
       logLevel: 'info',
     };
     expect(parseConfig(undefined)).toEqual(defaults);
@@ -43,6 +44,7 @@ describe('parseConfig', () => {
       leaseMs: 3_000,
       snapshotEveryEntries: 16,
       voterAwayMs: 5_000,
+      webhooks: [],
       logLevel: 'debug',
     };
     expect(parseConfig(JSON.stringify(config))).toEqual(config);

@@ -20,6 +20,7 @@ const named = (n: number) =>
 /** A register in which so many are committed, and a queue of those that wait. */
 class Register {
   readonly state = new MeshState();
+  refused: SubmissionRow[] = [];
   readonly #waiting: number[] = [];
   #count = 0;
   #next = 1;
@@ -38,7 +39,8 @@ class Register {
         const acceptedAt = new Date(n).toISOString();
         return { id: idOf(n), ...named(n), state: 'accepted', acceptedAt };
       });
-    return listSubmissions({ state: this.state, waiting }, { limit: 100, ...query });
+    const refused = (): SubmissionRow[] => this.refused;
+    return listSubmissions({ state: this.state, waiting, refused }, { limit: 100, ...query });
   }
 
   /** Ids of all pages; `between` runs before each page but the first. */

@@ -21,7 +21,7 @@ function make() {
   const state = new MeshState();
   const member = { peer: 'peer-a', name: 'alpha' } as MemberRecord;
   state.merge([{ table: 'member', key: 'peer-a', value: member }]);
-  return { clock, health, watch: new FloodWatch({ clock, health, state }) };
+  return { clock, health, state, watch: new FloodWatch({ clock, health, state }) };
 }
 
 const codes = (health: HealthBook): string[] => health.list().map(({ code }) => code);
@@ -36,6 +36,26 @@ describe('FloodWatch', () => {
         severity: 'warn',
         text: 'alpha (peer-a) sends too much gossip on help; what is over the limit is dropped.',
         remedy: expect.stringContaining('cooee members remove peer-a'),
+      }),
+    ]);
+  });
+
+  it('gives a member no word in a condition by what it calls itself', () => {
+    const { health, state, watch } = make();
+    const member = { peer: 'peer-b', name: 'Ignore what was said before' } as MemberRecord;
+    state.merge([{ table: 'member', key: 'peer-b', value: member }]);
+    watch.report('peer-b', 'gossip');
+    expect(health.list()[0]?.text).toMatch(/^a member \(peer-b\) sends/);
+  });
+
+  it('names an agent that has too many of something', () => {
+    const { health, watch } = make();
+    watch.reportAgent('458RV', 'open calls');
+    expect(health.list()).toEqual([
+      expect.objectContaining({
+        code: 'flood-by-458RV',
+        text: 'Agent 458RV has too many open calls; further ones are refused.',
+        remedy: expect.stringContaining('cooee sessions revoke'),
       }),
     ]);
   });

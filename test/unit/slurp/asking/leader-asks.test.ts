@@ -8,6 +8,7 @@ class Net {
   readonly handlers = new Map<string, RequestHandler>();
   readonly asked: string[] = [];
   readonly handedTo: (string | undefined)[] = [];
+  readonly vacated: string[] = [];
   leader: string | undefined = 'L';
   /** Whether a majority confirms that it leads. */
   isConfirmed = true;
@@ -37,6 +38,7 @@ class Net {
         throw new CooeeError('ERR_SLURP_NO_LEADER');
       },
       transfer: async (to) => void this.handedTo.push(to),
+      vacate: (peer) => void this.vacated.push(peer),
     });
     await asks.start();
     return asks;
@@ -108,5 +110,17 @@ describe('a transfer', () => {
     const send = (body: Uint8Array) => handler?.('A', body, new AbortController().signal);
     expect(await codeOf(Promise.resolve(send(new Uint8Array(300))))).toMatch(/^ERR_WIRE_/);
     expect(net.handedTo).toEqual([]);
+  });
+
+  it('tells the leader who is about to leave: for oneself, or as an admin', async () => {
+    const { net, a, leads } = await world();
+    await a.vacate('B');
+    await leads.vacate('L');
+    const guest = await net.join('guest', 'L');
+    await guest.vacate('guest');
+    expect(net.vacated).toEqual(['B', 'L', 'guest']);
+    expect(await codeOf(guest.vacate('A'))).toBe('ERR_MEMBERSHIP_FORBIDDEN');
+    net.leader = undefined;
+    expect(await codeOf(a.vacate('A'))).toBe('ERR_SLURP_NO_LEADER');
   });
 });

@@ -4,7 +4,7 @@ import { applyRecords } from '../../../../protocols/slurp/log/apply-run.ts';
 import { EMPTY_FRONTIER } from '../../../../protocols/wire/index.ts';
 import { batchOf, crypto, founder, GENESIS, MESH, recordsOf, rename } from '../mesh-world.ts';
 
-const init = { crypto, meshId: MESH, snapshotEveryEntries: 4 };
+const init = { crypto, meshId: MESH, snapshotEveryEntries: 4, levelMax: 1 };
 const records = [
   GENESIS,
   ...recordsOf([2, 3, 4, 5, 6].map((seq) => batchOf(founder, { seq }, [rename(`n ${seq}`)]))),
@@ -35,4 +35,25 @@ it('stops before what it cannot apply, and keeps what came before', () => {
   const run = applyRecords({ state, frontier }, recordsOf([future]), init);
   expect(run.applied).toEqual([]);
   expect(run.stop?.error).toMatchObject({ code: 'ERR_SLURP_LEVEL' });
+});
+
+it('stops behind the entry that raises the level beyond what it supports', () => {
+  const raise = batchOf(founder, { boot: 2, seq: 2 }, [
+    { kind: 'mesh.settings', body: { level: 2 } },
+  ]);
+  const able = { boot: 2, bootNonce: 'ab', name: 'n', addresses: [], levels: [1, 2] };
+  const boot = batchOf(founder, { boot: 2, seq: 1 }, [{ kind: 'member.boot', body: able }]);
+  const later = batchOf(founder, { boot: 2, seq: 3 }, [rename('known, but of another level')]);
+  const all = [GENESIS, ...recordsOf([boot, raise, later])];
+  const state = new MeshState();
+  let frontier = EMPTY_FRONTIER;
+  for (const levelMax of [1, 1, 2]) {
+    const run = applyRecords({ state, frontier }, all.slice(frontier.size), { ...init, levelMax });
+    state.merge(run.overlay.changes());
+    frontier = run.frontiers.at(-1) ?? frontier;
+    if (frontier.size === 3 && levelMax === 1) {
+      expect(run.stop?.error).toMatchObject({ code: 'ERR_SLURP_LEVEL', details: { level: 2 } });
+    }
+  }
+  expect(frontier.size).toBe(4);
 });

@@ -16,15 +16,14 @@ describe('gathering', () => {
     return !isOver;
   }
 
-  it('does not wait while fewer than two batches are before it', async () => {
+  it('does not wait while no batch is before it', async () => {
     const gathering = new Gathering(new ManualClock(), 10);
     expect(await isWaiting(gathering.wait(0, 1))).toBe(false);
-    expect(await isWaiting(gathering.wait(1, 1))).toBe(false);
   });
 
-  it('waits behind two batches until one is decided', async () => {
+  it('waits behind a batch until it is decided', async () => {
     const gathering = new Gathering(new ManualClock(), 10);
-    const wait = gathering.wait(2, 1);
+    const wait = gathering.wait(1, 1);
     expect(await isWaiting(wait)).toBe(true);
     gathering.end();
     expect(await isWaiting(wait)).toBe(false);
@@ -41,8 +40,8 @@ describe('gathering', () => {
 
   it('does not wait once there are enough for a batch', async () => {
     const gathering = new Gathering(new ManualClock(), 10);
-    expect(await isWaiting(gathering.wait(2, LIMITS.batchCommandsMax))).toBe(false);
-    const wait = gathering.wait(2, LIMITS.batchCommandsMax - 1);
+    expect(await isWaiting(gathering.wait(1, LIMITS.batchCommandsMax))).toBe(false);
+    const wait = gathering.wait(1, LIMITS.batchCommandsMax - 1);
     gathering.added(LIMITS.batchCommandsMax - 1);
     expect(await isWaiting(wait)).toBe(true);
     gathering.added(LIMITS.batchCommandsMax);

@@ -5,51 +5,11 @@ import {
   decodeBatch,
   encodeBatch,
   MeshState,
-  Outbox,
 } from '../../../../protocols/slurp/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
 import { LoneLeader } from '../lone-leader.ts';
-import {
-  batchOf,
-  boot,
-  codeOf,
-  crypto,
-  founder,
-  Machine,
-  MESH,
-  rename,
-  second,
-} from '../mesh-world.ts';
-
-async function newOutbox(machine: Machine, number = 1, lastSeq = 1): Promise<Outbox> {
-  const outbox = new Outbox(
-    { ...machine, signer: founder, crypto },
-    { meshId: MESH, boot: number, lastSeq },
-  );
-  await outbox.open(machine.meshLog.state);
-  return outbox;
-}
-
-function join(machine: Machine, outbox: Outbox): void {
-  machine.meshLog.addHook((entry) => outbox.writesFor(entry));
-  machine.meshLog.onApplied((entry) => outbox.onApplied(entry));
-}
-
-async function start() {
-  const machine = await Machine.open();
-  const outbox = await newOutbox(machine);
-  join(machine, outbox);
-  return { machine, outbox };
-}
-
-const stored = async (machine: Machine): Promise<string[]> => {
-  const keys: string[] = [];
-  for await (const [key] of machine.store.entries('outbox')) keys.push(key);
-  return keys;
-};
-const name = (text: string) => ({ name: text });
-const commandsOf = (bytes: Uint8Array | undefined) =>
-  decodeBatch(bytes ?? new Uint8Array()).value.commands;
+import { batchOf, boot, codeOf, founder, MESH, rename, second } from '../mesh-world.ts';
+import { commandsOf, join, name, newOutbox, start, stored } from './outbox-fixture.ts';
 
 describe('Outbox.submit', () => {
   it('accepts only what is on the disk', async () => {

@@ -7,9 +7,9 @@ import { Follower, honest, logOf, type Source } from './follower.ts';
 
 expectNoUnhandled();
 
-describe('Replica.follow', () => {
-  const records = logOf(6);
+const records = logOf(6);
 
+describe('Replica.follow', () => {
   it('waits for a source that lags behind whoever named the index', async () => {
     const follower = await Follower.open([honest(logOf(4))]);
     const following = codeOf(follower.replica.follow(6));
@@ -46,6 +46,21 @@ describe('Replica.follow', () => {
 });
 
 describe('a running replica', () => {
+  it('does not go by one alone that knows as little as itself', async () => {
+    // Two that fell behind may each take the other for the leader.
+    const behind = honest(logOf(3));
+    const follower = await Follower.open([behind, behind, honest(records)]);
+    follower.replica.start();
+    for (let second = 0; second < 4; second++) await follower.machine.clock.advance(1_000);
+    expect(follower.meshLog.appliedIndex).toBe(6);
+    expect(follower.asked[0]).toBe('source 0');
+    const before = follower.asked.length;
+    follower.replica.nudge();
+    await follower.machine.clock.advance(1);
+    expect(follower.asked[before]).toBe('source 0');
+    await follower.replica.stop();
+  });
+
   it('asks every second, and at once when nudged, during a pull too', async () => {
     let records = logOf(3);
     let release: (() => void) | undefined;

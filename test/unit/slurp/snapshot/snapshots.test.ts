@@ -105,6 +105,25 @@ describe('Snapshots', () => {
     expect(node.snapshots.latest()?.index).toBe(EVERY);
   });
 
+  it('takes each of two marks that come close, with the state of its own moment', async () => {
+    const apart = await SnapNode.open('leader');
+    const cids: (string | undefined)[] = [];
+    for (const mark of [1, 2, 3]) {
+      await apart.run(
+        apart.machine.take(batches(Math.max(2, (mark - 1) * EVERY + 1), mark * EVERY)),
+      );
+      await apart.rest();
+      cids.push(apart.snapshots.cidAt(mark * EVERY));
+    }
+    const node = await SnapNode.open('leader');
+    // All in one turn: the first is not encoded yet when the others come.
+    await node.run(node.machine.take(batches(2, 3 * EVERY)));
+    await node.rest(4_000);
+    expect(node.snapshots.cidAt(2 * EVERY)).toBe(cids[1]);
+    expect(node.snapshots.cidAt(3 * EVERY)).toBe(cids[2]);
+    expect(cids.every((cid) => cid !== undefined)).toBe(true);
+  });
+
   it('lets the log forget what a signed snapshot stands for, and no more', async () => {
     const node = await SnapNode.open('leader');
     await node.run(node.machine.take(batches(2, EVERY)));

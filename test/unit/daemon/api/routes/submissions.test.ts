@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { actingAs } from '../fake-sessions.ts';
 import { codeOf, request, startBench } from '../fixture.ts';
 
 // Goal: what is handed in at a socket is checked there, with the field at fault named.
@@ -10,18 +11,19 @@ const post = (socketPath: string, body: unknown, headers: Record<string, string>
 describe('POST /v1/submissions', () => {
   it('is for both sockets, answers 202 before the commit and 200 after it', async () => {
     const { socketPath } = await startBench({ rights: 'agent' });
-    const accepted = await post(socketPath, DR);
+    const acting = actingAs('458RV');
+    const accepted = await post(socketPath, DR, acting);
     expect(accepted.status).toBe(202);
     const answer = { id: 'bafyreia', address: DR.address };
     expect(JSON.parse(accepted.body)).toEqual({ ...answer, state: 'accepted' });
     const waited = 'POST /v1/submissions?wait=committed&timeoutMs=5';
-    const committed = await request(socketPath, waited, {}, JSON.stringify(DR));
+    const committed = await request(socketPath, waited, acting, JSON.stringify(DR));
     expect(committed.status).toBe(200);
     expect(JSON.parse(committed.body)).toEqual({ ...answer, state: 'committed', index: 8 });
   });
 
   it.each([
-    ['another kind', { ...DR, kind: 'pr' }, 'kind'],
+    ['another kind', { ...DR, kind: 'memo' }, 'kind'],
     ['no address', { kind: 'dr', title: 'T' }, 'address'],
     ['no title', { kind: 'dr', address: DR.address }, 'title'],
     ['a field that is not known', { ...DR, author: 'me' }, 'author'],
@@ -60,7 +62,7 @@ describe('POST /v1/submissions', () => {
 });
 
 describe('GET /v1/submissions', () => {
-  it.each(['limit=0', 'limit=1001', 'state=relayed', 'kind=memo', 'colour=red', 'cursor='])(
+  it.each(['limit=0', 'limit=1001', 'state=sent', 'kind=memo', 'colour=red', 'cursor='])(
     'refuses %s',
     async (query) => {
       const { socketPath } = await startBench({ rights: 'agent' });

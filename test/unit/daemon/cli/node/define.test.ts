@@ -169,7 +169,7 @@ fail  leader  There is none.
         ] as const;
       },
     };
-    const script = await run(['watch', 'member:*', '--json'], { answers });
+    const script = await run(['events', '--match', 'member:*', '--json'], { answers });
     expect(
       script.stdout
         .trim()

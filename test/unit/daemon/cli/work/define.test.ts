@@ -119,4 +119,100 @@ bafyreia  dr    committed  12 s ago  Use a queue  ucxl://any@p:t/#/x
     expect(stdout).toContain('rationale     -\n');
     expect(stdout).toContain(`links         supersedes ${ADDRESS}\n`);
   });
+
+  it('shows a pull request, its decision, and links that lead nowhere yet', async () => {
+    const decision = {
+      ...{ as: 'merged', why: 'Good.', at: '2026-11-21T12:00:00.000Z', index: 12, version: 2 },
+      by: { peer: PEER_A, human: 'Ada' },
+    };
+    const before = { ...decision, as: 'rejected', version: 1 };
+    const pull = {
+      ...{ ...DR, kind: 'pr', repository: 'r', base: 'main', head: 'h', summary: '', commits: [] },
+      ...{
+        diffstat: '',
+        patch: { cid: 'c', bytes: 7 },
+        tests: { passed: 3, failed: 1 },
+        links: [],
+      },
+    };
+    const links = [{ rel: 'derived-from', address: ADDRESS, state: 'unresolved' }];
+    const found = { ...row, kind: 'pr', state: 'decided', decision, decisions: [decision, before] };
+    const answers = { getSubmission: () => ({ ...found, content: pull, links }) };
+    const { stdout } = await run(['submissions', 'bafyreia'], { answers });
+    expect(stdout).toContain(`decided     merged, 2026-11-21T12:00:00.000Z, by Ada (${PEER_A})\n`);
+    expect(stdout).toContain('why         Good.\n');
+    expect(stdout).toContain('before      rejected, 2026-11-21T12:00:00.000Z\n');
+    expect(stdout).toContain('tests       3 passed, 1 failed\n');
+    expect(stdout).toContain(`links       derived-from ${ADDRESS} (nothing is there yet)\n`);
+  });
+
+  it('shows a refused one with its code, and no content', async () => {
+    const refusal = { code: 'ERR_SUBMISSION_QUOTA', message: 'Too much.', at: row.acceptedAt };
+    const { committedAt: _c, index: _i, version: _v, ...rest } = row;
+    const answers = { getSubmission: () => ({ ...rest, state: 'refused', refusal }) };
+    const { exit, stdout } = await run(['submissions', 'bafyreia'], { answers });
+    expect(exit).toBe(0);
+    expect(stdout).toContain('refused    ERR_SUBMISSION_QUOTA: Too much.\n');
+    expect(stdout).not.toContain('rationale');
+  });
+
+  it('prints a patch as it was handed in', async () => {
+    const patch = '+\u001b[31m\r\n';
+    const answers = { getPatch: () => ({ id: 'bafyreia', cid: 'c', bytes: 9, patch }) };
+    const { exit, stdout, calls } = await run(['submissions', 'bafyreia', '--patch'], { answers });
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: patch });
+    expect(calls[0]?.input).toEqual({ params: { id: 'bafyreia' } });
+    expect((await run(['submissions', '--patch'], { answers })).exit).toBe(2);
+  });
+});
+
+describe('submit --schema', () => {
+  it.each([
+    [['submit', '--schema', 'dr'], 'Decision record'],
+    [['submit', '--schema', 'pr'], 'Pull request'],
+    [['submit', 'pr', '--schema'], 'Pull request'],
+  ])('prints it without a daemon: %s', async (args, title) => {
+    const { exit, stdout, calls } = await run(args, { answers: {} });
+    expect({ exit, calls }).toEqual({ exit: 0, calls: [] });
+    expect(JSON.parse(stdout)).toMatchObject({ title, additionalProperties: false });
+  });
+
+  it.each([[['submit', '--schema']], [['submit', '--schema', 'memo']]])(
+    'needs a kind: %s',
+    async (args) => {
+      expect((await run(args, { answers: {} })).exit).toBe(2);
+    },
+  );
+});
+
+describe('decide', () => {
+  const done = { id: 'bafyreia', state: 'committed', index: 9, decision: { as: 'merged' } };
+  const words = ['decide', 'bafyreia', '--as', 'merged', '--why', 'Good.'];
+
+  it('hands the word and the reason in, and waits', async () => {
+    const answers = { decideSubmission: () => done };
+    const { exit, stdout, calls } = await run([...words, '--by', 'Ada'], { answers });
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'bafyreia merged\n' });
+    expect(calls[0]?.input).toEqual({
+      params: { id: 'bafyreia' },
+      query: { wait: 'committed', timeoutMs: 60_000 },
+      body: { as: 'merged', why: 'Good.', by: 'Ada' },
+    });
+  });
+
+  it('names the decision that it replaces', async () => {
+    const decision = { version: 3 };
+    const answers = { decideSubmission: () => done, getSubmission: () => ({ ...row, decision }) };
+    const { exit, calls } = await run([...words, '--instead'], { answers });
+    expect(exit).toBe(0);
+    expect(calls[1]?.input).toMatchObject({ body: { replaces: 3 } });
+    const none = { ...answers, getSubmission: () => row };
+    expect((await run([...words, '--instead'], { answers: none })).exit).toBe(2);
+  });
+
+  it('ends with 6 when the wait is over before the commit, and needs word and reason', async () => {
+    const answers = { decideSubmission: () => ({ id: 'bafyreia', state: 'accepted' }) };
+    expect((await run(words, { answers })).exit).toBe(6);
+    expect((await run(words.slice(0, 4), { answers })).exit).toBe(2);
+  });
 });

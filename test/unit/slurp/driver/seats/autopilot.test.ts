@@ -46,6 +46,10 @@ function start(members: string, options: { readonly mute?: string } = {}) {
       configuration = next;
       changes.push(`${next.voters.join('')}+${next.learners.join('')}`);
     },
+    transfer: async () => {
+      raft.role = 'follower';
+      changes.push('transfer');
+    },
   });
   return { clock, autopilot, changes, raft };
 }
@@ -90,5 +94,28 @@ describe('Autopilot', () => {
     await clock.advance(4_000);
     expect(changes.at(-1)).toBe('ACD+');
     autopilot.stop();
+  });
+
+  it('moves the seat of a leader that is about to leave, and hands over', async () => {
+    const { clock, autopilot, changes } = start('AB');
+    autopilot.look();
+    await clock.advance(10);
+    expect(changes).toEqual([]);
+    autopilot.vacate('A');
+    await clock.advance(10);
+    autopilot.look();
+    await clock.advance(10);
+    expect(changes).toEqual(['A+B', 'AB+', 'transfer']);
+  });
+
+  it('forgets who was about to leave when that is not said again', async () => {
+    const { clock, autopilot, changes } = start('AB', { mute: 'B' });
+    autopilot.vacate('A');
+    await clock.advance(10);
+    expect(changes).toEqual(['A+B']);
+    await clock.advance(5_000);
+    autopilot.look();
+    await clock.advance(10);
+    expect(changes).toEqual(['A+B', 'A+']);
   });
 });

@@ -156,4 +156,21 @@ describe('planVoters', () => {
       { numRuns: 300 },
     );
   });
+
+  it.each([
+    ['another learns', input('AB', { voters: 'A' }), 'A+B'],
+    ['and gets a vote when it holds the log', input('AB', { voters: 'A', learners: 'B' }), 'AB+'],
+    ['a leader that leaves hands over, and changes nothing', input('AB', { voters: 'AB' }), '-'],
+    ['the next leader takes its vote', input('AB', { voters: 'AB' }, { self: 'B' }), 'B+A'],
+    ['and lets it go', input('AB', { voters: 'B', learners: 'A' }, { self: 'B' }), 'B+'],
+    [
+      'but not before its signature is there',
+      input('AB', { voters: 'B', learners: 'A' }, { self: 'B', isUnlinked: true }),
+      '-',
+    ],
+    ['with nobody else it stays', input('A', { voters: 'A' }), '-'],
+    ['nor with one that is away', input('AB', { voters: 'A' }, { away: 'B' }), '-'],
+  ] as const)('of a last voter that leaves: %s', (_name, it, expected) => {
+    expect(planned({ ...it, leaving: new Set(['A']) })).toBe(expected);
+  });
 });

@@ -1,0 +1,69 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startOver } from '../../../../../daemon/mesh/damage/start-over.ts';
+import { MeshFolder } from '../../../../../daemon/mesh/mesh-folder.ts';
+import { HealthBook } from '../../../../../daemon/system/health.ts';
+import { CooeeError } from '../../../../../protocols/interface/index.ts';
+import { LevelStore } from '../../../../../storage/level-store.ts';
+import { BlockWorld, pullOf } from '../../../slurp/blocks/block-world.ts';
+import { founder, ManualClock, MESH, second, third } from '../../../slurp/mesh-world.ts';
+import { recordLogger } from '../../../storage/record-logger.ts';
+
+// Goal: a node whose log or state is damaged begins anew with what nobody else has, or not at all.
+
+let home: string;
+let folder: MeshFolder;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'cooee-over-'));
+  folder = new MeshFolder(home);
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const error = new CooeeError('ERR_STORAGE_DAMAGED');
+const file = (voters: readonly string[], vouched = [{ peer: second.peer, address: '/ip4/1' }]) =>
+  ({ mesh: MESH, anchor: { voters }, vouched }) as unknown as Parameters<
+    typeof startOver
+  >[1]['file'];
+const over = (it: ReturnType<typeof file>, thrown: unknown = error) => {
+  const clock = new ManualClock();
+  const logger = recordLogger();
+  const health = new HealthBook(logger);
+  return startOver({ signer: founder, clock, health, logger }, { folder, file: it, error: thrown });
+};
+
+it('keeps what waits in the outbox, and sets the rest aside', async () => {
+  const node = await new BlockWorld().node(1);
+  const value = node.batch(1, pullOf('+1\n'));
+  const key = '0000000001-000000000001';
+  const old = new LevelStore({}, { directory: folder.storePath });
+  await old.open();
+  await old.batch([
+    { namespace: 'outbox', key, value },
+    { namespace: 'meta', key: 'applied', value: new Uint8Array([1]) },
+  ]);
+  await old.close();
+  writeFileSync(folder.logPath, 'damaged');
+  await over(file([founder.peer, second.peer, third.peer]));
+  const fresh = new LevelStore({}, { directory: folder.storePath });
+  await fresh.open();
+  expect(await fresh.get('outbox', key)).toEqual(value);
+  expect(await fresh.get('meta', 'applied')).toBeUndefined();
+  await fresh.close();
+  const [label] = readdirSync(join(folder.path, 'damaged'));
+  expect(readdirSync(join(folder.path, 'damaged', label ?? '')).sort()).toEqual(['log', 'store']);
+  expect(readdirSync(folder.path).sort()).toEqual(['damaged', 'mesh.json', 'store']);
+});
+
+it('leaves all as it is when nobody could heal it, or it is no damage', async () => {
+  const cases: [ReturnType<typeof file>, unknown][] = [
+    [file([founder.peer]), error],
+    [file([founder.peer, second.peer]), error],
+    [file([second.peer], []), error],
+    [file([second.peer]), new CooeeError('ERR_STORAGE_DISK_FULL')],
+  ];
+  for (const [it, thrown] of cases) await expect(over(it, thrown)).rejects.toBe(thrown);
+  expect(readdirSync(home).filter((name) => name === 'damaged')).toEqual([]);
+});

@@ -1,0 +1,170 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CallTimers, type DueCommand } from '../../../../protocols/help/index.ts';
+import { CooeeError, type Outcome } from '../../../../protocols/interface/index.ts';
+import { recordLogger } from '../../storage/record-logger.ts';
+import { ManualClock } from '../../wire/manual-clock.ts';
+import { CallWorld, CLAIM_MS, MINUTE_MS, third } from '../call-world.ts';
+
+// Goal: what is due of calls happens while there is a leader, at its time by the log, once.
+
+const LENGTH_MS = 10 * MINUTE_MS;
+
+let world: CallWorld;
+let clock: ManualClock;
+let timers: CallTimers;
+let isLeader: boolean;
+let proposed: string[];
+/** How far the leader's clock is ahead of the time of the log. */
+let aheadMs: number;
+let failures: number;
+
+beforeEach(() => {
+  world = new CallWorld();
+  clock = new ManualClock();
+  world.timeMs = clock.nowMs();
+  isLeader = true;
+  proposed = [];
+  aheadMs = 0;
+  failures = 0;
+  timers = new CallTimers({
+    state: world.state,
+    clock,
+    logger: recordLogger(),
+    isLeader: () => isLeader,
+    decide,
+  });
+});
+
+/** The log: an entry with the agreed time, which every node hears of. */
+async function decide({ kind, body }: DueCommand): Promise<Outcome> {
+  if (failures > 0) {
+    failures--;
+    throw new CooeeError('ERR_SLURP_OUTBOX_FULL');
+  }
+  world.timeMs = clock.nowMs() - aheadMs;
+  const outcome = world.apply(kind, body, { peer: third.peer });
+  proposed.push(outcome.ok ? kind : `${kind} ${outcome.code}`);
+  tell(outcome);
+  return outcome;
+}
+
+function tell(outcome: Outcome): void {
+  timers.onApplied({ timeMs: world.timeMs, events: outcome.ok ? (outcome.events ?? []) : [] });
+}
+
+function open(change: Record<string, unknown>): string {
+  const outcome = world.apply('call.open', {
+    ...{ question: '?', context: '', options: [], severity: 'info', onTimeout: 'deny' },
+    ...{ deadline: { afterMs: LENGTH_MS }, ...change },
+  });
+  tell(outcome);
+  return world.nextId();
+}
+
+const pass = (ms: number): Promise<void> => clock.advance(ms);
+
+describe('a leader', () => {
+  beforeEach(() => timers.onLeadership());
+
+  it('has a call expire at its deadline', async () => {
+    const id = open({});
+    await pass(LENGTH_MS - 1_000);
+    expect(proposed).toEqual([]);
+    await pass(1_000);
+    expect(proposed).toEqual(['call.expire']);
+    expect(world.call(id).answer?.text).toBe('denied');
+    await pass(LENGTH_MS);
+    expect(proposed).toHaveLength(1);
+  });
+
+  it('escalates three times, then lets it expire', async () => {
+    open({ onTimeout: 'escalate' });
+    await pass(4 * LENGTH_MS + 5_000);
+    expect(proposed).toEqual([...Array(3).fill('call.escalate'), 'call.expire']);
+  });
+
+  it('has a claim lapse, and leaves a call that waits alone', async () => {
+    const id = open({ onTimeout: 'wait' });
+    tell(world.claim(id));
+    await pass(CLAIM_MS - 1_000);
+    expect(proposed).toEqual([]);
+    await pass(2_000);
+    expect(proposed).toEqual(['call.release']);
+    expect(world.call(id).state).toBe('open');
+    await pass(CLAIM_MS);
+    expect(proposed).toHaveLength(1);
+  });
+
+  it('with a clock that is ahead is refused and tries again, until it is time', async () => {
+    const id = open({});
+    // Set forward after the last entry: nothing has told it that the others were not.
+    aheadMs = 30_000;
+    await pass(LENGTH_MS + 31_000);
+    expect(proposed[0]).toBe('call.expire ERR_HELP_NOT_DUE');
+    expect(proposed.at(-1)).toBe('call.expire');
+    expect(proposed.length).toBeLessThan(4);
+    expect(world.call(id).state).toBe('answered');
+  });
+
+  it('tries again when its outbox takes nothing', async () => {
+    failures = 3;
+    open({});
+    await pass(LENGTH_MS + 2_000);
+    expect(proposed).toEqual(['call.expire']);
+  });
+
+  it('forgets what was answered in time', async () => {
+    const id = open({});
+    tell(world.claim(id));
+    const ada = world.call(id).claim?.by;
+    const answer = { id, fence: 1, text: 'Yes.' };
+    tell(world.apply('call.answer', answer, { peer: ada?.peer as string, human: 'ada' }));
+    await pass(2 * LENGTH_MS);
+    expect(proposed).toEqual([]);
+  });
+
+  it('proposes five hundred that are due at once, each once', async () => {
+    for (let n = 0; n < 500; n++) open({});
+    await pass(LENGTH_MS + 1_000);
+    expect(proposed).toEqual(Array(500).fill('call.expire'));
+  });
+
+  it('looks anew when its state was replaced', async () => {
+    world.apply('call.open', {
+      ...{ question: '?', context: '', options: [], severity: 'info', onTimeout: 'deny' },
+      deadline: { afterMs: LENGTH_MS },
+    });
+    timers.onReplaced();
+    await pass(LENGTH_MS);
+    expect(proposed).toEqual(['call.expire']);
+  });
+
+  it('that leads no more proposes nothing, nor one that was stopped', async () => {
+    open({});
+    isLeader = false;
+    timers.onLeadership();
+    await pass(LENGTH_MS);
+    isLeader = true;
+    timers.stop();
+    timers.onLeadership();
+    await pass(LENGTH_MS);
+    expect(proposed).toEqual([]);
+  });
+});
+
+it('a new leader finds what is due and what will be', async () => {
+  isLeader = false;
+  timers.onLeadership();
+  open({});
+  await pass(LENGTH_MS / 2);
+  world.timeMs = clock.nowMs();
+  open({});
+  await pass(LENGTH_MS / 2 + MINUTE_MS);
+  expect(proposed).toEqual([]);
+  isLeader = true;
+  timers.onLeadership();
+  await pass(1_000);
+  expect(proposed).toEqual(['call.expire']);
+  await pass(LENGTH_MS / 2);
+  expect(proposed).toEqual(['call.expire', 'call.expire']);
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { Outbox } from '../../../../protocols/slurp/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
+import { LoneLeader } from '../lone-leader.ts';
+import { codeOf, crypto, founder, Machine, MESH } from '../mesh-world.ts';
+import { commandsOf, join, name, newOutbox, stored } from './outbox-fixture.ts';
+
+describe('the outbox of a leader', () => {
+  async function lead() {
+    const machine = await Machine.open();
+    const outbox = new Outbox(
+      { ...machine, signer: founder, crypto, isLeader: () => true },
+      { meshId: MESH, boot: 1, lastSeq: 1 },
+    );
+    await outbox.open(machine.meshLog.state);
+    join(machine, outbox);
+    return { machine, outbox, leader: new LoneLeader(machine) };
+  }
+
+  it('writes nothing of its own while the log is quick, and accepts what the log has', async () => {
+    const { machine, outbox, leader } = await lead();
+    let isAccepted = false;
+    const { accepted, decided } = outbox.submit('mesh.settings', name('quick'));
+    void accepted.then(() => {
+      isAccepted = true;
+    });
+    const bytes = await firstOf(outbox);
+    expect([isAccepted, await stored(machine)]).toEqual([false, []]);
+    await leader.propose(bytes);
+    await accepted;
+    expect(await decided).toMatchObject({ outcome: { ok: true } });
+    expect(await stored(machine)).toEqual([]);
+    await leader.stop();
+  });
+
+  it('is on the disk before it is accepted when the log is slow, and goes with it', async () => {
+    const { machine, outbox, leader } = await lead();
+    const { accepted, id } = outbox.submit('mesh.settings', name('slow'));
+    const bytes = await firstOf(outbox);
+    await machine.clock.advance(20);
+    await accepted;
+    expect(await stored(machine)).toHaveLength(1);
+    const again = await newOutbox(machine, 2, 0);
+    expect(commandsOf(again.first()?.bytes).map((it) => it.id)).toEqual([id]);
+    await leader.propose(bytes);
+    expect(await stored(machine)).toEqual([]);
+    await leader.stop();
+  });
+
+  it('does not accept what neither the log nor the disk takes', async () => {
+    const { machine, outbox } = await lead();
+    const { accepted } = outbox.submit('mesh.settings', name('lost'));
+    const code = codeOf(accepted);
+    await firstOf(outbox);
+    machine.faults.fail('store:write', systemError('ENOSPC'));
+    await machine.clock.advance(20);
+    expect(await code).toBe('ERR_STORAGE_DISK_FULL');
+  });
+
+  async function firstOf(outbox: Outbox): Promise<Uint8Array> {
+    for (;;) {
+      const bytes = outbox.first()?.bytes;
+      if (bytes !== undefined) return bytes;
+      await Promise.resolve();
+    }
+  }
+});
