@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Signer } from '../../protocols/interface/index.ts';
 import { encodeSigned, topicName } from '../../protocols/wire/index.ts';
 import { Rogue } from '../../test/hostile/rogue.ts';
-import { TestMesh } from '../../test/mesh/harness.ts';
+import { type TestHost, TestMesh, until } from '../../test/mesh/harness.ts';
 import type { Figure } from '../lib/figure.ts';
 import { WriterProcess } from '../slurp/writer-process.ts';
 
@@ -25,7 +25,7 @@ export async function benchFloods(isShort: boolean): Promise<readonly Figure[]> 
     const meshId = (await alpha.client.call('getStatus')).mesh.id;
     rogue = await Rogue.create({ mesh: meshId });
     await rogue.becomeMember(alpha);
-    await rogue.connect(beta);
+    await heardByBoth(rogue, beta);
     const durationMs = isShort ? 1_000 : 6_000;
     const targets = [{ api: 'ours' as const, socketPath: join(beta.home, 'cooee.sock') }];
     const measure = () => writer.loop({ targets, connections: 1, warmUpMs: 500, durationMs });
@@ -51,6 +51,16 @@ export async function benchFloods(isShort: boolean): Promise<readonly Figure[]> 
     await writer.close();
     await mesh.close();
   }
+}
+
+/** Until gossipsub has both daemons for listeners. */
+async function heardByBoth(rogue: Rogue, host: TestHost): Promise<void> {
+  const { peer } = (await host.client.call('getStatus')).node;
+  const topic = topicName(rogue.mesh, 'slurp');
+  await until('both listen to it', async () => {
+    if (!rogue.isConnected(peer)) await rogue.connect(host);
+    return rogue.node.services.pubsub.getSubscribers(topic).length >= 2;
+  });
 }
 
 function figures(

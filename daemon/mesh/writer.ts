@@ -56,7 +56,8 @@ export class Writer {
     body: CommandBody<K>,
     { actor, timeoutMs, alone = false }: WriteOptions = {},
   ): Promise<WriteResult> {
-    const options = { alone, ...(actor === undefined ? {} : { actor }) };
+    const isAwaited = timeoutMs !== undefined;
+    const options = { alone, isAwaited, ...(actor === undefined ? {} : { actor }) };
     const submitted = this.#outbox.submit(kind, body, options);
     await submitted.accepted;
     if (timeoutMs === undefined) return { id: submitted.id, state: 'accepted' };

@@ -103,7 +103,7 @@ export const callRoutes = {
     summary: 'List calls',
     docs:
       'The newest first; before them, what this node has accepted and the log does not have ' +
-      'yet. With filters a page may be short of its limit, or empty: the list ends where the ' +
+      'yet. A page may be short of its limit, or with filters empty: the list ends where the ' +
       'cursor is null.',
     rights: 'agent',
     query: listQuery,

@@ -12,8 +12,11 @@ import { callAddress } from '../../../protocols/ucxl/index.ts';
 import type { CallRow, CallsView, CallView } from '../../api/routes/index.ts';
 import type { CallsQuery } from '../../api/services.ts';
 
-/** Records that one page looks at, at most: a filter that hits nothing must not hold up others. */
-const LOOKS_MAX = 2_000;
+/**
+ * Calls that one page looks up in the store, at most: each look waits for the disk, and a filter
+ * that hits nothing must not hold up others.
+ */
+const LOOKS_MAX = 500;
 /** Characters of one page, about: a thousand long questions are several pages. */
 const PAGE_CHARACTERS_MAX = 2 * 1024 * 1024;
 

@@ -23,10 +23,18 @@ type WriteView = ResponseOf<'releaseCall'>;
 /** What {@link CallServices} asks to be done, by whom. */
 type CallCommand = 'call.answer' | 'call.claim' | 'call.release' | 'call.withdraw';
 
+/** A call in the outbox, as lists and as readers see it. */
+interface Waiting {
+  readonly row: CallRow;
+  readonly view: CallView;
+}
+
 /** The services about calls for human help. */
 export class CallServices {
   readonly #daemon: Daemon;
   readonly #clock: Clock;
+  /** What a command in the outbox asks; null when it is no call. */
+  readonly #waiting = new WeakMap<Command, Waiting | null>();
 
   constructor(daemon: Daemon, clock: Clock) {
     this.#daemon = daemon;
@@ -45,7 +53,7 @@ export class CallServices {
 
   list(query: CallsQuery): CallsView {
     const { state } = this.#settledParts();
-    return listCalls({ state, waiting: () => this.#waiting() }, query);
+    return listCalls({ state, waiting: () => this.#waitingRows() }, query);
   }
 
   /** @throws CooeeError ERR_HELP_UNKNOWN */
@@ -54,8 +62,8 @@ export class CallServices {
     const call = state.get('call', id);
     if (call !== undefined) return viewOf(call);
     for (const command of outbox.undecided()) {
-      const view = command.id === id ? waitingView(command) : undefined;
-      if (view !== undefined) return view;
+      const waiting = command.id === id ? this.#waitingOf(command) : null;
+      if (waiting !== null) return waiting.view;
     }
     throw new CooeeError('ERR_HELP_UNKNOWN');
   }
@@ -141,15 +149,21 @@ export class CallServices {
   }
 
   /** What this node accepted and the log does not have, the newest first. */
-  #waiting(): readonly CallRow[] {
+  #waitingRows(): readonly CallRow[] {
     const rows: CallRow[] = [];
     for (const command of this.#settledParts().outbox.undecided()) {
-      const view = waitingView(command);
-      if (view === undefined) continue;
-      const { context: _, default: __, ...row } = view;
-      rows.push(row);
+      const waiting = this.#waitingOf(command);
+      if (waiting !== null) rows.push(waiting.row);
     }
     return rows.reverse();
+  }
+
+  #waitingOf(command: Command): Waiting | null {
+    const known = this.#waiting.get(command);
+    if (known !== undefined) return known;
+    const waiting = readWaiting(command);
+    this.#waiting.set(command, waiting);
+    return waiting;
   }
 
   /** Calls lie in the store: while another state is put there, none can be read. */
@@ -171,11 +185,11 @@ function writeView(id: string, result: WriteResult): WriteView {
     : { ...known, state: 'accepted' };
 }
 
-/** A call in the outbox; undefined for another command, or of another version of this program. */
-function waitingView({ id, kind, body, actor, timeMs }: Command): CallView | undefined {
-  if (kind !== 'call.open') return undefined;
+/** A call in the outbox; null for another command, or of another version of this program. */
+function readWaiting({ id, kind, body, actor, timeMs }: Command): Waiting | null {
+  if (kind !== 'call.open') return null;
   const parsed = openBody.safeParse(body);
-  if (!parsed.success) return undefined;
+  if (!parsed.success) return null;
   const { deadline, ...call } = parsed.data;
   const { peer, agent } = actor;
   const deadlineMs = 'atMs' in deadline ? deadline.atMs : timeMs + deadline.afterMs;
@@ -184,10 +198,8 @@ function waitingView({ id, kind, body, actor, timeMs }: Command): CallView | und
     ...{ id, number: 0, asker: agent === undefined ? { peer } : { peer, agent } },
     ...{ index: 0, timeMs, deadlineMs, lengthMs: 0, escalations: 0, fence: 0 },
   };
-  const { index: _, ...view } = viewOf({ ...record, state: 'open' });
-  return {
-    ...view,
-    state: 'accepted',
-    ...(call.default === undefined ? {} : { default: call.default }),
-  };
+  const { index: _, default: __, context, ...seen } = viewOf({ ...record, state: 'open' });
+  const row: CallRow = { ...seen, state: 'accepted' };
+  const fallback = call.default === undefined ? {} : { default: call.default };
+  return { row, view: { ...row, context, ...fallback } };
 }

@@ -25,6 +25,8 @@ import { type HoldOrder, holdProtocol, holdRequest, holdResponse } from './proto
 const HOLD_TIMEOUT_MS = 10_000;
 /** Orders that are carried out at the same time, as a leader and as a voter. */
 const AT_ONCE = 8;
+/** Of them, of one origin: blocks that nobody has keep a place for many seconds. */
+const AT_ONCE_PER_ORIGIN = 2;
 /** Commands of which it is remembered that a majority holds their blocks. */
 const HELD_MAX = 4_096;
 /** For so long: a voter drops after a day what did not come into the log. */
@@ -60,7 +62,8 @@ export class BlockHolding {
    */
   readonly #held = new Map<string, { readonly voters: string; readonly sinceMs: number }>();
   readonly #underWay = new Map<string, Promise<void>>();
-  #orders = 0;
+  /** Origins of the orders that are being carried out. */
+  readonly #orders: string[] = [];
 
   constructor(components: BlockHoldingComponents) {
     this.#components = components;
@@ -74,7 +77,7 @@ export class BlockHolding {
       // Only who leads may have this node fill its disk.
       if (leader() !== peer) throw new CooeeError('ERR_SLURP_NO_LEADER');
       const order = holdRequest.decode(body);
-      await this.#inTurn(() => this.#hold(order, [peer]));
+      await this.#inTurn(order.origin, () => this.#hold(order, [peer]));
       return holdResponse.encode();
     });
   }
@@ -99,7 +102,7 @@ export class BlockHolding {
    *
    * @param propose checks each batch with {@link assertHeld}
    * @throws CooeeError as `propose`; ERR_SUBMISSION_BLOCK_MISSING while too few can hold the blocks
-   * of the first
+   * of the first; ERR_API_BUSY while too many others are looked for, of its origin or of all
    */
   async propose(batches: readonly Uint8Array[], propose: () => Promise<number>): Promise<number> {
     try {
@@ -152,7 +155,7 @@ export class BlockHolding {
       if (this.#isHeld(key)) continue;
       const underWay =
         this.#underWay.get(key) ??
-        this.#inTurn(async () => {
+        this.#inTurn(batch.origin, async () => {
           const order = { origin: batch.origin, blocks: [...blocks] };
           await this.#hold(order, []);
           await this.#assertSound(command, blocks);
@@ -225,13 +228,17 @@ export class BlockHolding {
     throw new CooeeError('ERR_SLURP_SIGNATURE');
   }
 
-  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#orders >= AT_ONCE) throw new CooeeError('ERR_API_BUSY', 'too many blocks at once');
-    this.#orders++;
+  /** @throws CooeeError ERR_API_BUSY, and as the task */
+  async #inTurn<T>(origin: string, task: () => Promise<T>): Promise<T> {
+    const ofOrigin = this.#orders.filter((it) => it === origin).length;
+    if (this.#orders.length >= AT_ONCE || ofOrigin >= AT_ONCE_PER_ORIGIN) {
+      throw new CooeeError('ERR_API_BUSY', 'too many blocks at once');
+    }
+    this.#orders.push(origin);
     try {
       return await task();
     } finally {
-      this.#orders--;
+      this.#orders.splice(this.#orders.indexOf(origin), 1);
     }
   }
 }

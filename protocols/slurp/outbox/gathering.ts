@@ -26,9 +26,13 @@ export function batchLength(items: readonly Gathered[]): number {
   return length;
 }
 
+/** With so many callers that wait there is a rush: those that are answered come back. */
+const RUSH = 8;
+
 /**
- * Lets commands wait for others to share a batch with. The courier sends one batch at a time: what
- * is put into batches one by one behind it is also sent one by one.
+ * Lets commands wait for others to share a batch with: a batch is signed, checked, stored and
+ * decided as one, whatever it holds. Callers that were answered together come back together, so in
+ * a rush what comes behind a batch goes into one; a lone caller waits for nobody.
  */
 export class Gathering {
   readonly #clock: Clock;
@@ -43,10 +47,15 @@ export class Gathering {
     this.#forMs = forMs;
   }
 
-  /** Waits while there are batches enough before these, not longer than the time. */
-  async wait(batches: number, commands: number): Promise<void> {
+  /**
+   * Waits in a rush while there are batches enough before these, not longer than the time.
+   *
+   * @param awaited - commands whose callers go on only when they are decided: callers that are
+   *   content with less would only be held up
+   */
+  async wait(batches: number, commands: number, awaited: number): Promise<void> {
     const isEnough = batches < BATCHES_AHEAD || commands >= LIMITS.batchCommandsMax;
-    if (isEnough || this.#forMs === 0) return;
+    if (isEnough || awaited < RUSH || this.#forMs === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#end = resolve;
     const timer = this.#clock.schedule(this.#forMs, resolve);

@@ -1,4 +1,10 @@
-import { type Clock, type Logger, type Timer, toError } from '../../interface/index.ts';
+import {
+  type Clock,
+  type CooeeError,
+  type Logger,
+  type Timer,
+  toError,
+} from '../../interface/index.ts';
 
 /** A batch that the log has not decided by then is made durable here. */
 const SECURE_MS = 20;
@@ -48,9 +54,17 @@ export class LateAcceptance {
     for (const { accept } of waiting.all) accept();
   }
 
-  /** Nothing is secured any more: the store is about to be closed. */
-  stop(): void {
-    for (const { timer } of this.#waiting.values()) timer.cancel();
+  /**
+   * Nothing is secured any more: the store is about to be closed. Who waits is told why: the log
+   * may decide it all the same.
+   */
+  stop(error: CooeeError): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { all, timer } of waiting) {
+      timer.cancel();
+      for (const { fail } of all) fail(error);
+    }
   }
 
   async #secure(key: string): Promise<void> {

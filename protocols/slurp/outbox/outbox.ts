@@ -15,7 +15,14 @@ import { isLeaderBatch } from '../machine/leader-kinds.ts';
 import { BATCH_OVERHEAD_BYTES, batchLength, Gathering } from './gathering.ts';
 import { LateAcceptance } from './late-acceptance.ts';
 import { OutboxQuota } from './outbox-quota.ts';
-import type { Decided, OutboxBatch, OutboxComponents, OutboxInit, Submitted } from './ports.ts';
+import type {
+  Decided,
+  OutboxBatch,
+  OutboxComponents,
+  OutboxInit,
+  SubmitOptions,
+  Submitted,
+} from './ports.ts';
 
 export type * from './ports.ts';
 
@@ -42,6 +49,8 @@ export class Outbox {
   readonly #decided = new Map<string, (decided: Decided) => void>();
   readonly #quota = new OutboxQuota();
   readonly #late: LateAcceptance;
+  /** Commands whose callers go on only when they are decided. */
+  readonly #awaited = new Set<string>();
   readonly #gathering: Gathering;
   readonly #changeListeners: (() => void)[] = [];
   #waiting: Waiting[] = [];
@@ -98,7 +107,6 @@ export class Outbox {
   /**
    * Hands a command in.
    *
-   * @param options - `alone`: in a batch of its own (member.boot)
    * @throws CooeeError ERR_SLURP_OUTBOX_FULL, ERR_SLURP_COMMAND for a wrong form,
    * ERR_WIRE_TOO_LARGE, and whatever this
    *   outbox was closed with (ERR_MEMBERSHIP_REMOVED, ERR_MEMBERSHIP_CLONE)
@@ -106,7 +114,7 @@ export class Outbox {
   submit<K extends CommandKind>(
     kind: K,
     body: CommandBody<K>,
-    options: { readonly actor?: Omit<Actor, 'peer'>; readonly alone?: boolean } = {},
+    options: SubmitOptions = {},
   ): Submitted {
     if (this.#closed !== undefined) throw this.#closed;
     const command = this.#command(kind, body as Record<string, unknown>, options.actor);
@@ -121,6 +129,7 @@ export class Outbox {
     const accepted = new Promise<void>((accept, fail) => {
       this.#waiting.push({ command, bytes, isAlone: options.alone ?? false, accept, fail });
     });
+    if (options.isAwaited === true) this.#awaited.add(command.id);
     this.#gathering.added(this.#waiting.length);
     this.#flushing ??= this.#flush();
     return { id: command.id, accepted, decided };
@@ -228,12 +237,12 @@ export class Outbox {
     this.#fail(this.#waiting.splice(0), error);
   }
 
-  /** Waits for the flush that is under way. */
+  /** Waits for the flush that is under way; who waits for the log is told that this is closed. */
   async stop(): Promise<void> {
     this.#closed ??= new CooeeError('ERR_API_STARTING', 'the node stops');
     this.#gathering.end();
     await this.#flushing;
-    this.#late.stop();
+    this.#late.stop(this.#closed);
   }
 
   /**
@@ -269,7 +278,8 @@ export class Outbox {
     // One turn of the loop, so that commands handed in together share a batch and its fsync.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      await this.#gathering.wait(this.#batches.size, this.#waiting.length);
+      const { size } = this.#batches;
+      await this.#gathering.wait(size, this.#waiting.length, this.#awaited.size);
       const taken = this.#waiting.splice(0, batchLength(this.#waiting));
       // All were refused meanwhile.
       if (taken.length === 0) break;
@@ -292,6 +302,7 @@ export class Outbox {
     for (const { command, fail } of items) {
       this.#quota.release(command);
       this.#decided.delete(command.id);
+      this.#awaited.delete(command.id);
       fail(error);
     }
   }
@@ -356,6 +367,7 @@ export class Outbox {
   #settle(id: string, decided: Decided): void {
     this.#decided.get(id)?.(decided);
     this.#decided.delete(id);
+    this.#awaited.delete(id);
   }
 }
 

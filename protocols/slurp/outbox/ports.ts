@@ -1,4 +1,5 @@
 import type {
+  Actor,
   Clock,
   CooeeError,
   Crypto,
@@ -46,6 +47,16 @@ export interface OutboxInit {
   readonly lastSeq?: number;
   /** How long a command may wait for others, while batches are before it. Default 0: not at all. */
   readonly gatherMs?: number;
+}
+
+/** How a command is handed in. */
+export interface SubmitOptions {
+  /** Who acts, when it is not the node itself. */
+  readonly actor?: Omit<Actor, 'peer'>;
+  /** In a batch of its own. */
+  readonly alone?: boolean;
+  /** Its caller goes on only when it is decided. */
+  readonly isAwaited?: boolean;
 }
 
 /** What became of a command, as far as its node knows. */

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CooeeError, isCooeeError } from '../../../../protocols/interface/index.ts';
+import { holdProtocol, holdRequest } from '../../../../protocols/slurp/blocks/protocol.ts';
 import { decodeBatch } from '../../../../protocols/slurp/index.ts';
 import { batchOf, MESH, rename, signerOf } from '../mesh-world.ts';
 import { type BlockNode, BlockWorld, pullOf, recordOf } from './block-world.ts';
@@ -52,6 +53,12 @@ function propose(...batches: readonly Uint8Array[]): Promise<number> {
   });
 }
 
+/** The leader's order to hold a block. */
+function orderTo(voter: BlockNode, origin: string, block: { cid: string; bytes: Uint8Array }) {
+  const body = holdRequest.encode({ origin, blocks: [recordOf(block)] });
+  return world.wires.requester(leader.peer).request(voter.peer, holdProtocol(MESH), body);
+}
+
 const holders = async () => {
   const held = await Promise.all(
     voters.map(async ({ store }) => (await store.get('content', patch.cid)) !== undefined),
@@ -97,7 +104,35 @@ describe('BlockHolding', () => {
   it('takes what comes together in its order, each with its blocks', async () => {
     const pulls = ['a', 'b', 'c'].map((text) => pullOf(text));
     for (const { blocks } of pulls) await author.contents.keep(author.peer, blocks);
-    expect(await propose(...pulls.map((it, n) => author.batch(n + 1, it)))).toBe(3);
+    const batches = pulls.map((it, n) => author.batch(n + 1, it));
+    // The third is beyond what is looked for of one origin at the same time.
+    expect(await propose(...batches)).toBe(2);
+    expect(await propose(...batches.slice(2))).toBe(1);
+  });
+
+  it('has places left for others while nobody has the blocks of one origin', async () => {
+    const found = Promise.withResolvers<void>();
+    for (const node of [leader, voters[1]!]) {
+      const fetch = node.contents.fetch.bind(node.contents);
+      node.contents.fetch = async (by, ...rest) => {
+        if (by === author.peer) await found.promise;
+        await fetch(by, ...rest);
+      };
+    }
+    const pulls = ['a', 'b', 'c'].map((text) => pullOf(text));
+    for (const { blocks } of pulls) await author.contents.keep(author.peer, blocks);
+    const batches = pulls.map((it, n) => author.batch(n + 1, it));
+    const held = batches.slice(0, 2).map((batch) => propose(batch));
+    expect(await code(propose(batches[2]!))).toBe('ERR_API_BUSY');
+    const orders = pulls.map(({ blocks }) => orderTo(voters[1]!, author.peer, blocks[0]!));
+    expect(await code(orders[2]!)).toBe('ERR_API_BUSY');
+    const other = await world.node(5);
+    await other.contents.keep(other.peer, pull.blocks);
+    expect(await propose(other.batch(1, pull))).toBe(1);
+    expect(await code(orderTo(voters[1]!, other.peer, patch))).toBe('ok');
+    found.resolve();
+    expect(await Promise.all([...held, ...orders.slice(0, 2)])).toHaveLength(4);
+    expect(await propose(batches[2]!)).toBe(1);
   });
 
   it('is told by its origin alone what nobody has', async () => {
@@ -169,9 +204,6 @@ describe('BlockHolding', () => {
 
   it('holds nothing for who does not lead', async () => {
     await author.contents.keep(author.peer, pull.blocks);
-    const { holdProtocol, holdRequest } = await import(
-      '../../../../protocols/slurp/blocks/protocol.ts'
-    );
     const body = holdRequest.encode({ origin: author.peer, blocks: [recordOf(patch)] });
     const ask = (node: BlockNode) =>
       world.wires.requester(node.peer).request(voters[2]!.peer, holdProtocol(MESH), body);

@@ -18,20 +18,27 @@ describe('gathering', () => {
 
   it('does not wait while no batch is before it', async () => {
     const gathering = new Gathering(new ManualClock(), 10);
-    expect(await isWaiting(gathering.wait(0, 1))).toBe(false);
+    expect(await isWaiting(gathering.wait(0, 1, 64))).toBe(false);
   });
 
   it('waits behind a batch until it is decided', async () => {
     const gathering = new Gathering(new ManualClock(), 10);
-    const wait = gathering.wait(1, 1);
+    const wait = gathering.wait(1, 1, 64);
     expect(await isWaiting(wait)).toBe(true);
     gathering.end();
     expect(await isWaiting(wait)).toBe(false);
   });
 
+  it('does not wait behind a batch while few callers wait for the log', async () => {
+    const gathering = new Gathering(new ManualClock(), 10);
+    expect(await isWaiting(gathering.wait(3, 2, 0))).toBe(false);
+    expect(await isWaiting(gathering.wait(3, 2, 7))).toBe(false);
+    expect(await isWaiting(gathering.wait(3, 2, 8))).toBe(true);
+  });
+
   it('waits no longer than its time: there may be no leader', async () => {
     const clock = new ManualClock();
-    const wait = new Gathering(clock, 10).wait(5, 1);
+    const wait = new Gathering(clock, 10).wait(5, 1, 64);
     await clock.advance(9);
     expect(await isWaiting(wait)).toBe(true);
     await clock.advance(1);
@@ -40,8 +47,8 @@ describe('gathering', () => {
 
   it('does not wait once there are enough for a batch', async () => {
     const gathering = new Gathering(new ManualClock(), 10);
-    expect(await isWaiting(gathering.wait(1, LIMITS.batchCommandsMax))).toBe(false);
-    const wait = gathering.wait(1, LIMITS.batchCommandsMax - 1);
+    expect(await isWaiting(gathering.wait(1, LIMITS.batchCommandsMax, 64))).toBe(false);
+    const wait = gathering.wait(1, LIMITS.batchCommandsMax - 1, 64);
     gathering.added(LIMITS.batchCommandsMax - 1);
     expect(await isWaiting(wait)).toBe(true);
     gathering.added(LIMITS.batchCommandsMax);
@@ -49,7 +56,7 @@ describe('gathering', () => {
   });
 
   it('does not wait at all when it is to wait for no time', async () => {
-    expect(await isWaiting(new Gathering(new ManualClock(), 0).wait(9, 1))).toBe(false);
+    expect(await isWaiting(new Gathering(new ManualClock(), 0).wait(9, 1, 64))).toBe(false);
   });
 });
 

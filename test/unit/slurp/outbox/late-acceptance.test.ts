@@ -60,11 +60,26 @@ describe('LateAcceptance', () => {
     expect([accepted, failed]).toEqual([[], ['ERR_STORAGE_DISK_FULL']]);
   });
 
-  it('does nothing more when stopped', async () => {
-    const { clock, late, wait, secured } = start();
+  it('tells who waits when it is stopped, once, and does nothing more', async () => {
+    const { clock, late, wait, secured, accepted, failed } = start();
     wait('a');
-    late.stop();
+    wait('b');
+    late.stop(new CooeeError('ERR_API_STARTING'));
+    expect(failed).toEqual(['ERR_API_STARTING', 'ERR_API_STARTING']);
+    late.settle('a');
+    late.stop(new CooeeError('ERR_API_STARTING'));
     await clock.advance(1_000);
-    expect(secured).toEqual([]);
+    expect([secured, accepted, failed.length]).toEqual([[], [], 2]);
+  });
+
+  it('stays silent about what was being secured when it was stopped', async () => {
+    const written = Promise.withResolvers<void>();
+    const { clock, late, wait, secured, accepted, failed } = start(() => written.promise);
+    wait('a');
+    await clock.advance(20);
+    late.stop(new CooeeError('ERR_API_STARTING'));
+    written.resolve();
+    await clock.advance(1_000);
+    expect([secured, accepted, failed]).toEqual([['a'], [], ['ERR_API_STARTING']]);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
 import { Outbox } from '../../../../protocols/slurp/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
 import { LoneLeader } from '../lone-leader.ts';
@@ -55,6 +56,23 @@ describe('the outbox of a leader', () => {
     machine.faults.fail('store:write', systemError('ENOSPC'));
     await machine.clock.advance(20);
     expect(await code).toBe('ERR_STORAGE_DISK_FULL');
+  });
+
+  it('answers who waits for the log when the node stops', async () => {
+    const { outbox } = await lead();
+    const code = codeOf(outbox.submit('mesh.settings', name('late')).accepted);
+    await firstOf(outbox);
+    await outbox.stop();
+    expect(await code).toBe('ERR_API_STARTING');
+  });
+
+  it('answers who waits for the log with what it was shut with', async () => {
+    const { outbox } = await lead();
+    const code = codeOf(outbox.submit('mesh.settings', name('late')).accepted);
+    await firstOf(outbox);
+    outbox.shut(new CooeeError('ERR_MEMBERSHIP_REMOVED'));
+    await outbox.stop();
+    expect(await code).toBe('ERR_MEMBERSHIP_REMOVED');
   });
 
   async function firstOf(outbox: Outbox): Promise<Uint8Array> {

@@ -79,6 +79,15 @@ describe('the list', () => {
     expect(read).toEqual([`call ${open}`]);
   });
 
+  it('looks at so many of the log for one page, and goes on where it ended', () => {
+    const danger = world.open({ severity: 'danger' });
+    for (let n = 0; n < 600; n++) world.apply('call.withdraw', { id: world.open() });
+    expect(list({ severity: 'danger' })).toEqual({ calls: [], cursor: 'committed.101' });
+    expect(allPages({ severity: 'danger' })).toEqual([danger]);
+    expect(list({ limit: 1_000 }).calls).toHaveLength(500);
+    expect(allPages({ limit: 1_000 })).toHaveLength(601);
+  });
+
   it('ends a page that has much text early, and goes on where it ended', () => {
     const question = 'x'.repeat(8 * 1024);
     const ids = Array.from({ length: 300 }, () => world.open({ question }));

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import type { Daemon } from '../../../../../daemon/daemon.ts';
+import { CallServices } from '../../../../../daemon/services/calls/call-services.ts';
+import type { Command } from '../../../../../protocols/slurp/index.ts';
+import { CallWorld, founder } from '../../../help/call-world.ts';
+import { ManualClock } from '../../../slurp/mesh-world.ts';
+
+function start() {
+  let reads = 0;
+  const question = {
+    enumerable: true,
+    get: () => {
+      reads++;
+      return 'Go?';
+    },
+  };
+  const body = { options: ['yes', 'no'], context: 'Late.', deadline: { afterMs: 60_000 } };
+  const more = { onTimeout: 'default', default: 'no', severity: 'danger' };
+  const call = (id: string): Command => ({
+    ...{ id, kind: 'call.open', actor: { peer: founder.peer }, timeMs: 1_000 },
+    body: Object.defineProperty({ ...body, ...more }, 'question', question),
+  });
+  const other = { ...call('ccc'), kind: 'mesh.settings' };
+  const broken = { ...call('ddd'), body: {} };
+  const undecided = [call('aaa'), other, broken, call('bbb')];
+  const parts = {
+    state: new CallWorld().state,
+    outbox: { undecided: () => undecided },
+    snapshots: { assertSound: () => undefined },
+  };
+  const daemon = { soundNode: { parts } } as unknown as Daemon;
+  const calls = new CallServices(daemon, new ManualClock());
+  return { calls, reads: () => reads };
+}
+
+it('a call in the outbox is read once, however often it is listed and shown', () => {
+  const { calls, reads } = start();
+  const rows = calls.list({ limit: 100 }).calls;
+  expect(rows.map(({ id, state }) => [id, state])).toEqual([
+    ['bbb', 'accepted'],
+    ['aaa', 'accepted'],
+  ]);
+  for (const row of rows)
+    for (const key of ['context', 'default']) expect(row).not.toHaveProperty(key);
+  const once = reads();
+  expect(once).toBeGreaterThan(0);
+  expect(calls.list({ limit: 100 }).calls).toEqual(rows);
+  expect(calls.get('aaa')).toMatchObject({ question: 'Go?', context: 'Late.', default: 'no' });
+  expect(calls.get('aaa')).toMatchObject({ deadline: new Date(61_000).toISOString() });
+  expect(reads()).toBe(once);
+  for (const id of ['ccc', 'ddd']) expect(() => calls.get(id)).toThrow('call');
+});
