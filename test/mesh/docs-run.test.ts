@@ -6,14 +6,16 @@
  * itself.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Block, blocksOf, missingLine } from './doc-blocks.ts';
 import { MAIN, type TestHost, TestMesh } from './harness.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PAGES = ['docs/calls.md', 'docs/ucxl.md'] as const;
+const PAGES = ['docs/calls.md', 'docs/submissions.md', 'docs/ucxl.md'] as const;
+/** The files that the examples name, by the kind of the JSON example that is in them. */
+const FILES: Readonly<Record<string, string>> = { dr: 'decision.json', pr: 'pull.json' };
 
 /** Runs a block as it stands; gives what it printed. */
 async function type(block: Block, host: TestHost): Promise<{ failed: boolean; printed: string }> {
@@ -31,11 +33,16 @@ async function type(block: Block, host: TestHost): Promise<{ failed: boolean; pr
 
 describe.each(PAGES)('%s', (page) => {
   const mesh = new TestMesh();
-  const blocks = blocksOf(readFileSync(join(ROOT, page), 'utf8'));
+  const markdown = readFileSync(join(ROOT, page), 'utf8');
+  const blocks = blocksOf(markdown);
   let host: TestHost;
 
   beforeAll(async () => {
     [host] = (await mesh.start('alpha')) as [TestHost];
+    for (const [, json = ''] of markdown.matchAll(/^```json\n(.*?)^```$/gms)) {
+      const file = FILES[(JSON.parse(json) as { kind?: string }).kind ?? ''];
+      if (file !== undefined) writeFileSync(join(host.home, file), json);
+    }
   }, 60_000);
   afterAll(() => mesh.close());
 

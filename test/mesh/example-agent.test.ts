@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestHost, TestMesh, until } from './harness.ts';
@@ -86,5 +87,35 @@ describe('docs/examples/agent.ts', () => {
     const agent = run('--token', '458RV', '--ticket', ticket, 'Whose ticket is this?');
     expect(await agent.ended).toBe(1);
     expect(agent.printed.err).toMatch(/^ERR_[A-Z_]+: .+\n.+/);
+  });
+});
+
+describe('docs/client.md', () => {
+  const markdown = readFileSync(resolve(EXAMPLE, '../../client.md'), 'utf8');
+  const blocks = [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = '']) => code);
+  const [first = '', watching = ''] = blocks;
+
+  it('has code that runs as it stands, on the socket of this host', async () => {
+    expect(blocks).toHaveLength(2);
+    const code = `${first.replace(/'\/home[^']+'/, JSON.stringify(join(host.home, 'agent.sock')))}
+      console.log('watching');
+      ${watching}`;
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', code], {
+      cwd: resolve(EXAMPLE, '../../..'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let printed = '';
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    const ended = new Promise((done) => child.once('close', done));
+    try {
+      await until('it watches', () => printed.includes('watching'));
+      await until('it has seen a call', async () => {
+        await host.client.call('openCall', { body: { question: 'Seen?' } });
+        return /call:open \{/.test(printed);
+      });
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+    }
   });
 });
