@@ -1,21 +1,13 @@
 // Runs every bench of this folder, or those that are named, one after the other; prints a table of
 // each and writes bench/results/<name>.json. Run: npm run bench [-- NAME…]
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
+import { readdirSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { basename, join } from 'node:path';
 import { isMet, printTable, type Report } from './lib/figure.ts';
+import { writeResults } from './lib/results.ts';
 
 const FOLDER = import.meta.dirname;
-const RESULTS = join(FOLDER, 'results');
-
-const machine = {
-  node: process.version,
-  platform: `${process.platform}-${process.arch}`,
-  cpu: cpus()[0]?.model ?? 'unknown',
-  cores: cpus().length,
-  memoryMb: Math.round(totalmem() / 1e6),
-};
 
 function allNames(): string[] {
   return readdirSync(FOLDER)
@@ -40,13 +32,11 @@ async function runBench(name: string): Promise<Report> {
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : allNames();
 const missed: string[] = [];
-mkdirSync(RESULTS, { recursive: true });
 for (const name of names) {
   console.log(`\n${name} (load ${loadavg()[0]?.toFixed(1)})`);
   const report = await runBench(name);
   printTable(report.figures);
   for (const figure of report.figures) if (isMet(figure) === false) missed.push(figure.name);
-  const file = join(RESULTS, `${name}.json`);
-  writeFileSync(file, `${JSON.stringify({ ...report, machine }, null, 2)}\n`);
+  writeResults(name, report);
 }
 console.log(missed.length === 0 ? '\nnothing missed' : `\nmissed: ${missed.join('; ')}`);

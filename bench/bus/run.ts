@@ -1,11 +1,10 @@
 // What agents and people feel of the bus: handing in, calling, reading, watching, and all of that
 // beside a member that floods. `npm run bench:bus -- [--short] [--only NAME,…]`; writes
 // bench/results/bus.json.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Figure, isMet, printTable } from '../lib/figure.ts';
+import { writeResults } from '../lib/results.ts';
 import { benchCalls } from './calls.ts';
 import { benchFloods } from './floods.ts';
 import { benchRecords } from './records.ts';
@@ -43,16 +42,7 @@ for (const name of flags.only?.split(',') ?? Object.keys(BENCHES)) {
   }
 }
 
-const machine = {
-  node: process.version,
-  cpu: cpus()[0]?.model ?? 'unknown',
-  cores: cpus().length,
-  memoryMb: Math.round(totalmem() / 1e6),
-};
-const results = join(import.meta.dirname, '../results');
-mkdirSync(results, { recursive: true });
-const report = { bench: 'bus', isShort: flags.short, machine, failed, figures };
-writeFileSync(join(results, 'bus.json'), `${JSON.stringify(report, null, 2)}\n`);
+writeResults('bus', { bench: 'bus', isShort: flags.short, failed, figures });
 const missed = figures.filter((figure) => isMet(figure) === false).map(({ name }) => name);
 console.log(missed.length === 0 ? '\nnothing missed' : `\nmissed: ${missed.join('; ')}`);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,11 +1,10 @@
 // The log of three voters under load, killed, frozen, started; beside etcd where it is installed.
 // `npm run bench:slurp -- [--short] [--long] [--no-etcd] [--only NAME,…]`; writes
 // bench/results/slurp.json.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Comparison, isKept, printComparisons, ratioOf } from '../lib/comparison.ts';
+import { writeResults } from '../lib/results.ts';
 import { benchCatchUp } from './catch-up.ts';
 import { etcdVersion } from './cluster/etcd.ts';
 import { benchColdStart } from './cold-start.ts';
@@ -49,8 +48,6 @@ if (version === undefined) {
   console.log('Without etcd: no ratios (Debian has it in etcd-server, which need not be running).');
 }
 
-const results = join(import.meta.dirname, '../results');
-mkdirSync(results, { recursive: true });
 const rows: Comparison[] = [];
 const failed: string[] = [];
 for (const name of flags.only?.split(',') ?? Object.keys(BENCHES)) {
@@ -67,15 +64,8 @@ for (const name of flags.only?.split(',') ?? Object.keys(BENCHES)) {
   }
 }
 
-const machine = {
-  node: process.version,
-  cpu: cpus()[0]?.model ?? 'unknown',
-  cores: cpus().length,
-  memoryMb: Math.round(totalmem() / 1e6),
-};
-const report = { bench: 'slurp', peer, setting, machine, failed };
 const figures = rows.map((row) => ({ ...row, ratio: ratioOf(row) ?? null }));
-writeFileSync(join(results, 'slurp.json'), `${JSON.stringify({ ...report, figures }, null, 2)}\n`);
+writeResults('slurp', { bench: 'slurp', peer, setting, failed, figures });
 const missed = (what: 'aim' | 'floor'): string[] =>
   rows.filter((row) => isKept(row, row[what]) === false).map(({ name }) => name);
 console.log(`\nmissed floors: ${missed('floor').join('; ') || 'none'}`);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CooeeError } from '../../../../../protocols/interface/index.ts';
 import { CALL_ID, call } from '../../api/fake-calls.ts';
 import { NOW_MS, PEER_A, run } from '../fake-host.ts';
@@ -230,11 +230,13 @@ describe('claim, release, answer, withdraw', () => {
 describe('calls --watch on a terminal', () => {
   it('shows the calls, ends with q, and leaves the terminal as it was', async () => {
     const raw: boolean[] = [];
+    let screen = '';
     async function* keys(): AsyncGenerator<string> {
       // Once what the daemon said is on the screen.
-      await new Promise((wake) => setTimeout(wake, 50));
+      await vi.waitUntil(() => screen.includes('> open'), { timeout: 10_000, interval: 5 });
       yield 'q';
     }
+    const stdout = { isTTY: true, write: (text: string) => (screen += text) };
     const stdin = Object.assign(keys(), {
       isTTY: true,
       setRawMode: (isRaw: boolean) => raw.push(isRaw),
@@ -242,12 +244,12 @@ describe('calls --watch on a terminal', () => {
     const status = () => ({ node: { peer: PEER_A } });
     const answers = { ...found, getStatus: status, watch: () => [{ kind: 'open' as const }] };
     const args = ['calls', '--watch', '--by', 'Ada'];
-    const { exit, stdout } = await run(args, { answers, host: { stdin }, tty: true });
+    const { exit } = await run(args, { answers, host: { stdin, stdout }, tty: true });
     expect(exit).toBe(0);
     expect(raw).toEqual([true, false]);
-    expect(stdout).toContain('You are Ada.');
-    expect(stdout).toContain('> open');
-    expect(stdout.endsWith('\u001b[?2004l\u001b[?25h\u001b[?1049l')).toBe(true);
+    expect(screen).toContain('You are Ada.');
+    expect(screen).toContain('> open');
+    expect(screen.endsWith('\u001b[?2004l\u001b[?25h\u001b[?1049l')).toBe(true);
     expect(NOW_MS).toBeGreaterThan(0);
   });
 });
