@@ -2,8 +2,8 @@
  * The documents can be typed as they stand. Goal: whoever copies an example gets what the page
  * shows. Method: on a mesh of one a page, the shell blocks marked `run` and `fails` are run in
  * order by a shell in which `cooee` is the built program, and the `text` block behind each is held
- * against what was printed; in one marked `daemon` each line stays until it is stopped. test/mesh/readme.test.ts does it for the README, which starts its nodes
- * itself.
+ * against what was printed; in one marked `daemon` each line stays until it is stopped.
+ * test/mesh/readme.test.ts does it for the README, which starts its nodes itself.
  */
 import { execFile, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
