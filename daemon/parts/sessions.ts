@@ -8,7 +8,7 @@ export async function buildSessions(
   { meshLog, state }: Pick<NodeParts, 'meshLog' | 'state'>,
 ): Promise<Sessions> {
   const { store, clock, random, crypto } = components;
-  const signer = await createTicketSigner(components.privateKey);
+  const signer = createTicketSigner(components.privateKey);
   const logger = components.logger.child('cooee:sessions');
   const sessions = new Sessions(
     { store, state, clock, random, crypto, signer, logger },

@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { Client } from 'undici';
 import { LIMITS } from '../../protocols/interface/index.ts';
 import { isAllowedAddress } from './addresses.ts';
 import { type Attempt, parseRetryAfter } from './rules.ts';
@@ -96,6 +95,8 @@ export class HttpSender implements Sender {
     target: ResolvedAddress,
     signal: AbortSignal,
   ): Promise<Attempt> {
+    // With the first webhook: the library takes 17 MB, and most daemons have none.
+    const { Client } = await import('undici');
     // A connection of its own for each attempt: none is ever used that was checked for another.
     const client = new Client(url.origin, {
       allowH2: false,

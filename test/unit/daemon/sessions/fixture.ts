@@ -59,7 +59,7 @@ export async function newSessions(): Promise<Parts> {
   const clock = standingClock();
   const store = new MemoryStore();
   await store.open();
-  const real = await createTicketSigner(key);
+  const real = createTicketSigner(key);
   let checked = 0;
   const signer: TicketSigner = {
     ...real,
