@@ -10,6 +10,8 @@ export {
   type GenesisInit,
   makeGenesis,
 } from './genesis.ts';
+export { HintDials, type HintDialsComponents } from './hint-dials.ts';
+export { JoinHints } from './join-hints.ts';
 export {
   type Inviter,
   invitersOf,
@@ -17,4 +19,5 @@ export {
   type RedeemInit,
   type RedeemNetwork,
   redeemInvite,
+  vouchedBy,
 } from './redeem.ts';

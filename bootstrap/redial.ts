@@ -31,10 +31,14 @@ export interface RedialInit {
   /** The wait after the first failure; doubled at each further one. Default 250. */
   readonly delayMinMs?: number;
   /**
-   * The longest wait. Longer = a mesh heals later; shorter = more dials to hosts that are off.
-   * Default 30,000.
+   * The longest wait for a member that has been away for more than {@link RECENT_MS}. Longer = a
+   * mesh heals later; shorter = more dials to hosts that are off. Default 30,000.
    */
   readonly delayMaxMs?: number;
+  /** The longest wait in the first {@link FRESH_MS} of an absence. Default 1,000. */
+  readonly freshDelayMaxMs?: number;
+  /** The longest wait up to {@link RECENT_MS}, and for as long as nobody is connected. 5,000. */
+  readonly recentDelayMaxMs?: number;
   /**
    * A connection must live this long to count as a success. Default 5,000: a peer that takes the
    * connection and closes it (guest slots full, we are not admitted there yet) must not be dialled
@@ -58,6 +62,8 @@ export interface RedialState {
    * Monotonic time of the next dial; undefined while connected, dialling, or without an address.
    */
   readonly nextAtMs: number | undefined;
+  /** Monotonic time from which it is away; undefined while connected. */
+  readonly awaySinceMs: number | undefined;
 }
 
 interface Entry {
@@ -65,14 +71,21 @@ interface Entry {
   attempts: number;
   lastError: string | undefined;
   nextAtMs: number | undefined;
-  isDialling: boolean;
+  /** The dial in flight. */
+  dial: { readonly ended: AbortController; readonly startedMs: number } | undefined;
   /** Since when it is connected. */
   connectedAtMs: number | undefined;
+  /** Since when it is away; a connection that does not last changes nothing. */
+  awaySinceMs: number | undefined;
+  /** It took the last connection, and closed it. */
+  isTurningAway: boolean;
 }
 
 const DEFAULTS = {
   delayMinMs: 250,
   delayMaxMs: 30_000,
+  freshDelayMaxMs: 1000,
+  recentDelayMaxMs: 5000,
   stableMs: 5000,
   dialTimeoutMs: 8000,
   dialsMax: 8,
@@ -83,6 +96,22 @@ const DEFAULTS = {
  * without an event.
  */
 const ROUND_MS = 1000;
+
+/**
+ * A host that restarts or has lost its network for less is back within a second or so: it is
+ * dialled about once a second.
+ */
+export const FRESH_MS = 2 * 60_000;
+/** Beyond this a host counts as switched off. */
+export const RECENT_MS = 10 * 60_000;
+
+/** A way that was found says that others may be open again: all are tried, but so often only. */
+const WAKE_EVERY_MS = 5000;
+/** A dial that hangs for so long began before the way was open. */
+const HANGING_MS = 500;
+
+/** Why a dial was given up: another is made at once. */
+class Woken extends Error {}
 
 /**
  * Keeps the members connected: dials those that are not, for ever, with capped exponential backoff
@@ -96,6 +125,7 @@ export class Redial implements Startable {
   #stopped: AbortController | undefined;
   #timer: Timer | undefined;
   #dials = 0;
+  #wokenMs = Number.NEGATIVE_INFINITY;
 
   constructor(components: RedialComponents, init: RedialInit = {}) {
     this.#components = components;
@@ -119,15 +149,20 @@ export class Redial implements Startable {
   /** Looks at all members now: after the member list or an address has changed. */
   poke(): void {
     if (this.#stopped === undefined) return;
-    this.#timer?.cancel();
     this.#round(this.#stopped.signal);
-    this.#timer = this.#components.clock.schedule(this.#roundMs(), () => this.poke());
+    this.#arm();
   }
 
-  /** A member is connected (libp2p's `peer:connect`). */
+  /**
+   * A member is connected (libp2p's `peer:connect`), whoever dialled. If it had been away, the way
+   * to the others may be open again, too: they are tried now instead of after their waits.
+   */
   onConnect(peer: string): void {
     const entry = this.#entries.get(peer);
-    if (entry !== undefined) this.#markConnected(entry);
+    if (entry === undefined) return;
+    const wasAway = entry.attempts > 0 || entry.dial !== undefined;
+    this.#markConnected(entry);
+    if (wasAway) this.#wakeOthers(entry);
   }
 
   /** The last connection to a peer is gone (libp2p's `peer:disconnect`): it is tried at once. */
@@ -143,16 +178,22 @@ export class Redial implements Startable {
    */
   onAddress(peer: string): void {
     const entry = this.#entries.get(peer);
-    if (entry?.nextAtMs === undefined) return;
     // Not below the first wait: whoever can make up addresses must not make us dial without end.
-    entry.nextAtMs = Math.min(entry.nextAtMs, this.#nowMs() + this.#init.delayMinMs);
+    if (entry !== undefined) this.#wake(entry, this.#init.delayMinMs);
   }
 
   /** The state of every member, sorted by peer; for `status` and `doctor`. */
   states(): readonly RedialState[] {
     return [...this.#entries.values()]
-      .map(({ peer, attempts, lastError, nextAtMs }) => ({ peer, attempts, lastError, nextAtMs }))
+      .map(({ peer, attempts, lastError, nextAtMs, awaySinceMs }) => ({
+        ...{ peer, attempts, lastError, nextAtMs, awaySinceMs },
+      }))
       .sort((a, b) => (a.peer < b.peer ? -1 : 1));
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    this.#timer = this.#components.clock.schedule(this.#roundMs(), () => this.poke());
   }
 
   #nowMs(): number {
@@ -193,14 +234,38 @@ export class Redial implements Startable {
       attempts: 0,
       lastError: undefined,
       nextAtMs: this.#nowMs(),
-      isDialling: false,
+      dial: undefined,
       connectedAtMs: undefined,
+      awaySinceMs: this.#nowMs(),
+      isTurningAway: false,
     });
+  }
+
+  #wakeOthers(found: Entry): void {
+    const nowMs = this.#nowMs();
+    if (this.#stopped === undefined || nowMs - this.#wokenMs < WAKE_EVERY_MS) return;
+    this.#wokenMs = nowMs;
+    for (const entry of this.#entries.values()) {
+      if (entry === found || entry.isTurningAway) continue;
+      // Not all at once: a host that is back is found by all the others in the same moment.
+      this.#wake(entry, this.#init.delayMinMs * this.#components.random.fraction());
+    }
+    this.#arm();
+  }
+
+  /** The next try comes after so long at the latest; a dial that hangs makes room for it. */
+  #wake(entry: Entry, withinMs: number): void {
+    const nowMs = this.#nowMs();
+    if (entry.nextAtMs !== undefined) {
+      entry.nextAtMs = Math.min(entry.nextAtMs, nowMs + withinMs);
+    } else if (entry.dial !== undefined && nowMs - entry.dial.startedMs >= HANGING_MS) {
+      entry.dial.ended.abort(new Woken('another way may be open'));
+    }
   }
 
   /** Brings the entry in line with what is connected, and tells whether it is to be dialled now. */
   #isDue(entry: Entry): boolean {
-    if (entry.isDialling) return false;
+    if (entry.dial !== undefined) return false;
     if (this.#components.isConnected(entry.peer)) {
       this.#markConnected(entry);
       return false;
@@ -220,19 +285,19 @@ export class Redial implements Startable {
     const timer = this.#components.clock.schedule(this.#init.dialTimeoutMs, () =>
       ended.abort(new Error('the dial took too long')),
     );
-    entry.isDialling = true;
+    entry.dial = { ended, startedMs: this.#nowMs() };
     entry.nextAtMs = undefined;
     this.#dials += 1;
     try {
       await this.#components.dial(entry.peer, addresses, ended.signal);
       if (this.#components.isConnected(entry.peer)) this.#markConnected(entry);
-      else this.#markFailed(entry, 'the connection was closed at once');
+      else this.#markTurnedAway(entry, 'the connection was closed at once');
     } catch (thrown) {
-      this.#markFailed(entry, toError(thrown).message);
+      this.#markUnreached(entry, ended.signal.reason instanceof Woken ? undefined : thrown);
     } finally {
       timer.cancel();
       signal.removeEventListener('abort', onStop);
-      entry.isDialling = false;
+      entry.dial = undefined;
       this.#dials -= 1;
       this.poke();
     }
@@ -240,9 +305,28 @@ export class Redial implements Startable {
 
   #markConnected(entry: Entry): void {
     entry.connectedAtMs ??= this.#nowMs();
-    if (this.#nowMs() - entry.connectedAtMs >= this.#init.stableMs) entry.attempts = 0;
     entry.lastError = undefined;
     entry.nextAtMs = undefined;
+    if (this.#nowMs() - entry.connectedAtMs < this.#init.stableMs) return;
+    entry.attempts = 0;
+    entry.awaySinceMs = undefined;
+    entry.isTurningAway = false;
+  }
+
+  /** @param thrown - why; undefined when the dial only made room for another */
+  #markUnreached(entry: Entry, thrown: unknown): void {
+    // It may have dialled this node meanwhile.
+    if (this.#components.isConnected(entry.peer)) this.#markConnected(entry);
+    else if (thrown === undefined) entry.nextAtMs = this.#nowMs();
+    else {
+      entry.isTurningAway = false;
+      this.#markFailed(entry, whyFailed(toError(thrown)));
+    }
+  }
+
+  #markTurnedAway(entry: Entry, message: string): void {
+    entry.isTurningAway = true;
+    this.#markFailed(entry, message);
   }
 
   #markLost(entry: Entry): void {
@@ -250,9 +334,11 @@ export class Redial implements Startable {
     const wasStable = this.#nowMs() - entry.connectedAtMs >= this.#init.stableMs;
     entry.connectedAtMs = undefined;
     if (!wasStable) {
-      this.#markFailed(entry, 'the connection was lost soon after it was made');
+      this.#markTurnedAway(entry, 'the connection was lost soon after it was made');
       return;
     }
+    entry.awaySinceMs = this.#nowMs();
+    entry.isTurningAway = false;
     entry.attempts = 0;
     entry.nextAtMs = this.#nowMs();
   }
@@ -260,7 +346,7 @@ export class Redial implements Startable {
   #markFailed(entry: Entry, message: string): void {
     entry.attempts += 1;
     entry.lastError = message;
-    entry.nextAtMs = this.#nowMs() + this.#waitMs(entry.attempts);
+    entry.nextAtMs = this.#nowMs() + this.#waitMs(entry);
     const { peer, attempts } = entry;
     this.#components.logger.debug({ peer, attempts, error: message }, 'member not reached');
   }
@@ -269,9 +355,28 @@ export class Redial implements Startable {
    * Half of the wait is fixed, half is chance: members that lost the same host do not come back in
    * step.
    */
-  #waitMs(attempts: number): number {
-    const { delayMinMs, delayMaxMs } = this.#init;
-    const wholeMs = Math.min(delayMaxMs, delayMinMs * 2 ** Math.min(attempts - 1, 30));
+  #waitMs(entry: Entry): number {
+    const capMs = this.#capMs(entry);
+    const doublings = Math.min(entry.attempts - 1, 30);
+    const wholeMs = Math.min(capMs, this.#init.delayMinMs * 2 ** doublings);
     return wholeMs / 2 + (wholeMs / 2) * this.#components.random.fraction();
   }
+
+  /**
+   * A host that went away lately is wanted back soon, and so is anybody by a node that is alone.
+   */
+  #capMs({ awaySinceMs, isTurningAway }: Entry): number {
+    const { delayMaxMs, freshDelayMaxMs, recentDelayMaxMs } = this.#init;
+    if (isTurningAway) return delayMaxMs;
+    const awayMs = this.#nowMs() - (awaySinceMs ?? this.#nowMs());
+    if (awayMs < FRESH_MS) return Math.min(freshDelayMaxMs, delayMaxMs);
+    const isKnown = [...this.#entries.values()].some((it) => it.connectedAtMs !== undefined);
+    if (awayMs < RECENT_MS || !isKnown) return Math.min(recentDelayMaxMs, delayMaxMs);
+    return delayMaxMs;
+  }
+}
+
+/** What the runtime says of a deadline that passed tells people nothing. */
+function whyFailed(error: Error): string {
+  return error.name === 'TimeoutError' ? 'no answer in time' : error.message;
 }

@@ -1,23 +1,11 @@
-import type { PrivateKey } from '@libp2p/interface';
 import { GENESIS_SEQ } from '../bootstrap/genesis.ts';
-import {
-  type Clock,
-  CooeeError,
-  type Crypto,
-  type Health,
-  isCooeeError,
-  type Logger,
-  type Metrics,
-  type Random,
-  type Sealer,
-  type Signer,
-  type Startable,
-  toError,
-} from '../protocols/interface/index.ts';
+import { CooeeError, toError } from '../protocols/interface/index.ts';
 import { type Invite, parseInvite } from '../protocols/membership/index.ts';
 import { toHex } from '../protocols/wire/index.ts';
-import type { Home } from '../storage/home.ts';
-import type { Host } from './host.ts';
+import { markStale, readRestoredMark, removeRestoredMark } from './backup/restored-mark.ts';
+import type { DaemonComponents, DaemonInit } from './daemon-init.ts';
+import { enrolWanted } from './mesh/change/enrol-wanted.ts';
+import { isAlone, sayGoodbye } from './mesh/change/leaving.ts';
 import { keepCompany } from './mesh/damage/company.ts';
 import { startOver } from './mesh/damage/start-over.ts';
 import { foundMesh } from './mesh/founding.ts';
@@ -26,41 +14,13 @@ import { type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
 import { type MeshStores, openMeshStores } from './mesh/stores.ts';
-import { buildNode, type NodeEvent, type NodeInit } from './node.ts';
-import { nodeSettings, type Settings } from './settings.ts';
+import { buildNode, type NodeInit } from './node.ts';
+import { nodeSettings } from './settings.ts';
 
 /** How long `cooee join` tries before it gives up. */
 const JOIN_PATIENCE_MS = 30_000;
-const LEAVE_TIMEOUT_MS = 10_000;
 
-/** What outlives every mesh of a home. */
-export interface DaemonComponents {
-  readonly home: Home;
-  readonly host: Host;
-  readonly privateKey: PrivateKey;
-  readonly signer: Signer;
-  readonly crypto: Crypto;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly sealer: Sealer & Startable;
-  readonly health: Health;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly onEvent: (event: NodeEvent) => void;
-  /** A node is about to start: its number, and the log index up to which nothing will be told. */
-  readonly onNode: (boot: number, appliedIndex: number) => void;
-  readonly onFatal: (error: Error) => void;
-}
-
-/** Settings of {@link Daemon}. */
-export interface DaemonInit {
-  readonly config: Settings;
-  readonly name: string;
-  /** Age recipient of this node. */
-  readonly recipient: string;
-  readonly listen: readonly string[];
-  readonly mdns: boolean;
-}
+export type { DaemonComponents, DaemonInit } from './daemon-init.ts';
 
 /** Where the daemon is with its mesh. */
 export type DaemonPhase = 'starting' | 'joining' | 'member' | 'changing' | 'stopped';
@@ -79,6 +39,7 @@ export class Daemon {
   #phase: DaemonPhase = 'starting';
   #listen: readonly string[];
   #recoverySeed: Uint8Array | undefined;
+  #hasStartedAgain = false;
 
   constructor(components: DaemonComponents, init: DaemonInit) {
     this.components = components;
@@ -95,6 +56,19 @@ export class Daemon {
   get node(): NodeLife {
     if (this.#node === undefined) throw new CooeeError('ERR_API_STARTING');
     return this.#node;
+  }
+
+  /** The node, also while it joins; undefined while there is none. */
+  get currentNode(): NodeLife | undefined {
+    return this.#node;
+  }
+
+  /** Log and store of the present mesh. @throws CooeeError ERR_API_STARTING while there is none */
+  get stores(): MeshStores {
+    if (this.#stores === undefined || this.#node === undefined) {
+      throw new CooeeError('ERR_API_STARTING');
+    }
+    return this.#stores;
   }
 
   /** Its state may be shown. @throws CooeeError ERR_API_STARTING, ERR_SLURP_DIVERGED */
@@ -177,7 +151,7 @@ export class Daemon {
   async leave(): Promise<string> {
     const node = this.memberNode;
     const { meshId } = node.init;
-    if (!this.#isAlone()) await this.#sayGoodbye(node);
+    if (!this.#isAlone()) await sayGoodbye(node);
     await this.#change(async () => {
       await this.#tearDown();
       await this.#setAside(meshId);
@@ -218,6 +192,26 @@ export class Daemon {
     await this.#bringUp(file).catch(async (error: unknown) => {
       await this.#bringUp(await startOver(this.components, { folder: this.#folder, file, error }));
     });
+    await this.#catchUp(file);
+  }
+
+  /** The operator recovered the mesh elsewhere: what is here is set aside and taken anew. */
+  async #followAnew(): Promise<void> {
+    if (this.#phase !== 'member') return;
+    const error = new CooeeError('ERR_SLURP_SUPERSEDED');
+    const followed = this.#change(async () => {
+      await this.#tearDown();
+      const file = await this.#folder.load();
+      if (file === undefined) throw error;
+      await this.#bringUp(await startOver(this.components, { folder: this.#folder, file, error }));
+      await this.#catchUp(file);
+    });
+    // What it fails with ends the process.
+    await followed.catch(() => undefined);
+  }
+
+  /** A member goes on from its own admission. */
+  async #catchUp(file: MeshFile): Promise<void> {
     if (this.node.parts.meshLog.appliedIndex < file.admittedIndex) {
       this.#phase = 'joining';
       await this.node.admitted(file.admittedIndex);
@@ -276,11 +270,19 @@ export class Daemon {
   async #bringUp(file: MeshFile, made?: Pick<NodeInit, 'boot' | 'lastSeq'>): Promise<void> {
     const { components } = this;
     const { boot, lastSeq } = made ?? { boot: await this.#nextStart(), lastSeq: 0 };
+    const restored = await readRestoredMark(components.home.path);
+    let heldIndex = 0;
     try {
       this.#stores ??= await this.#openStores();
       await this.#finishAdoption();
       this.#node = await buildNode(
-        { ...components, ...this.#stores, noteBoot: (it) => components.home.noteBoot(it) },
+        {
+          ...{ ...components, ...this.#stores },
+          noteBoot: (it) => components.home.noteBoot(it),
+          noteStale: () => markStale(components.home.path, components.clock.nowMs(), heldIndex),
+          startAgain: () => this.#startAgain(file, boot.boot),
+          onSuperseded: () => void this.#followAnew(),
+        },
         {
           meshId: file.mesh,
           anchor: { ...file.anchor, root: Uint8Array.from(Buffer.from(file.anchor.root, 'hex')) },
@@ -292,12 +294,15 @@ export class Daemon {
           recipient: this.init.recipient,
           listen: this.#listen,
           mdns: this.init.mdns,
+          restored: restored && { isLead: restored.lead, index: restored.index },
           ...nodeSettings(this.init.config),
         },
       );
+      heldIndex = this.#node.parts.meshLog.commitIndex;
       keepCompany(this.#node, this.#folder, components.logger);
       this.components.onNode(boot.boot, this.#node.parts.meshLog.appliedIndex);
       await this.#node.start();
+      if (restored !== undefined) await removeRestoredMark(components.home.path);
       this.#listen = this.#node.parts.network.listening;
     } catch (error) {
       await this.#tearDown();
@@ -364,37 +369,29 @@ export class Daemon {
     this.components.logger.warn({ file }, "the new mesh's recovery key: move it off this host");
   }
 
-  /** Nobody else is in this mesh, and nothing of anybody else. */
   #isAlone(): boolean {
-    const { state } = this.node.parts;
-    const self = this.components.signer.peer;
-    for (const [peer, member] of state.entries('member')) {
-      if (peer !== self && member.removedIndex === null) return false;
-    }
-    for (const [, agent] of state.entries('agent')) if (agent.peer !== self) return false;
-    return true;
+    return isAlone(this.node.parts.state, this.components.signer.peer);
   }
 
-  async #sayGoodbye(node: NodeLife): Promise<void> {
-    try {
-      await node.vacate(node.self);
-      await node.parts.writer.commit('member.remove', { peer: node.self }, LEAVE_TIMEOUT_MS);
-    } catch (error) {
-      // The mesh may close the door before its answer is through: then it has heard the goodbye.
-      if (!isCooeeError(error, 'ERR_MEMBERSHIP_REMOVED')) throw error;
-    }
-  }
-
-  /** Enrols what is wanted on this host; what is granted already costs nothing. */
   #enrolWanted(): void {
-    this.#enrolNow().catch((error: unknown) => {
-      this.components.logger.warn({ err: toError(error) }, 'the agents of this host wait');
-    });
+    enrolWanted(this.components, () => (this.#phase === 'member' ? this.memberNode : undefined));
   }
 
-  async #enrolNow(): Promise<void> {
-    const agents = await this.components.host.toEnrol();
-    if (agents.length === 0 || this.#phase !== 'member') return;
-    await this.memberNode.parts.enrolment.publisher.enrol(agents, { revive: false });
+  /**
+   * Begins another start, with a higher number: the home was put back from an older copy, which
+   * the mesh takes for a second daemon. Once in the life of a process, so that two that do run with
+   * one identity do not go on and on.
+   */
+  #startAgain(file: MeshFile, boot: number): void {
+    if (this.#hasStartedAgain || this.#phase !== 'member') return;
+    if (this.node.init.boot.boot !== boot) return;
+    this.#hasStartedAgain = true;
+    const again = async (): Promise<void> => {
+      await this.#tearDown();
+      this.components.health.clear('clone');
+      await this.#bringUp((await this.#folder.load()) ?? file);
+    };
+    // What it fails with ends the process.
+    void this.#change(again).catch(() => undefined);
   }
 }

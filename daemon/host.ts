@@ -95,6 +95,12 @@ export class Host {
     return identity;
   }
 
+  /** The hostname that was typed before the first enrolment; undefined when it is the system's. */
+  async givenHostname(): Promise<string | undefined> {
+    const { identity } = await this.#file.load();
+    return identity?.hostnameFrom === 'flag' ? identity.hostname : undefined;
+  }
+
   /** Fixes the identity and notes the agents as wanted here. */
   async want(agents: readonly WantedAgent[]): Promise<HostIdentity> {
     const identity = await this.identity();

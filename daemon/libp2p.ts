@@ -1,41 +1,36 @@
-import { type GossipSub, gossipsub } from '@libp2p/gossipsub';
-import { type Identify, type IdentifyPush, identify, identifyPush } from '@libp2p/identify';
-import type { Libp2p, PeerDiscovery, PeerId, PrivateKey, Stream } from '@libp2p/interface';
-import { type KadDHT, kadDHT } from '@libp2p/kad-dht';
-import { mdns } from '@libp2p/mdns';
+import { isIP } from 'node:net';
+import type { Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { type Ping, ping } from '@libp2p/ping';
-import { multiaddr } from '@multiformats/multiaddr';
-import { createLibp2p, type Libp2pOptions } from 'libp2p';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
 import {
   type Clock,
-  LIMITS,
   type Logger,
   type Metrics,
   type Startable,
+  toError,
 } from '../protocols/interface/index.ts';
 import {
   Door,
   type DoorInit,
+  type OnRefused,
   Pulse,
   type PulseInit,
   type Standing,
 } from '../protocols/membership/door/index.ts';
 import type { StreamRegistrar } from '../protocols/wire/stream.ts';
-import {
-  boundedStore,
-  type DhtRecords,
-  dhtOptions,
-  forgetPeer,
-  withoutDiscovery,
-} from './libp2p/dht.ts';
-import { joinedNoise } from './libp2p/joined-noise.ts';
+import { type Assembly, libp2pOptions, type MeshServices } from './libp2p/assembly/options.ts';
+import { type DhtRecords, forgetPeer } from './libp2p/dht.ts';
+import { type DiscoveryListener, type MdnsEar, MeshMdns } from './libp2p/discovery/mdns.ts';
 import { freeListenAddresses, LISTEN_DEFAULT, listenError } from './libp2p/listen.ts';
 import { tcpWithPortSearch } from './libp2p/port-search.ts';
-import { pubsubOptions } from './libp2p/pubsub.ts';
 import { quietLogger } from './libp2p/quiet-logger.ts';
-import { sparingYamux } from './libp2p/sparing-yamux.ts';
+import { dialEither } from './libp2p/relay/dial-either.ts';
+import { isDirect } from './libp2p/relay/direct-only.ts';
+import { Reach } from './libp2p/relay/reach.ts';
+import { Upgrades } from './libp2p/relay/upgrades.ts';
 
+export type { MeshServices } from './libp2p/assembly/options.ts';
 export { kadProtocol } from './libp2p/dht.ts';
 export { LISTEN_DEFAULT } from './libp2p/listen.ts';
 
@@ -45,6 +40,8 @@ export interface MeshLibp2pComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Hears whom the door turned away. */
+  readonly onRefused?: OnRefused;
 }
 
 /** Options of {@link createMeshLibp2p}. */
@@ -68,6 +65,10 @@ export interface MeshLibp2pInit {
   readonly announce?: readonly string[];
   /** Whether to look for members on the local network. */
   readonly mdns: boolean;
+  /** Whether members may reach each other through this node. Default false. */
+  readonly relay?: boolean | undefined;
+  /** Whether this node uses members that relay. Default true. */
+  readonly useRelays?: boolean | undefined;
   /** DHT record namespaces; without them every record is refused. */
   readonly dhtRecords?: DhtRecords;
   /** Added to a member's gossip score; below -80 nothing of it is read. */
@@ -77,15 +78,6 @@ export interface MeshLibp2pInit {
   /** Other intervals of the pings, for tests. */
   readonly pulse?: PulseInit;
 }
-
-/** libp2p's services in a mesh node. */
-export type MeshServices = {
-  readonly identify: Identify;
-  readonly identifyPush: IdentifyPush;
-  readonly ping: Ping;
-  readonly dht: KadDHT;
-  readonly pubsub: GossipSub;
-};
 
 /** libp2p as COOEE runs it: not started yet. Handlers put in place before `start` miss no peer. */
 export interface MeshLibp2p extends Startable {
@@ -116,13 +108,26 @@ export interface MeshLibp2p extends Startable {
   dial(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void>;
   /** Whether a connection to the peer is open. */
   isConnected(peer: string): boolean;
+  /** Whether one is open that does not go through a relay. */
+  isDirect(peer: string): boolean;
+  /** What is heard on the local network; undefined when nobody listens. */
+  readonly mdns: MdnsEar | undefined;
   /** Called with what mDNS hears: hints, from anyone on the network. @returns ends it */
-  onDiscovered(listener: (peer: string, addresses: readonly string[]) => void): () => void;
+  onDiscovered(listener: DiscoveryListener): () => void;
+  /**
+   * Listens for the members of any mesh, without a word of this node. Nothing is heard when mDNS is
+   * off. @returns ends it
+   */
+  search(mesh: string, listener: DiscoveryListener): Promise<() => Promise<void>>;
+  /** Asks members whether they can dial this node. */
+  readonly reach: Reach;
+  /** Members that relay, the places this node has on them, and those that it gives. */
+  relays(): { readonly known: number; readonly held: number; readonly given: number };
 }
 
 /**
- * Builds a mesh node: TCP, Noise, Yamux, identify, ping, gossipsub, kad-dht, mDNS, all behind the
- * door.
+ * Builds a mesh node: TCP, Noise, Yamux, identify, ping, gossipsub, kad-dht, mDNS, relays, all
+ * behind the door.
  *
  * @throws CooeeError ERR_BOOTSTRAP_LISTEN
  */
@@ -133,134 +138,19 @@ export async function createMeshLibp2p(
   const portsTried = init.portsTried ?? 100;
   const listening = await freeListenAddresses(init.listen ?? LISTEN_DEFAULT, portsTried);
   const door = new Door(components, { ...init.door, guestProtocols: init.guestProtocols });
-  const discovery: { current?: PeerDiscovery } = {};
-  const moved = new Map<string, string>();
-  const context = { listening, moved, door, discovery };
+  const context: BuildContext = { listening, door, moved: new Map(), parts: {} };
+  const { relayServer } = init.relay ? await import('./libp2p/relay/relay-server.ts') : {};
   const options = {
-    ...libp2pOptions(components, init, context),
-    transports: [tcpWithPortSearch(portsTried, moved)],
+    ...libp2pOptions(components, { ...init, relayServer }, context),
+    transports: [tcpWithPortSearch(portsTried, context.moved)],
   };
   const node = await createLibp2p<MeshServices>({ ...options, start: false });
   return new MeshNode(components, init, { ...context, node });
 }
 
-interface BuildContext {
-  readonly listening: readonly string[];
+interface BuildContext extends Assembly {
   /** What was opened instead, where another process took the port in the meantime. */
   readonly moved: Map<string, string>;
-  readonly door: Door;
-  /** Where the mDNS service leaves itself. */
-  readonly discovery: { current?: PeerDiscovery };
-}
-
-function libp2pOptions(
-  components: MeshLibp2pComponents,
-  init: MeshLibp2pInit,
-  { listening, door, discovery }: BuildContext,
-): Libp2pOptions<MeshServices> {
-  return {
-    privateKey: init.privateKey,
-    logger: quietLogger,
-    // Strangers are told no version.
-    nodeInfo: { name: 'cooee', version: '0', userAgent: 'cooee' },
-    addresses: {
-      listen: [...listening],
-      ...(init.announce === undefined ? {} : { announce: [...init.announce] }),
-    },
-    connectionEncrypters: [joinedNoise()],
-    streamMuxers: [sparingYamux({ maxInboundStreams: 256 })],
-    connectionGater: door.gater,
-    // It would ping strangers; the Pulse stands in for it.
-    connectionMonitor: { enabled: false },
-    connectionManager: CONNECTION_LIMITS,
-    peerDiscovery: init.mdns ? [mdnsOf(init.mesh, discovery)] : [],
-    services: services(components, init, door),
-  };
-}
-
-/**
- * libp2p's own limits stand wide open where the door counts by itself; redialling is
- * bootstrap/redial.ts's.
- */
-const CONNECTION_LIMITS: NonNullable<Libp2pOptions['connectionManager']> = {
-  maxConnections: 2048,
-  inboundConnectionThreshold: 1000,
-  maxIncomingPendingConnections: 512,
-  inboundUpgradeTimeout: LIMITS.upgradeTimeoutMs,
-  inboundStreamProtocolNegotiationTimeout: 3000,
-  outboundStreamProtocolNegotiationTimeout: 5000,
-  maxParallelDials: 32,
-  dialTimeout: 5000,
-  addressDialTimeout: 3000,
-  reconnectRetries: 0,
-};
-
-function services(
-  components: MeshLibp2pComponents,
-  init: MeshLibp2pInit,
-  door: Door,
-): NonNullable<Libp2pOptions<MeshServices>['services']> {
-  const isMember = (peer: string): boolean => components.standing.standing(peer) === 'member';
-  const dht = kadDHT(
-    dhtOptions({
-      mesh: init.mesh,
-      isMember,
-      ...(init.dhtRecords === undefined ? {} : { records: init.dhtRecords }),
-    }),
-  );
-  const pubsub = gossipsub(
-    pubsubOptions({
-      topics: init.topics,
-      isMember,
-      ...(init.gossipScore === undefined ? {} : { score: init.gossipScore }),
-    }),
-  );
-  return {
-    identify: identify(),
-    identifyPush: (all) => identifyPush()(door.membersOnly(all)),
-    // More than one at a time: the DHT pings a new contact while the Pulse does.
-    ping: (all) => ping({ maxInboundStreams: 8, maxOutboundStreams: 8 })(door.membersOnly(all)),
-    dht: (all) => {
-      const datastore = boundedStore(all.datastore);
-      return withoutDiscovery(dht(withPart(door.membersOnly(all), 'datastore', datastore)));
-    },
-    pubsub: (all) => pubsub(door.membersOnly(all)),
-  };
-}
-
-/**
- * Components with one part replaced. A proxy, since parts are put in place after the services were
- * built.
- */
-function withPart<T extends object, K extends keyof T>(components: T, key: K, part: T[K]): T {
-  return new Proxy(components, {
-    get: (target, property) => (property === key ? part : Reflect.get(target, property)),
-  });
-}
-
-/**
- * mDNS under a name of the mesh's own, with the last 16 characters of the mesh id: a DNS label
- * holds 63. What it hears goes to our listeners only; libp2p would remember every name that anyone
- * on the network makes up.
- */
-function mdnsOf(
-  mesh: string,
-  discovery: { current?: PeerDiscovery },
-): NonNullable<Libp2pOptions['peerDiscovery']>[number] {
-  const create = mdns({ serviceTag: `_cooee-${mesh.slice(-16).toLowerCase()}._udp.local` });
-  return (all) => {
-    const service = create(all);
-    discovery.current = service;
-    // libp2p listens for `peer` on what it gets here: it gets the life of the service without its
-    // voice.
-    return new Proxy(service, {
-      get: (target, property) => {
-        if (property === 'addEventListener') return () => undefined;
-        const value: unknown = Reflect.get(target, property);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
-  };
 }
 
 /** Peer ids that are kept parsed: more than a mesh has members. */
@@ -274,7 +164,11 @@ class MeshNode implements MeshLibp2p {
   readonly #moved: ReadonlyMap<string, string>;
   readonly registrar: StreamRegistrar;
   readonly guestRegistrar: StreamRegistrar;
-  readonly #discovery: { current?: PeerDiscovery };
+  readonly reach: Reach;
+  readonly #components: MeshLibp2pComponents;
+  readonly #init: MeshLibp2pInit;
+  readonly #parts: Assembly['parts'];
+  readonly #upgrades: Upgrades;
   readonly #pulse: Pulse;
   readonly #standing: Standing;
   readonly #peerIds = new Map<string, PeerId>();
@@ -294,8 +188,16 @@ class MeshNode implements MeshLibp2p {
     this.registrar = door.registrar;
     this.guestRegistrar = node;
     this.#standing = components.standing;
-    this.#discovery = context.discovery;
+    this.#components = components;
+    this.#init = init;
+    this.#parts = context.parts;
     const { clock, logger } = components;
+    this.reach = new Reach({ network: this, clock, logger }, init.mesh);
+    this.#parts.onRelay = (peer) => void this.#askReach(peer);
+    this.#upgrades = new Upgrades(
+      { ...components, logger: logger.child('cooee:network:relay') },
+      node,
+    );
     this.#pulse = new Pulse(
       { clock, logger, connections: () => door.memberConnections() },
       init.pulse,
@@ -309,6 +211,7 @@ class MeshNode implements MeshLibp2p {
   async start(): Promise<void> {
     this.#detach ??= this.#attach();
     try {
+      await this.reach.start();
       await this.node.start();
     } catch (cause) {
       await this.stop();
@@ -319,6 +222,7 @@ class MeshNode implements MeshLibp2p {
 
   async stop(): Promise<void> {
     await this.#pulse.stop();
+    await this.reach.stop();
     await this.node.stop();
     this.#detach?.();
     this.#detach = undefined;
@@ -326,11 +230,21 @@ class MeshNode implements MeshLibp2p {
 
   #attach(): () => void {
     const detachDoor = this.door.attach(this.node);
+    const detachUpgrades = this.#upgrades.attach();
+    const takePlace = (peer: PeerId): void => {
+      this.#parts.relayServer?.reservations.delete(peer);
+    };
+    const onGone = (event: CustomEvent<PeerId>): void => takePlace(event.detail);
+    this.node.addEventListener('peer:disconnect', onGone);
     const unsubscribe = this.#standing.onChange((peer) => {
-      if (this.#standing.standing(peer) !== 'member') forgetPeer(this.node.services.dht, peer);
+      if (this.#standing.standing(peer) === 'member') return;
+      forgetPeer(this.node.services.dht, peer);
+      takePlace(this.#peerId(peer));
     });
     return () => {
       unsubscribe();
+      this.node.removeEventListener('peer:disconnect', onGone);
+      detachUpgrades();
       detachDoor();
     };
   }
@@ -344,9 +258,9 @@ class MeshNode implements MeshLibp2p {
   }
 
   async dial(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void> {
-    const suffix = `/p2p/${peer}`;
-    const full = addresses.map((text) => multiaddr(text.includes('/p2p/') ? text : text + suffix));
-    await this.node.dial(full.length === 0 ? peerIdFromString(peer) : full, { signal });
+    const { node } = this;
+    const { relays } = this.#parts;
+    await dialEither({ node, relays }, { peer: this.#peerId(peer), addresses, signal });
   }
 
   isConnected(peer: string): boolean {
@@ -364,19 +278,56 @@ class MeshNode implements MeshLibp2p {
     return id;
   }
 
-  onDiscovered(listener: (peer: string, addresses: readonly string[]) => void): () => void {
-    const service = this.#discovery.current;
-    const onPeer = (event: PeerFound): void =>
-      listener(
-        event.detail.id.toString(),
-        event.detail.multiaddrs.slice(0, LIMITS.memberAddressesMax).map(String),
-      );
-    service?.addEventListener('peer', onPeer);
-    return () => service?.removeEventListener('peer', onPeer);
+  isDirect(peer: string): boolean {
+    const connections = this.node.getConnections(this.#peerId(peer));
+    return connections.some((it) => it.status === 'open' && isDirect(it));
+  }
+
+  get mdns(): MdnsEar | undefined {
+    return this.#parts.mdns;
+  }
+
+  onDiscovered(listener: DiscoveryListener): () => void {
+    return this.#parts.mdns?.onDiscovered(listener) ?? (() => undefined);
+  }
+
+  async search(mesh: string, listener: DiscoveryListener): Promise<() => Promise<void>> {
+    if (!this.#init.mdns || mesh === this.#init.mesh) {
+      const end = this.onDiscovered(listener);
+      return async () => end();
+    }
+    const silent = { addressManager: { getAddresses: () => [] }, logger: quietLogger };
+    const other = new MeshMdns(silent, this.#components.clock, { mesh, broadcast: false });
+    other.onDiscovered(listener);
+    await other.start();
+    return () => other.stop();
+  }
+
+  relays(): { readonly known: number; readonly held: number; readonly given: number } {
+    const counts = this.#parts.relays?.counts() ?? { known: 0, held: 0 };
+    return { ...counts, given: this.#parts.relayServer?.reservations.size ?? 0 };
+  }
+
+  /** The address, unless this node listens there itself. */
+  #forwarded(host: string, port: number): Multiaddr | undefined {
+    if (isIP(host) === 0) return undefined;
+    const address = multiaddr(`/ip${isIP(host)}/${host}/tcp/${port}`);
+    const own = this.#parts.listensAt?.() ?? [];
+    return own.some((it) => it.equals(address)) ? undefined : address;
+  }
+
+  /** A relay sees this node from outside: whether it can be dialled from there is worth knowing. */
+  async #askReach(peer: string): Promise<void> {
+    const { logger, metrics } = this.#components;
+    try {
+      const { outcome, host, port } = await this.reach.askWhere(peer);
+      if (outcome === 'refused') return;
+      metrics.gauge('cooee_network_reachable', outcome === 'reached' ? 1 : 0);
+      logger.info({ peer, outcome }, 'a relay dialled back');
+      const forwarded = host !== null && port !== null ? this.#forwarded(host, port) : undefined;
+      this.#parts.tell?.(peer, outcome === 'reached' ? forwarded : undefined);
+    } catch (thrown) {
+      logger.debug({ err: toError(thrown), peer }, 'a relay was not asked to dial back');
+    }
   }
 }
-
-type PeerFound = CustomEvent<{
-  readonly id: { toString(): string };
-  readonly multiaddrs: readonly { toString(): string }[];
-}>;

@@ -23,10 +23,13 @@ async function main(): Promise<number> {
   const { processHost, runCli } = await import('./cli/index.ts');
   return runCli(
     process.argv.slice(2),
-    processHost(async () => {
-      await keepHeapSmall();
-      return await import('./run.ts');
-    }),
+    processHost(
+      async () => {
+        await keepHeapSmall();
+        return await import('./run.ts');
+      },
+      async () => (await import('./backup/index.ts')).backupTools,
+    ),
   );
 }
 

@@ -3,20 +3,21 @@ import { Redial } from '../bootstrap/redial.ts';
 import { CapabilityService } from '../protocols/capability/index.ts';
 import { createEnrolment, type Enrolment } from '../protocols/enrolment/index.ts';
 import type { CallTimers } from '../protocols/help/index.ts';
-import type {
-  Clock,
+import {
+  type Clock,
   CooeeError,
-  Crypto,
-  Health,
-  KeyValueStore,
-  Logger,
-  LogStore,
-  Metrics,
-  Random,
-  Sealer,
-  Signer,
-  StateReader,
+  type Crypto,
+  type Health,
+  type KeyValueStore,
+  type Logger,
+  type LogStore,
+  type Metrics,
+  type Random,
+  type Sealer,
+  type Signer,
+  type StateReader,
 } from '../protocols/interface/index.ts';
+import type { LivenessService } from '../protocols/liveness/index.ts';
 import {
   Admission,
   memberOf,
@@ -25,6 +26,8 @@ import {
   type TrustAnchor,
 } from '../protocols/membership/index.ts';
 import {
+  type BlockClaims,
+  type BlockCourier,
   type BlockHolding,
   type Consensus,
   type ContentBlocks,
@@ -35,10 +38,13 @@ import {
   type LogVerifier,
   MeshLog,
   type MeshRecords,
+  type MeshRecovery,
   mendInstall,
   type Outbox,
   type ProofMaker,
   type RecordJudge,
+  type RecoveryExchange,
+  type Restored,
   type Snapshots,
   type Submit,
   TrustBook,
@@ -52,7 +58,7 @@ import { IdentityGuard } from './mesh/identity-guard.ts';
 import { Introduction } from './mesh/introduction.ts';
 import type { MeshView } from './mesh/mesh-view.ts';
 import { NodeLife } from './mesh/node-life.ts';
-import type { Presence } from './mesh/presence.ts';
+import type { Seen } from './mesh/seen/index.ts';
 import { Watchdog } from './mesh/watchdog.ts';
 import type { Writer } from './mesh/writer.ts';
 import { buildCalls } from './parts/calls.ts';
@@ -61,6 +67,7 @@ import { buildContents } from './parts/contents.ts';
 import { buildHeads } from './parts/heads.ts';
 import { buildNetwork, type NetworkParts } from './parts/network.ts';
 import { buildRecords } from './parts/records.ts';
+import { buildRecovery } from './parts/recovery.ts';
 import { buildSessions } from './parts/sessions.ts';
 import { buildWebhooks } from './parts/webhooks.ts';
 import { buildWriting, refersTo, type WritingParts } from './parts/writing.ts';
@@ -89,8 +96,14 @@ export interface NodeComponents {
   readonly onEvent: (event: NodeEvent) => void;
   /** Keeps in mind that the next start must have a higher number than this. */
   readonly noteBoot?: (boot: number) => Promise<void>;
+  /** This home is an older copy of what ran before: the next start must know. */
+  readonly noteStale?: () => Promise<void>;
+  /** Begins another start of this node, with a number above those kept in mind. */
+  readonly startAgain?: () => void;
   /** The disk failed in a way after which nothing may be acknowledged: the process must end. */
   readonly onFatal: (error: CooeeError) => void;
+  /** What is applied here is not what the operator recovered elsewhere: it must begin anew. */
+  readonly onSuperseded?: (() => void) | undefined;
 }
 
 /** Something that happened; committed when it has an index. */
@@ -121,11 +134,16 @@ export interface NodeInit {
   readonly recipient: string;
   readonly listen: readonly string[];
   readonly mdns: boolean;
+  /** Whether members may meet at this node, and whether it meets them at others. */
+  readonly relay?: boolean | undefined;
+  readonly useRelays?: boolean | undefined;
   readonly beatMs?: number | undefined;
   readonly leaseMs?: number | undefined;
   /** Entries from one snapshot to the next; the same on all members. */
   readonly snapshotEveryEntries?: number | undefined;
   readonly voterAwayMs?: number | undefined;
+  /** The home was put back from a backup, and this is the first start since then. */
+  readonly restored?: Restored | undefined;
   /** Who is told of calls by this node. */
   readonly webhooks?: readonly Endpoint[] | undefined;
 }
@@ -155,6 +173,10 @@ export interface NodeParts {
   readonly link: StreamLink;
   /** This node's part in the log: a seat among the voters, or a follower by pull. */
   readonly consensus: Consensus;
+  /** Recovers the mesh from here when a majority of the voters is lost. */
+  readonly recovery: MeshRecovery;
+  /** Shows recoveries to other members, and hears of theirs. */
+  readonly recoveries: RecoveryExchange;
   /** Snapshots of the state: taken, served, installed, compared with what was signed. */
   readonly snapshots: Snapshots;
   readonly outbox: Outbox;
@@ -171,8 +193,15 @@ export interface NodeParts {
   /** What only the leader can answer, asked from here. */
   readonly leaderAsks: LeaderAsks;
   readonly courier: Courier;
+  /** Has blocks held for what this node hands in, and for others. */
+  readonly claims: BlockClaims;
+  /** Brings what is held back into the outbox once its blocks are held. */
+  readonly blockCourier: BlockCourier;
   readonly gossip: GossipService;
-  readonly presence: Presence;
+  /** Who is there. */
+  readonly liveness: LivenessService;
+  /** What went wrong with others, for who asks why. */
+  readonly seen: Seen;
   /** Names who sends more than its share. */
   readonly floods: FloodWatch;
   readonly enrolment: Enrolment;
@@ -217,6 +246,8 @@ type SlurpParts = WritingParts &
     | 'proofs'
     | 'link'
     | 'consensus'
+    | 'recoveries'
+    | 'recovery'
     | 'snapshots'
     | 'contents'
     | 'holding'
@@ -245,7 +276,8 @@ async function buildLog(components: NodeComponents, init: NodeInit): Promise<Log
   letHeapGrow(meshLog);
   const trust = new TrustBook({ meshLog, store, crypto, health, metrics, logger }, init.anchor);
   await trust.open();
-  const vouched = init.vouched.map(({ peer }) => peer);
+  if (trust.epochs.isSuperseded) throw new CooeeError('ERR_SLURP_SUPERSEDED');
+  const vouched = [...init.vouched.map(({ peer }) => peer), ...init.anchor.voters];
   return {
     meshLog,
     trust,
@@ -274,6 +306,7 @@ async function buildSlurp(
     { meshLog, trust, streams, view, gossip, snapshots },
     consensus,
   );
+  const recovery = buildRecovery(components, { ...parts, ...heads, consensus });
   const writing = await buildWriting(components, init, { ...parts, ...blocks, consensus });
   outbox = writing.outbox;
   const leaderAsks = new LeaderAsks({
@@ -289,7 +322,7 @@ async function buildSlurp(
     transfer: (to) => consensus.transfer(to),
     vacate: (peer) => consensus.vacate(peer),
   });
-  return { ...heads, ...blocks, ...writing, snapshots, link, consensus, leaderAsks };
+  return { ...heads, ...blocks, ...writing, ...recovery, snapshots, link, consensus, leaderAsks };
 }
 
 /** What members do with it: admission, enrolment, capability, and staying connected. */
@@ -322,7 +355,6 @@ function buildProtocols(
       ...common,
       requester: streams,
       responder: streams,
-      liveness: parts.presence,
       peersFirst: view.connected,
       sign: (body) => parts.gossip.sign('capability', body),
     },
@@ -337,12 +369,16 @@ function buildProtocols(
     },
     follow: (index, signal) => consensus.follow(index, signal),
     onClone: (peer, boot) => guard.accuse(peer, boot),
+    onRefused: (peer, code) => parts.seen.door.note(peer, code, 'here'),
   });
   const introduction = new Introduction({
     ...common,
     streams: guests,
     start: signStart(signer, init.meshId, init.boot),
-    onRefused: (peer, error) => guard.refusedBy(peer, error),
+    onRefused: (peer, error) => {
+      parts.seen.door.note(peer, error.code, 'there');
+      guard.refusedBy(peer, error);
+    },
   });
   const redial = new Redial({
     clock,

@@ -38,6 +38,8 @@ import { systemRandom } from './system/random.ts';
 import { StopSwitch } from './system/stop-switch.ts';
 import { programVersion } from './system/version.ts';
 
+export { examineOffline } from './services/doctor/index.ts';
+
 const CONFIG_FILE = 'config.json';
 const LISTEN_FILE = 'listen.json';
 const SMALL_FILE_BYTES_MAX = 64 * 1024;
@@ -111,6 +113,10 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
   const age = await loadOrCreateAgeIdentity(home, config.seal);
   const events = new LateEvents();
   const common = { clock: systemClock, random: systemRandom, crypto: nodeCrypto, logger };
+  const host = new Host(
+    { home, health, clock: systemClock, logger },
+    { config, hostname: options.hostname, mac: options.mac },
+  );
   const daemon = new Daemon(
     {
       ...common,
@@ -119,10 +125,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
       metrics,
       privateKey,
       signer: nodeSigner(privateKey),
-      host: new Host(
-        { home, health, clock: systemClock, logger },
-        { config, hostname: options.hostname, mac: options.mac },
-      ),
+      host,
       sealer: createSealer({ identities: [age.identity], clock: systemClock, logger }),
       onEvent: ({ data, ...event }) => events.publish({ ...event, data: toJson(data) }),
       onNode: (boot, startIndex) => events.begin(boot, startIndex),
@@ -130,7 +133,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
     },
     {
       config,
-      name: options.hostname ?? hostname(),
+      name: options.hostname ?? (await host.givenHostname()) ?? hostname(),
       recipient: age.recipient,
       listen: await listenAddresses(options, config, home),
       mdns: options.mdns ?? config.mdns,
@@ -151,7 +154,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
     stop: () => stop.pull(),
   });
   const server = { services, logger: logger.child('cooee:api'), metrics, clock: systemClock };
-  const { agentGroup: group } = config;
+  const group = options.agentGroup ?? config.agentGroup;
   const servers = [
     createApiServer(server, { socketPath: socket, rights: 'operator', mode: 0o600 }),
     createApiServer(server, {

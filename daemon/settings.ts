@@ -15,12 +15,13 @@ export interface Settings extends Omit<Config, 'webhooks'> {
  * @throws CooeeError ERR_CONFIG_INVALID, naming the field; ERR_CONFIG_SECRET_SHOWN; ERR_STORAGE_*
  */
 export async function loadSettings(file: string): Promise<Settings> {
-  const { webhooks, ...config } = parseConfig(await readTextBounded(file, FILE_BYTES_MAX));
+  const { webhooks, ...config } = parseConfig(await readTextBounded(file, FILE_BYTES_MAX), file);
   return { ...config, webhooks: await loadEndpoints(webhooks, file) };
 }
 
 /** What of the settings goes to the node of a mesh as it is. */
 export function nodeSettings(settings: Settings) {
-  const { beatMs, leaseMs, snapshotEveryEntries, voterAwayMs, webhooks } = settings;
-  return { beatMs, leaseMs, snapshotEveryEntries, voterAwayMs, webhooks };
+  const { relay, useRelays, beatMs, leaseMs, snapshotEveryEntries, voterAwayMs, webhooks } =
+    settings;
+  return { relay, useRelays, beatMs, leaseMs, snapshotEveryEntries, voterAwayMs, webhooks };
 }

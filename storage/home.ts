@@ -4,6 +4,7 @@ import { CooeeError, type Logger, type Random } from '../protocols/interface/ind
 import { damaged, readTextBounded, toStorageError, writeDurable } from './durable-file.ts';
 import { prepareFolder, removeLeftovers } from './home-folder.ts';
 import { type MachineMark, machineMarks, systemMachine } from './home-machine.ts';
+import { finishRestore, removeUnfinished } from './home-restore.ts';
 import { type HomeLock, lockHome } from './lock.ts';
 
 /** The version of the layout of a home. Raised when an older program could not read it any more. */
@@ -87,6 +88,8 @@ export async function openHome(path: string, init: OpenHomeInit): Promise<Home> 
   const lock = await lockHome(absolute);
   try {
     await removeLeftovers(absolute);
+    await removeUnfinished(absolute);
+    await finishRestore(absolute);
     const fresh = await checkFormat(absolute);
     const machine = await checkMachine(absolute, init);
     return new OpenedHome({ path: absolute, logger: init.logger, fresh, machine, lock });
@@ -166,8 +169,13 @@ class OpenedHome implements Home {
   }
 }
 
-/** True when the home is new. */
-async function checkFormat(path: string): Promise<boolean> {
+/**
+ * Checks the format of a home, and notes it in a new one.
+ *
+ * @returns whether the home is new
+ * @throws CooeeError ERR_STORAGE_FORMAT_NEWER, ERR_STORAGE_DAMAGED
+ */
+export async function checkFormat(path: string): Promise<boolean> {
   const file = join(path, FORMAT_FILE);
   const text = await readTextBounded(file, SMALL_FILE_BYTES_MAX);
   if (text === undefined) {

@@ -13,14 +13,17 @@ import { levelError } from './disk/level-error.ts';
 import {
   decodeFormat,
   encodeFormat,
-  FORMAT_KEY,
-  type Migration,
   planMigrations,
   STORE_FORMAT_VERSION,
 } from './disk/store-format.ts';
 import { assertKey, keyOf, storedBounds, storedKey, writeBytes } from './disk/store-keys.ts';
 import { WriteQueue } from './disk/write-queue.ts';
 import { type Faults, noFaults } from './faults.ts';
+import {
+  FORMAT_RECORD,
+  STORE_MIGRATIONS,
+  type StoreDatabase,
+} from './migrations/store-migrations.ts';
 
 /** LevelDB itself takes about 1 MiB as one group; more per write does not pay. */
 const GROUP_BYTES_MAX = 1024 * 1024;
@@ -31,12 +34,9 @@ const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 /** Entries fetched from LevelDB in one go. */
 const PAGE_ENTRIES = 128;
 
-type Database = ClassicLevel<string, Uint8Array>;
+type Database = StoreDatabase;
 type Snapshot = ReturnType<Database['snapshot']>;
 type StoreEntry = readonly [string, Uint8Array];
-
-/** Steps to the present layout. */
-const MIGRATIONS: readonly Migration<Database>[] = [{ from: 1, run: forgetState }];
 
 /** What a {@link LevelStore} is built on. */
 export interface LevelStoreComponents {
@@ -53,6 +53,11 @@ export interface LevelStoreComponents {
 export interface LevelStoreInit {
   /** LevelDB's directory; made when it is not there. */
   readonly directory: string;
+  /**
+   * Called before a store of an older format is changed, while nobody has it open; when it fails,
+   * nothing is changed. By default nothing is kept.
+   */
+  readonly beforeMigration?: (found: number) => Promise<void>;
 }
 
 interface Job {
@@ -68,6 +73,7 @@ interface Job {
  */
 export class LevelStore implements KeyValueStore {
   readonly #directory: string;
+  readonly #beforeMigration: (found: number) => Promise<void>;
   readonly #faults: Faults;
   readonly #onFatal: (error: CooeeError) => void;
   readonly #queue: WriteQueue<Job>;
@@ -77,6 +83,7 @@ export class LevelStore implements KeyValueStore {
 
   constructor(components: LevelStoreComponents, init: LevelStoreInit) {
     this.#directory = init.directory;
+    this.#beforeMigration = init.beforeMigration ?? (async () => undefined);
     this.#faults = components.faults ?? noFaults;
     this.#onFatal = components.onFatal ?? (() => undefined);
     this.#queue = new WriteQueue<Job>({
@@ -95,7 +102,7 @@ export class LevelStore implements KeyValueStore {
     return this.#inTurn(async () => {
       if (this.#status === 'open') return;
       await this.#release();
-      this.#database = await openDatabase(this.#directory);
+      this.#database = await openDatabase(this.#directory, this.#beforeMigration);
       this.#status = 'open';
     });
   }
@@ -240,12 +247,20 @@ export class LevelStore implements KeyValueStore {
   }
 }
 
-async function openDatabase(directory: string): Promise<Database> {
+async function openDatabase(
+  directory: string,
+  beforeMigration: (found: number) => Promise<void>,
+): Promise<Database> {
   const options = { keyEncoding: 'utf8', valueEncoding: 'view' };
   const database: Database = new ClassicLevel<string, Uint8Array>(directory, options);
   try {
     await database.open();
-    await checkFormat(database);
+    const found = await checkFormat(database);
+    if (found === STORE_FORMAT_VERSION) return database;
+    await database.close();
+    await beforeMigration(found);
+    await database.open();
+    await migrate(database, found);
     return database;
   } catch (cause) {
     await database.close().catch(() => undefined);
@@ -253,35 +268,31 @@ async function openDatabase(directory: string): Promise<Database> {
   }
 }
 
-/** A store without a format record must be empty: the record is the first thing ever written. */
-async function checkFormat(database: Database): Promise<void> {
-  const key = storedKey('meta', FORMAT_KEY);
-  const present = encodeFormat(STORE_FORMAT_VERSION);
-  const found = await database.get(key);
-  if (found === undefined) {
+/**
+ * The format of a store, written into a new one. A store without a format record must be empty: the
+ * record is the first thing ever written.
+ */
+async function checkFormat(database: Database): Promise<number> {
+  const bytes = await database.get(FORMAT_RECORD);
+  if (bytes === undefined) {
     for await (const _ of database.keys({ limit: 1 })) {
       throw new CooeeError('ERR_STORAGE_DAMAGED', 'the store has lost its format record', {
         details: { file: database.location },
       });
     }
-    await database.put(key, present, { sync: true });
-    return;
+    await database.put(FORMAT_RECORD, encodeFormat(STORE_FORMAT_VERSION), { sync: true });
+    return STORE_FORMAT_VERSION;
   }
-  const steps = planMigrations(decodeFormat(found), MIGRATIONS);
-  for (const step of steps) {
-    await step.run(database);
-    await database.put(key, encodeFormat(step.from + 1), { sync: true });
-  }
+  const found = decodeFormat(bytes);
+  planMigrations(found, STORE_MIGRATIONS);
+  return found;
 }
 
-/**
- * Format 2 has other keys for the state. It is all in the log, which was never compacted before:
- * the next start applies it anew.
- */
-async function forgetState(database: Database): Promise<void> {
-  // First: without it what is left of the state is not read.
-  await database.del(storedKey('meta', 'applied'), { sync: true });
-  await database.clear(storedBounds('state', {}));
+async function migrate(database: Database, found: number): Promise<void> {
+  for (const step of planMigrations(found, STORE_MIGRATIONS)) {
+    await step.run(database);
+    await database.put(FORMAT_RECORD, encodeFormat(step.from + 1), { sync: true });
+  }
 }
 
 function operationOf(write: StoreWrite) {

@@ -28,6 +28,7 @@ import type {
   SubmissionView,
   SubmittedView,
   VerifyLogView,
+  WhyView,
   WriteView,
 } from './routes/index.ts';
 
@@ -98,6 +99,8 @@ export interface ApiServices {
    */
   join(invite: string): Promise<ResponseOf<'joinMesh'>>;
   leave(): Promise<ResponseOf<'leaveMesh'>>;
+  /** See {@link ApiServices.join}. @throws CooeeError ERR_SLURP_QUORUM, ERR_SLURP_RECOVERY */
+  recover(input: BodyOf<'recoverMesh'>): Promise<ResponseOf<'recoverMesh'>>;
   setRole(peer: string, role: MemberRole, wait: WriteWait): Promise<WriteView>;
   removeMember(peer: string, wait: WriteWait): Promise<WriteView>;
   /** What is not given stays. */
@@ -202,6 +205,16 @@ export interface ApiServices {
    */
   transferLeader(to: string | undefined): Promise<LeaderView>;
   doctor(): Promise<DoctorView>;
+  /**
+   * Explains one thing from what this node has seen.
+   *
+   * @throws CooeeError ERR_API_NOT_FOUND when nothing of that name is known
+   */
+  why(thing: string, caller: Caller): Promise<WhyView>;
+  /**
+   * Copies the home for a backup; gives the folder of the copy. @throws CooeeError ERR_STORAGE_*
+   */
+  stageBackup(): Promise<string>;
   /** Prometheus text format. */
   metricsText(): string;
   /** Begins to stop the daemon. Called once the answer has been sent; must not throw. */

@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import { resolveHome } from '../../protocols/interface/home-path.ts';
 import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
 import { toSafeJson } from '../../protocols/interface/text/sanitize.ts';
+import type { LoadBackup } from './backup/tools.ts';
 import { readTicketFile } from './input/ticket-file.ts';
 import { invocationOf, shellWord } from './invocation.ts';
 import type { CliClient } from './socket-client.ts';
@@ -49,6 +50,7 @@ export interface CliHost {
   /** A client of the daemon whose socket is at `socket`; a ticket goes with every request. */
   connect(socket: string, ticket?: string): Promise<CliClient>;
   readonly loadDaemon: LoadDaemon;
+  readonly loadBackup: LoadBackup;
   /** Resolves after `delayMs`. */
   delay(delayMs: number): Promise<void>;
   nowMs(): number;

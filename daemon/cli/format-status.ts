@@ -85,7 +85,8 @@ function leaderLine({ slurp }: StatusView, colours: StatusColours): string {
   const who = slurp.isLeader ? colours.green('this node') : slurp.leader;
   const waiting = slurp.commitIndex - slurp.appliedIndex;
   const lag = waiting > 0 ? ` (${waiting} behind)` : '';
-  return `${who}  term ${slurp.term}, index ${slurp.appliedIndex}${lag}`;
+  const epoch = slurp.epoch > 0 ? `epoch ${slurp.epoch}, ` : '';
+  return `${who}  ${epoch}term ${slurp.term}, index ${slurp.appliedIndex}${lag}`;
 }
 
 function agentLines(agents: readonly AgentView[]): string[] {

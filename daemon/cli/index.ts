@@ -6,8 +6,9 @@
  */
 import { homedir, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CommanderError } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
+import type { LoadBackup } from './backup/tools.ts';
 import {
   type CliHost,
   canColour,
@@ -20,11 +21,12 @@ import { buildProgram } from './program.ts';
 import { reportError } from './report-error.ts';
 import type { LoadDaemon } from './up-options.ts';
 
+export type { LoadBackup } from './backup/tools.ts';
 export type { CliHost } from './context.ts';
 export type { LoadDaemon, LogLevel, UpOptions } from './up-options.ts';
 
 /** The real process as the command line's world. */
-export function processHost(loadDaemon: LoadDaemon): CliHost {
+export function processHost(loadDaemon: LoadDaemon, loadBackup: LoadBackup): CliHost {
   let isDaemon = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // `cooee events | head -1`: the reader has what it wanted. A daemon outlives who read its first
@@ -51,6 +53,7 @@ export function processHost(loadDaemon: LoadDaemon): CliHost {
       isDaemon = true;
       return loadDaemon();
     },
+    loadBackup,
     delay: async (delayMs) => {
       await sleep(delayMs);
     },
@@ -110,7 +113,7 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
   } catch (thrown) {
     if (isCommanderError(thrown)) {
       if (thrown.exitCode === 0) return 0;
-      return report(usageError(thrown), host, options);
+      return report(usageError(thrown, helpOf(program, args)), host, options);
     }
     return report(thrown, host, options);
   }
@@ -120,16 +123,24 @@ function report(thrown: unknown, host: CliHost, options: GlobalOptions): number 
   const dim = canColour(host.stderr, host.env)
     ? (text: string) => `\u001b[2m${text}\u001b[22m`
     : undefined;
-  // Tickets are made on the operator socket, whichever one it was that refused.
-  const { socket: _, ...elsewhere } = options;
-  const isAboutTicket = isCooeeError(thrown) && thrown.code.startsWith('ERR_SESSIONS_');
   const { text, exit } = reportError(thrown, {
     json: options.json === true,
-    command: commandOf(host, isAboutTicket ? elsewhere : options),
+    command: commandOf(host, whereToType(thrown, options)),
     ...(dim === undefined ? {} : { dim }),
   });
   host.stderr.write(text);
   return exit;
+}
+
+/** The home and socket that the commands of a remedy are for. */
+function whereToType(thrown: unknown, options: GlobalOptions): GlobalOptions {
+  if (!isCooeeError(thrown)) return options;
+  // An invite or a backup is made at another home, mostly on another host.
+  if (/^ERR_(MEMBERSHIP_INVITE|BACKUP_FOREIGN)/u.test(thrown.code)) return {};
+  if (!thrown.code.startsWith('ERR_SESSIONS_')) return options;
+  // Tickets are made on the operator socket, whichever one it was that refused.
+  const { socket: _, ...elsewhere } = options;
+  return elsewhere;
 }
 
 /** A parse error happens before the options are known, so `--json` is looked for by hand. */
@@ -142,23 +153,37 @@ function isCommanderError(thrown: unknown): thrown is CommanderError {
   return thrown instanceof Error && thrown.name === 'CommanderError';
 }
 
-function usageError(error: CommanderError): CooeeError {
+/** The command whose help tells what it takes. */
+function helpOf(program: Command, args: readonly string[]): string {
+  const words = ['cooee'];
+  let at = program;
+  for (const arg of args) {
+    const found = at.commands.find((it) => it.name() === arg || it.aliases().includes(arg));
+    if (found === undefined) continue;
+    words.push(found.name());
+    at = found;
+  }
+  return `${words.join(' ')} --help`;
+}
+
+function usageError(error: CommanderError, help: string): CooeeError {
+  const see = { remedy: `See: ${help}` };
   const [message = '', ...hints] = error.message.replace(/^error: /u, '').split('\n');
   if (error.code === 'commander.help') {
-    return new CooeeError('ERR_API_USAGE', 'a command is missing');
+    return new CooeeError('ERR_API_USAGE', 'a command is missing', see);
   }
   const suggestion = hints.join(' ').trim();
   return new CooeeError(
     'ERR_API_USAGE',
     suggestion === '' ? message : `${message} ${suggestion}`,
-    hintFor(message),
+    hintFor(message) ?? see,
   );
 }
 
 /**
  * `cooee resolve #7` without quotes reaches us without the number: a shell takes it for a comment.
  */
-function hintFor(message: string): { remedy?: string } {
-  if (!message.includes("missing required argument 'what'")) return {};
+function hintFor(message: string): { readonly remedy: string } | undefined {
+  if (!message.includes("missing required argument 'what'")) return undefined;
   return { remedy: "Quote a number, which shells take for a comment: cooee resolve '#7'" };
 }

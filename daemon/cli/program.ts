@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { defineAgentCommands } from './agents/define.ts';
+import { defineBackupCommands } from './backup/define.ts';
 import { defineCallCommands } from './calls/define.ts';
 import type { CliContext, CliHost } from './context.ts';
 import { defineLogCommands } from './log/define.ts';
@@ -7,6 +8,7 @@ import { defineMcpCommand } from './mcp/define.ts';
 import { defineMeshCommands } from './mesh/define.ts';
 import { defineNodeCommands } from './node/define.ts';
 import { defineRecordCommands } from './records/define.ts';
+import { defineServiceCommands } from './service/define.ts';
 import { defineWorkCommands } from './work/define.ts';
 
 /** Runs the body of a command with its context; the body gives the exit code. */
@@ -46,12 +48,14 @@ export function buildProgram(host: CliHost, act: Act): Command {
     })
     .addHelpText('after', AFTER_HELP);
   defineNodeCommands(program, act);
+  defineServiceCommands(program, act);
   defineMeshCommands(program, act);
   defineAgentCommands(program, act);
   defineWorkCommands(program, act);
   defineCallCommands(program, act);
   defineRecordCommands(program, act);
   defineLogCommands(program, act);
+  defineBackupCommands(program, act);
   defineMcpCommand(program, act);
   return program;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
-import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
+import { CooeeError, isCooeeError, LIMITS } from '../../protocols/interface/index.ts';
 import { fromAnswer, fromTransport } from '../client/failure.ts';
 import type { CallArgs, CallName, CallResult, WatchInit, WatchItem } from '../client/index.ts';
 
@@ -28,6 +28,7 @@ export const COMMAND_ROUTES = {
   getProof: 'GET /v1/proof/{index}',
   getRecord: 'GET /v1/records',
   getSubmission: 'GET /v1/submissions/{id}',
+  getWhy: 'GET /v1/why',
   joinMesh: 'POST /v1/join',
   leaveMesh: 'POST /v1/leave',
   listAgents: 'GET /v1/agents',
@@ -37,6 +38,7 @@ export const COMMAND_ROUTES = {
   listSubmissions: 'GET /v1/submissions',
   openCall: 'POST /v1/calls',
   readLog: 'GET /v1/log',
+  recoverMesh: 'POST /v1/recover',
   rebindAgent: 'POST /v1/agents/{token}/rebind',
   releaseCall: 'POST /v1/calls/{id}/release',
   removeMember: 'DELETE /v1/members/{peer}',
@@ -44,6 +46,7 @@ export const COMMAND_ROUTES = {
   retireAgent: 'DELETE /v1/agents/{token}',
   setMesh: 'PUT /v1/mesh/settings',
   setMemberRole: 'PUT /v1/members/{peer}/role',
+  stageBackup: 'POST /v1/backup',
   stopDaemon: 'POST /v1/stop',
   submit: 'POST /v1/submissions',
   transferLeader: 'POST /v1/leader/transfer',
@@ -75,17 +78,21 @@ interface LooseInput {
 
 /** Longer than any wait the daemon allows, so that the daemon's own answer comes first. */
 const ANSWER_TIMEOUT_MS = LIMITS.waitMsMax + 15_000;
+/** What waits for nothing is answered sooner, also by a busy host: the doctor takes 10 s. */
+const LOOK_TIMEOUT_MS = 20_000;
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A client for one command: one connection a call, nothing to close. */
 export class SocketClient implements CliClient {
   readonly #socketPath: string;
   readonly #ticket: string | undefined;
+  readonly #lookTimeoutMs: number;
 
   /** @param ticket - of the agent that acts */
-  constructor(socketPath: string, ticket?: string) {
+  constructor(socketPath: string, ticket?: string, { lookTimeoutMs = LOOK_TIMEOUT_MS } = {}) {
     this.#socketPath = socketPath;
     this.#ticket = ticket;
+    this.#lookTimeoutMs = lookTimeoutMs;
   }
 
   async call<N extends CommandCall>(name: N, ...args: CallArgs<N>): Promise<CallResult<N>> {
@@ -120,8 +127,10 @@ export class SocketClient implements CliClient {
       ...(method === 'POST' ? { 'idempotency-key': randomUUID() } : {}),
     };
     const path = fillPath(template, input);
+    const isLook = method === 'GET' || name === 'stopDaemon';
+    const timeout = isLook ? this.#lookTimeoutMs : ANSWER_TIMEOUT_MS;
     try {
-      return await exchange({ socketPath: this.#socketPath, method, path, headers }, body);
+      return await exchange({ socketPath: this.#socketPath, method, path, headers, timeout }, body);
     } catch (error) {
       throw withSocket(fromTransport(error, this.#socketPath), this.#socketPath);
     }
@@ -141,11 +150,14 @@ function fillPath(template: string, input: LooseInput): string {
 
 /** The person has to know which socket was tried: most often it is the wrong home. */
 function withSocket(error: Error, socketPath: string): Error {
-  if (!(error instanceof CooeeError) || error.code !== 'ERR_API_DAEMON_NOT_RUNNING') return error;
-  return new CooeeError(error.code, `no daemon answers on ${socketPath}`, {
-    cause: error,
-    details: { socketPath },
-  });
+  const details = { socketPath };
+  if (isCooeeError(error, 'ERR_API_DAEMON_NOT_RUNNING')) {
+    const message = `no daemon answers on ${socketPath}`;
+    return new CooeeError(error.code, message, { cause: error, details });
+  }
+  if (!isCooeeError(error, 'ERR_API_TIMEOUT')) return error;
+  const message = `the daemon on ${socketPath} did not answer in time; it is busy or hangs`;
+  return new CooeeError(error.code, message, { cause: error, details });
 }
 
 function exchange(
@@ -154,11 +166,13 @@ function exchange(
     readonly method: string;
     readonly path: string;
     readonly headers: Readonly<Record<string, string | number>>;
+    /** Silence after which it is given up, ms. */
+    readonly timeout: number;
   },
   body: string | undefined,
 ): Promise<{ readonly status: number; readonly text: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-  const outgoing = request({ ...options, agent: false, timeout: ANSWER_TIMEOUT_MS }, (incoming) => {
+  const outgoing = request({ ...options, agent: false }, (incoming) => {
     const chunks: Buffer[] = [];
     let length = 0;
     incoming.on('data', (chunk: Buffer) => {

@@ -1,3 +1,5 @@
+import type { DoctorView } from '../api/routes/index.ts';
+
 /** Levels of the daemon's log, from quiet to talkative. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 
@@ -15,6 +17,8 @@ export interface UpOptions {
   readonly socket?: string;
   /** Path of the agent socket, absolute; `<home>/agent.sock` when absent. */
   readonly agentSocket?: string;
+  /** Name or number of the group that may use the agent socket. */
+  readonly agentGroup?: string;
   /** Multiaddrs to listen on; empty = not given. */
   readonly listen: readonly string[];
   /** The hostname of this host's agents, instead of the system's. */
@@ -52,4 +56,9 @@ export interface UpOptions {
 export type LoadDaemon = () => Promise<{
   /** Runs a daemon until it is told to stop; the exit code when it has. */
   readonly runDaemon: (options: UpOptions) => Promise<number>;
+  /** Looks at a home on which no daemon answers. */
+  readonly examineOffline: (init: {
+    readonly home: string;
+    readonly socket: string;
+  }) => Promise<DoctorView>;
 }>;

@@ -11,6 +11,10 @@ export const configSchema = z.strictObject({
   listen: z.array(multiaddrText).min(1).max(8).optional(),
   /** Whether members are looked for on the local network. */
   mdns: z.boolean().default(true),
+  /** Whether members that cannot dial each other may meet at this node. */
+  relay: z.boolean().default(false),
+  /** Whether this node is reached, and reaches others, through members that relay. */
+  useRelays: z.boolean().default(true),
   /** Group of the agent socket; it is 0600 without one. */
   agentGroup: z.string().min(1).max(64).optional(),
   /** Kind of this node's age identity. */
@@ -43,9 +47,11 @@ export type Config = z.output<typeof configSchema>;
 /**
  * Checks the text of a configuration file; none gives the defaults.
  *
+ * @param file - its path, for messages
  * @throws CooeeError ERR_CONFIG_INVALID, naming the field
  */
-export function parseConfig(text: string | undefined): Config {
+export function parseConfig(text: string | undefined, file?: string): Config {
+  const invalid = (message: string, path: string): CooeeError => invalidOf(file, message, path);
   let value: unknown = {};
   if (text !== undefined) {
     if (text.length > CONFIG_BYTES_MAX) throw invalid('the file is too large', '');
@@ -67,11 +73,10 @@ export function parseConfig(text: string | undefined): Config {
   return parsed.data;
 }
 
-function invalid(message: string, path: string): CooeeError {
+function invalidOf(file: string | undefined, message: string, path: string): CooeeError {
   const where = path === '' ? '' : `${path}: `;
-  return new CooeeError(
-    'ERR_CONFIG_INVALID',
-    `the configuration is not valid: ${where}${message}`,
-    { details: { path } },
-  );
+  const what = file === undefined ? 'the configuration' : `the configuration ${file}`;
+  return new CooeeError('ERR_CONFIG_INVALID', `${what} is not valid: ${where}${message}`, {
+    details: { path, ...(file === undefined ? {} : { file }) },
+  });
 }

@@ -1,5 +1,6 @@
 import { peerIdFromString } from '@libp2p/peer-id';
 import {
+  type Clock,
   CooeeError,
   type Crypto,
   type ErrorCode,
@@ -8,22 +9,28 @@ import {
   type Logger,
   type Metrics,
   type StateReader,
+  type Timer,
   toError,
 } from '../../protocols/interface/index.ts';
 import { isStartOf, type Start, startIn } from '../../protocols/membership/index.ts';
-import type { Consensus, Courier, Outbox } from '../../protocols/slurp/index.ts';
+import type { BlockCourier, Consensus, Courier, Outbox } from '../../protocols/slurp/index.ts';
 import type { MeshLibp2p } from '../libp2p.ts';
 import type { MeshView } from './mesh-view.ts';
+
+/** Members that have met the other start say so within this time, and then this one stays shut. */
+const SETTLE_MS = 3_000;
 
 /** What {@link IdentityGuard} works with. */
 export interface IdentityGuardComponents {
   readonly network: Pick<MeshLibp2p, 'node'>;
   readonly outbox: Outbox;
   readonly courier: Courier;
+  readonly blockCourier: BlockCourier;
   readonly consensus: Pick<Consensus, 'retire'>;
   readonly view: Pick<MeshView, 'voters'>;
   readonly state: StateReader;
   readonly crypto: Pick<Crypto, 'verify'>;
+  readonly clock: Clock;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -33,6 +40,10 @@ export interface IdentityGuardComponents {
   readonly boot: Start;
   /** Keeps in mind that the next start must have a higher number than this. */
   readonly noteBoot?: ((boot: number) => Promise<void>) | undefined;
+  /** This home is an older copy of what ran before: the next start must know. */
+  readonly noteStale?: (() => Promise<void>) | undefined;
+  /** Begins another start of this node, with a number above those kept in mind. */
+  readonly startAgain?: (() => void) | undefined;
   /** This node was removed: it has nobody to talk to any more. */
   readonly onRemoved: () => void;
 }
@@ -44,6 +55,13 @@ export interface IdentityGuardComponents {
 export class IdentityGuard {
   readonly #components: IdentityGuardComponents;
   #verdict: ErrorCode | undefined;
+  /** The log had this start at some time: it was the later one then. */
+  #wasRegistered = false;
+  /** The highest start of this node that it was shown, and that is not this one. */
+  #shownBoot = 0;
+  /** What members said of that one: it was there beside this one, or nobody had met it. */
+  #word: 'none' | 'away' | 'live' = 'none';
+  #timer: Timer | undefined;
   /** Members whose identity runs twice, with the number of those starts. */
   readonly #accused = new Map<string, number>();
 
@@ -65,8 +83,11 @@ export class IdentityGuard {
   /** Two daemons run with this identity. */
   cloned(): void {
     const text = `Two daemons run as ${this.#components.self}; neither acknowledges anything.`;
+    const isNews = this.#verdict === undefined;
     this.#shut('ERR_MEMBERSHIP_CLONE', 'clone', text);
     this.counted();
+    if (isNews && !this.#wasRegistered) this.#keep(this.#components.noteStale?.());
+    this.#startAgainSoon();
   }
 
   /**
@@ -74,13 +95,14 @@ export class IdentityGuard {
    * a home that was put back from an older copy is well again after one restart.
    */
   counted(): void {
-    const { state, self, boot, noteBoot, logger } = this.#components;
+    const { state, self, boot, noteBoot } = this.#components;
     const record = state.get('member', self);
     if (record === undefined || record.boot < boot.boot) return;
-    if (record.boot === boot.boot && record.bootNonce === boot.bootNonce) return;
-    noteBoot?.(record.boot).catch((error: unknown) => {
-      logger.warn({ err: toError(error) }, 'the number of the last start could not be kept');
-    });
+    if (record.boot === boot.boot && record.bootNonce === boot.bootNonce) {
+      this.#wasRegistered = true;
+      return;
+    }
+    this.#keep(noteBoot?.(record.boot));
   }
 
   /**
@@ -93,6 +115,7 @@ export class IdentityGuard {
     logger.warn({ peer, code: error.code }, 'a member refused this node');
     if (error.code === 'ERR_MEMBERSHIP_REMOVED' && view.voters().includes(peer)) this.removed();
     if (error.code !== 'ERR_MEMBERSHIP_CLONE') return;
+    this.#hear(error.details);
     if (this.#isProof(error.details) || this.#isOtherInLog()) {
       this.cloned();
       return;
@@ -136,6 +159,47 @@ export class IdentityGuard {
     }
   }
 
+  /** A member's word on whether the other start runs: it moves nothing without a proof. */
+  #hear(details: ErrorDetails): void {
+    if (details['isLive'] !== false) this.#word = 'live';
+    else if (this.#word === 'none') this.#word = 'away';
+    if (this.#isProof(details))
+      this.#shownBoot = Math.max(this.#shownBoot, startIn(details)?.boot ?? 0);
+    this.#startAgainSoon();
+  }
+
+  /**
+   * A node that finds a later start of its own in the log, which its home knows nothing of, and of
+   * which no member has met a second one alive, is the successor of a home that is gone: put back
+   * from an older copy. It begins a start behind that one, and is added anew like any node that
+   * lost its state. A start that the log has is not that: it ran before the other one came.
+   */
+  #startAgainSoon(): void {
+    const { clock, logger, noteBoot, noteStale, startAgain } = this.#components;
+    if (!this.#mayStartAgain() || startAgain === undefined || this.#timer !== undefined) return;
+    this.#timer = clock.schedule(SETTLE_MS, () => {
+      this.#timer = undefined;
+      if (!this.#mayStartAgain()) return;
+      const { state, self } = this.#components;
+      const boot = Math.max(this.#shownBoot, state.get('member', self)?.boot ?? 0);
+      logger.warn({ boot }, 'this home was put back from an older copy: it starts behind that');
+      const noted = Promise.all([noteBoot?.(boot), noteStale?.()]);
+      this.#keep(noted.then(startAgain));
+    });
+  }
+
+  #mayStartAgain(): boolean {
+    if (this.#verdict !== 'ERR_MEMBERSHIP_CLONE' || this.#wasRegistered) return false;
+    return this.#word === 'away';
+  }
+
+  #keep(task: Promise<unknown> | undefined): void {
+    task?.catch((error: unknown) => {
+      const { logger } = this.#components;
+      logger.warn({ err: toError(error) }, 'what the next start must know could not be kept');
+    });
+  }
+
   /** Whether the details hold another start that only this node's own key can have signed. */
   #isProof(details: ErrorDetails): boolean {
     const { crypto, self, meshId, boot } = this.#components;
@@ -172,8 +236,8 @@ export class IdentityGuard {
    * have sent them.
    */
   async #settle(error: CooeeError): Promise<void> {
-    const { outbox, courier, consensus } = this.#components;
-    await courier.stop();
+    const { outbox, courier, blockCourier, consensus } = this.#components;
+    await Promise.all([courier.stop(), blockCourier.stop()]);
     if (error.code === 'ERR_MEMBERSHIP_CLONE') {
       await consensus.retire('seat');
       return;
@@ -185,5 +249,6 @@ export class IdentityGuard {
     for (let batch = outbox.first(); batch !== undefined; batch = outbox.first()) {
       await outbox.refuse(batch, error);
     }
+    for (const held of outbox.held.all()) await outbox.held.refuse(held, error);
   }
 }

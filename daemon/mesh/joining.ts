@@ -1,4 +1,5 @@
-import { invitersOf, type RedeemNetwork, redeemInvite } from '../../bootstrap/redeem.ts';
+import { JoinHints } from '../../bootstrap/join-hints.ts';
+import { invitersOf, type RedeemNetwork, redeemInvite, vouchedBy } from '../../bootstrap/redeem.ts';
 import type { Clock, Health, Logger } from '../../protocols/interface/index.ts';
 import type { Invite } from '../../protocols/membership/index.ts';
 import { toHex } from '../../protocols/wire/index.ts';
@@ -30,7 +31,8 @@ export function fileOf(
 }
 
 /**
- * Redeems an invite over the network of a node, whichever mesh that one is in.
+ * Redeems an invite over the network of a node, whichever mesh that one is in. Its members are
+ * asked where the invite says, and where they are heard of on the local network.
  *
  * @returns the log index of the admission
  * @throws CooeeError see redeemInvite
@@ -50,23 +52,34 @@ export async function redeemAt(
     ask: (peer, protocol, body, options) =>
       askAsGuest(guests, peer, { protocol, body, ...options }),
   };
-  return await redeemInvite(
-    { clock, logger: logger.child('cooee:bootstrap:redeem'), network: asGuest },
-    {
-      ...init,
-      key: seedKey(init.invite.seed),
-      peer: node.self,
-      name: node.init.name,
-      addresses: node.addresses(),
-      levels: LEVELS,
-      onUnreachable: () => {
-        health.raise({
-          code: 'joining',
-          severity: 'warn',
-          text: 'None of the addresses in the invite answers yet; trying again.',
-          remedy: 'Check that the inviting host is up and can be reached from here.',
-        });
-      },
-    },
+  const hints = new JoinHints(vouchedBy(init.invite));
+  const endSearch = await network.search(init.invite.mesh, (peer, addresses) =>
+    hints.add(peer, addresses),
   );
+  try {
+    return await redeemInvite(
+      { clock, logger: logger.child('cooee:bootstrap:redeem'), network: asGuest },
+      {
+        ...init,
+        hints,
+        key: seedKey(init.invite.seed),
+        peer: node.self,
+        name: node.init.name,
+        addresses: node.addresses(),
+        levels: LEVELS,
+        onUnreachable: () => raiseJoining(health),
+      },
+    );
+  } finally {
+    await endSearch();
+  }
+}
+
+function raiseJoining(health: Health): void {
+  health.raise({
+    code: 'joining',
+    severity: 'warn',
+    text: 'None of the addresses in the invite answers yet; trying again.',
+    remedy: 'Check that the inviting host is up and can be reached from here.',
+  });
 }

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CooeeError } from '../../protocols/interface/index.ts';
 import { multiaddrText, peerIdText } from '../../protocols/wire/index.ts';
-import { readTextBounded, writeDurable } from '../../storage/durable-file.ts';
+import { readTextBounded, syncFolder, writeDurable } from '../../storage/durable-file.ts';
 
 const MESH_FILE_BYTES_MAX = 16 * 1024;
 
@@ -58,6 +58,16 @@ export class MeshFolder {
     return join(this.path, 'store');
   }
 
+  /** A store that is to take the place of the present one. */
+  get freshStorePath(): string {
+    return join(this.path, 'store-new');
+  }
+
+  /** Where something of this mesh is kept that is not used any more. */
+  keptPath(label: string): string {
+    return join(this.#home, 'old', label);
+  }
+
   /**
    * What is remembered, or undefined when this home has no mesh. @throws CooeeError
    * ERR_STORAGE_DAMAGED
@@ -90,31 +100,42 @@ export class MeshFolder {
 
   /** Sets the mesh aside in `old/`, so that nothing is lost; the home has no mesh then. */
   async setAside(label: string): Promise<string> {
-    const folder = join(this.#home, 'old');
-    const target = join(folder, label);
+    const target = this.keptPath(label);
     await this.#inTurn(async () => {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await rename(this.path, target);
     });
     return target;
   }
 
   /**
-   * Sets log and state aside in `damaged/`, so that nothing is lost, and remembers what is needed
-   * to get both from others.
+   * Sets log and state aside in `damaged/`, so that nothing is lost, puts the fresh store in its
+   * place, and remembers what is needed to get the rest from others.
    */
-  async setStoresAside(label: string, file: MeshFile): Promise<string> {
-    const target = join(this.path, 'damaged', label);
+  async replaceStores(label: string, file: MeshFile): Promise<string> {
+    const target = join(this.#damaged, label);
     await mkdir(target, { recursive: true, mode: 0o700 });
     // First: with the stores gone nothing else tells whom to ask.
     await this.save(file);
-    for (const [from, name] of [
-      [this.logPath, 'log'],
-      [this.storePath, 'store'],
-    ] as const) {
-      if (existsSync(from)) await rename(from, join(target, name));
-    }
+    // The step that counts: from here on it is finished, if need be by the next start.
+    if (existsSync(this.storePath)) await rename(this.storePath, join(target, 'store'));
+    else await mkdir(join(target, 'store'), { mode: 0o700 });
+    await this.finishReplacing();
     return target;
+  }
+
+  /** Finishes what a program that ended in between began. @throws Error of the file system */
+  async finishReplacing(): Promise<void> {
+    const { freshStorePath, storePath } = this;
+    if (existsSync(storePath) || !existsSync(freshStorePath) || !existsSync(this.#damaged)) return;
+    await syncFolder(this.path);
+    // Labels are times.
+    const label = (await readdir(this.#damaged)).sort().at(-1) ?? '';
+    const target = join(this.#damaged, label);
+    if (existsSync(this.logPath)) await rename(this.logPath, join(target, 'log'));
+    await syncFolder(target);
+    await rename(freshStorePath, storePath);
+    await syncFolder(this.path);
   }
 
   /** Removes what an unsuccessful join left: the home is as empty as before. */
@@ -131,6 +152,10 @@ export class MeshFolder {
     const done = this.#turn.then(task);
     this.#turn = done.catch(() => undefined);
     await done;
+  }
+
+  get #damaged(): string {
+    return join(this.path, 'damaged');
   }
 
   get #file(): string {

@@ -9,6 +9,8 @@ export interface MeshViewComponents {
   readonly self: string;
   /** Members that the invite named. */
   readonly vouched: readonly { readonly peer: string; readonly address: string }[];
+  /** Who voted where the log of this node begins: vouched for as well, wherever they are now. */
+  readonly voters: readonly string[];
   /** What Raft says of the leader; null while this node has no seat to hear it from. */
   readonly raftLeader: () => string | undefined | null;
 }
@@ -55,11 +57,12 @@ export class MeshView {
    * Other members that are connected; before there is a member list, those that the invite named.
    */
   readonly connected = (): readonly string[] => {
-    const { network, state, self, vouched } = this.#components;
+    const { network, state, self, vouched, voters } = this.#components;
     const peers = new Set(network.node.getConnections().map((it) => it.remotePeer.toString()));
     peers.delete(self);
     if (state.size('member') === 0) {
-      return [...new Set(vouched.map(({ peer }) => peer))].filter((peer) => peers.has(peer));
+      const known = new Set([...vouched.map(({ peer }) => peer), ...voters]);
+      return [...known].filter((peer) => peers.has(peer));
     }
     return [...peers].filter((peer) => memberOf(state, peer) !== undefined);
   };

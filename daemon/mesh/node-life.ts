@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface';
+import { HintDials } from '../../bootstrap/hint-dials.ts';
 import {
   CooeeError,
   delay,
@@ -29,12 +30,16 @@ export class NodeLife {
   readonly #stopped = new AbortController();
   #guests: RequestServer | undefined;
   #isRegistered = false;
+  readonly #hints: HintDials;
   #admittedIndex: number;
 
   constructor(components: NodeComponents, init: NodeInit, parts: NodeParts) {
     this.#components = components;
     this.init = init;
     this.parts = parts;
+    const { clock, logger } = components;
+    const dial = parts.network.dial.bind(parts.network);
+    this.#hints = new HintDials({ clock, logger, dial }, this.#stopped.signal);
     this.#admittedIndex = init.admittedIndex ?? 0;
   }
 
@@ -69,12 +74,16 @@ export class NodeLife {
     await gossip.start();
     await submit.start();
     await this.parts.holding.start();
+    await this.parts.claims.start();
     await this.parts.leaderAsks.start();
+    await this.parts.recoveries.start();
     await this.parts.consensus.start();
     this.parts.courier.start();
+    this.parts.blockCourier.start();
     this.parts.contents.start();
     await enrolment.start();
     await capability.start();
+    await this.parts.liveness.start();
     await this.parts.redial.start();
     this.parts.watchdog.start();
     heads.start();
@@ -128,6 +137,7 @@ export class NodeLife {
       () => parts.redial.stop(),
       () => parts.capability.stop(),
       () => parts.enrolment.stop(),
+      () => parts.blockCourier.stop(),
       () => parts.courier.stop(),
       () => parts.outbox.stop(),
       () => parts.contents.stop(),
@@ -135,6 +145,8 @@ export class NodeLife {
       () => parts.heads.stop(),
       () => parts.snapshots.stop(),
       () => parts.link.stop(),
+      () => parts.liveness.sayGoodbye(),
+      () => parts.liveness.stop(),
       () => parts.gossip.stop(),
       () => parts.streams.stop(),
       async () => await this.#guests?.stop(),
@@ -146,7 +158,6 @@ export class NodeLife {
         this.#components.logger.warn({ err: toError(error) }, 'a part did not stop in order');
       });
     }
-    parts.presence.stop();
   }
 
   /** The parts hear of each other here and nowhere else. */
@@ -160,6 +171,7 @@ export class NodeLife {
       this.#onDisconnect(event.detail.toString()),
     );
     this.parts.consensus.onChange(() => this.#onLeadership());
+    this.parts.trust.onRecovery(() => this.#onRecovery());
     this.parts.link.onPeer((peer, event) => {
       if (event === 'broken') this.parts.consensus.onStreamBroken(peer);
       else this.parts.consensus.onConnection(peer, event === 'connected');
@@ -181,13 +193,15 @@ export class NodeLife {
 
   #onConnection(connection: Connection): void {
     const peer = connection.remotePeer.toString();
-    const { state, presence, introduction, consensus, courier, enrolment, redial } = this.parts;
+    const { state, liveness, introduction, consensus, courier, enrolment, redial } = this.parts;
     if (memberOf(state, peer) === undefined && !this.parts.view.connected().includes(peer)) return;
-    presence.connected(peer);
+    liveness.connected(peer);
     redial.onConnect(peer);
     introduction.present(peer);
+    this.parts.recoveries.met(peer);
     consensus.nudge();
     courier.nudge();
+    this.parts.blockCourier.nudge();
     this.parts.contents.nudge();
     enrolment.onPeer();
     this.parts.records.onPeer();
@@ -195,8 +209,9 @@ export class NodeLife {
   }
 
   #onDisconnect(peer: string): void {
-    const { state, presence, redial } = this.parts;
-    presence.disconnected(peer);
+    const { state, liveness, redial, admission } = this.parts;
+    liveness.disconnected(peer);
+    admission.disconnected(peer);
     redial.onDisconnect(peer);
     // Strangers come and go untold.
     if (state.get('member', peer) !== undefined) this.#tell('peer:disconnect', { peer });
@@ -216,12 +231,12 @@ export class NodeLife {
 
   /** Entries were passed over: the parts look at the state instead. */
   #onReplaced(index: number): void {
-    const { outbox, enrolment, state, standing, redial, view, presence } = this.parts;
+    const { outbox, enrolment, state, standing, redial, view, liveness } = this.parts;
     void this.#note(outbox.onReplaced(state), 'what is decided stays in the outbox for now');
     for (const [peer, { removedIndex }] of state.entries('member')) {
       standing.changed(peer);
       if (removedIndex !== null) this.#forget(peer);
-      else if (view.isConnected(peer)) presence.connected(peer);
+      else if (view.isConnected(peer)) liveness.connected(peer);
     }
     redial.poke();
     this.parts.capability.onReplaced();
@@ -234,21 +249,27 @@ export class NodeLife {
 
   /** @param isNews - not history from before this node's admission */
   #onEvent(event: AppliedEntry['events'][number], isNews: boolean): void {
-    const { standing, guard, redial, capability, presence, view, state } = this.parts;
+    const { standing, guard, redial, capability, liveness, view, state } = this.parts;
     this.#components.onEvent(event);
     capability.onStateEvent(event);
     // A voter has heard it from Raft already.
     if (event.type === 'leader:change' && this.parts.consensus.raft === undefined) {
       this.parts.courier.leaderChanged();
+      this.parts.blockCourier.leaderChanged();
     }
     const peer = event.data['peer'];
     if (!event.type.startsWith('member:') || typeof peer !== 'string') return;
     standing.changed(peer);
     if (event.type !== 'member:clone') guard.acquit(peer);
-    if (event.type === 'member:join' || event.type === 'member:boot') redial.poke();
+    if (event.type === 'member:join' || event.type === 'member:boot') {
+      // It tells where it is to be found now.
+      redial.onAddress(peer);
+      redial.poke();
+    }
     // It came as a guest, over a connection that is a member's from now on.
     if (event.type === 'member:join' && view.isConnected(peer)) {
-      presence.connected(peer);
+      liveness.connected(peer);
+      this.parts.recoveries.met(peer);
       this.parts.records.onPeer();
     }
     const isOut = event.type === 'member:remove' || event.type === 'member:leave';
@@ -270,7 +291,6 @@ export class NodeLife {
 
   #forget(peer: string): void {
     this.parts.streams.forget(peer);
-    this.parts.presence.forget(peer);
   }
 
   /** Only a head that the voters signed is worth a pull here, and worth handing on. */
@@ -294,16 +314,20 @@ export class NodeLife {
 
   /**
    * mDNS hears of a member at an address: dialled at once, and whoever answers must prove to be
-   * that member.
+   * that member. Before there is a member list, those count whom the invite vouched for.
    */
   #onDiscovered(peer: string, addresses: readonly string[]): void {
-    const { state, view, network } = this.parts;
-    if (memberOf(state, peer) === undefined || view.isConnected(peer)) return;
-    network
-      .dial(peer, addresses, AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(5_000)]))
-      .catch((error: unknown) => {
-        this.#components.logger.debug({ err: toError(error), peer }, 'a discovered member is away');
-      });
+    const { standing, network } = this.parts;
+    if (standing.standing(peer) !== 'member' || network.isDirect(peer)) return;
+    void this.#hints.follow(peer, addresses);
+  }
+
+  /** The operator recovered the mesh, here or elsewhere. */
+  #onRecovery(): void {
+    const { trust, consensus, recoveries } = this.parts;
+    recoveries.tellAll();
+    if (trust.epochs.isSuperseded) this.#components.onSuperseded?.();
+    else consensus.onEpoch();
   }
 
   /** Who leads changed, or who votes: what waits for a leader is sent again. */
@@ -313,6 +337,7 @@ export class NodeLife {
     this.parts.records.onLeadership();
     this.parts.calls.onLeadership();
     courier.leaderChanged();
+    this.parts.blockCourier.leaderChanged();
     heads.changed();
   }
 

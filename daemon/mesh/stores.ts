@@ -5,7 +5,9 @@ import type {
   Logger,
   LogStore,
 } from '../../protocols/interface/index.ts';
+import { STORE_FORMAT_VERSION } from '../../storage/disk/store-format.ts';
 import { LevelStore } from '../../storage/level-store.ts';
+import { keepOld } from '../../storage/migrations/keep-old.ts';
 import { SegmentLog } from '../../storage/segment-log.ts';
 import type { MeshFolder } from './mesh-folder.ts';
 
@@ -16,18 +18,29 @@ export interface MeshStores {
   close(): Promise<void>;
 }
 
-/** Opens the stores of a mesh; a failed open leaves none open. @throws CooeeError ERR_STORAGE_* */
+/**
+ * Opens the stores of a mesh; a failed open leaves none open. Of a mesh whose store has an older
+ * format a copy is kept first.
+ *
+ * @throws CooeeError ERR_STORAGE_*
+ */
 export async function openMeshStores(
   folder: MeshFolder,
   logger: Logger,
   onFatal: (error: CooeeError) => void,
 ): Promise<MeshStores> {
   await mkdir(folder.path, { recursive: true, mode: 0o700 });
+  await folder.finishReplacing();
   const log = new SegmentLog(
     { logger: logger.child('cooee:storage:log') },
     { directory: folder.logPath },
   );
-  const store = new LevelStore({ onFatal }, { directory: folder.storePath });
+  const beforeMigration = async (found: number): Promise<void> => {
+    const kept = folder.keptPath(`before-store-${STORE_FORMAT_VERSION}`);
+    await keepOld(folder.path, kept);
+    logger.info({ found, now: STORE_FORMAT_VERSION, kept }, 'the store is of an older format');
+  };
+  const store = new LevelStore({ onFatal }, { directory: folder.storePath, beforeMigration });
   const close = async (): Promise<void> => {
     await store.close();
     await log.close();

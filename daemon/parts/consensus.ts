@@ -38,12 +38,18 @@ export async function buildConsensus(
     {
       ...{ ...common, link },
       head: () => trust.highest(),
+      epochs: trust.epochs,
       assertReady: (batch) => holding.assertHeld(batch),
-      isUnlinked: () => trust.missingLinks().length > 0,
+      isUnlinked: () => trust.unlinked().length > 0,
       makeReplica: () => new Replica({ ...pulling, snapshots }),
       installFrom: (peer, indexMin, signal) => snapshots.installFrom(peer, indexMin, signal),
     },
-    { start: init.boot, recipient: init.recipient, voterAwayMs: init.voterAwayMs },
+    {
+      start: init.boot,
+      recipient: init.recipient,
+      voterAwayMs: init.voterAwayMs,
+      restored: init.restored,
+    },
   );
   snapshots.onSoundness((isSound) => {
     if (!isSound) consensus.handOver();

@@ -1,3 +1,4 @@
+import type { OnRefused } from '../../protocols/membership/door/index.ts';
 import { JOIN_PROTOCOL } from '../../protocols/membership/index.ts';
 import { GossipService, topicName } from '../../protocols/wire/index.ts';
 import { dhtRecordsOf } from '../libp2p/dht-records.ts';
@@ -5,9 +6,10 @@ import { pubSubOf } from '../libp2p/pubsub-port.ts';
 import { MeshStreams } from '../libp2p/streams.ts';
 import { createMeshLibp2p } from '../libp2p.ts';
 import { MeshView } from '../mesh/mesh-view.ts';
-import { Presence } from '../mesh/presence.ts';
+import { nothingSeen } from '../mesh/seen/index.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
 import { FloodWatch } from '../system/flood-watch.ts';
+import { buildLiveness } from './liveness.ts';
 import { buildJudge } from './records.ts';
 
 const TOPICS = ['capability', 'submission', 'help', 'enrol', 'slurp'] as const;
@@ -21,9 +23,10 @@ export type NetworkParts = Pick<
   | 'guests'
   | 'view'
   | 'followLeader'
-  | 'presence'
+  | 'liveness'
   | 'floods'
   | 'gossip'
+  | 'seen'
 >;
 
 /** The parts that those work with. */
@@ -35,12 +38,16 @@ export async function buildNetwork(
   init: NodeInit,
   { meshLog, trust, state, standing }: Ground,
 ): Promise<NetworkParts> {
-  const { clock, metrics, signer, crypto, store, privateKey, health, logger } = components;
+  const { clock, metrics, signer, privateKey, health, logger } = components;
   // gossipsub has a score before there is what it is of.
   let scoreOf: (peer: string) => number = () => 0;
   const recordJudge = buildJudge(components, { meshLog, trust });
+  const seen = nothingSeen(clock);
+  const onRefused: OnRefused = (reason, { peer }) => {
+    if (typeof peer === 'string') seen.door.note(peer, reason, 'here');
+  };
   const network = await createMeshLibp2p(
-    { standing, clock, metrics, logger: logger.child('cooee:network') },
+    { standing, clock, metrics, onRefused, logger: logger.child('cooee:network') },
     {
       privateKey,
       mesh: init.meshId,
@@ -48,6 +55,8 @@ export async function buildNetwork(
       guestProtocols: [JOIN_PROTOCOL],
       listen: init.listen,
       mdns: init.mdns,
+      relay: init.relay,
+      useRelays: init.useRelays,
       gossipScore: (peer) => scoreOf(peer),
       dhtRecords: dhtRecordsOf(recordJudge),
     },
@@ -67,6 +76,7 @@ export async function buildNetwork(
     state,
     self: signer.peer,
     vouched: init.vouched,
+    voters: init.anchor.voters,
     raftLeader: () => raftLeader(),
   });
   const followLeader = (leader: typeof raftLeader): void => {
@@ -75,21 +85,12 @@ export async function buildNetwork(
   const isMember = (peer: string): boolean => standing.standing(peer) === 'member';
   const pubsub = pubSubOf(network.node.services.pubsub);
   const gossip = new GossipService(
-    {
-      pubsub,
-      signer,
-      crypto,
-      clock,
-      store,
-      metrics,
-      isMember,
-      onFlood,
-      logger: logger.child('cooee:wire:gossip'),
-    },
+    { ...components, pubsub, isMember, onFlood, logger: logger.child('cooee:wire:gossip') },
     { meshId: init.meshId, boot: init.boot.boot },
   );
   scoreOf = (peer) => gossip.scoreOf(peer);
-  const presence = new Presence({ clock, state, self: signer.peer, isConnected: view.isConnected });
+  const reach = { network, streams, view, gossip, floods, seen };
+  const liveness = buildLiveness(components, init, { state, ...reach });
   const guests = { network, clock, logger };
-  return { network, recordJudge, streams, view, followLeader, gossip, presence, floods, guests };
+  return { ...reach, recordJudge, followLeader, liveness, guests };
 }

@@ -1,16 +1,24 @@
-import { type Clock, CooeeError, delay, isCooeeError } from '../../protocols/interface/index.ts';
+import {
+  type Clock,
+  CooeeError,
+  delay,
+  isCooeeError,
+  type Logger,
+} from '../../protocols/interface/index.ts';
 import type { LeaderView } from '../api/routes/index.ts';
 import type { ApiServices, EventSource } from '../api/services.ts';
+import { stageHome } from '../backup/stage.ts';
 import type { Daemon } from '../daemon.ts';
 import { SessionServices } from '../sessions/index.ts';
 import type { MetricsBook } from '../system/metrics.ts';
 import { AgentServices } from './agent-services.ts';
 import { CallServices } from './calls/call-services.ts';
-import { examine } from './doctor.ts';
+import { Doctor } from './doctor/index.ts';
 import { LogServices } from './log-services.ts';
 import { MeshServices, type MeshServicesInit } from './mesh-services.ts';
 import { RecordServices } from './record-services.ts';
 import { SubmissionServices } from './submission-services.ts';
+import { Why } from './why/index.ts';
 
 /** How long the new leader may take to announce itself, and how often that is looked at. */
 const TRANSFER_WAIT_MS = 5_000;
@@ -20,6 +28,7 @@ const TRANSFER_POLL_MS = 5;
 export interface ServicesInit extends MeshServicesInit {
   readonly clock: Clock;
   readonly metrics: MetricsBook;
+  readonly logger: Logger;
   readonly events: EventSource;
   /** Begins to stop the daemon. */
   readonly stop: () => void;
@@ -34,6 +43,8 @@ export function createServices(init: ServicesInit): ApiServices {
   const submissions = new SubmissionServices(daemon, init.crypto);
   const calls = new CallServices(daemon, clock);
   const sessions = new SessionServices(daemon, init.crypto);
+  const doctor = new Doctor(daemon, init);
+  const why = new Why(daemon, { crypto: init.crypto, submissions });
   const records = new RecordServices(daemon, { clock, crypto: init.crypto, submissions });
   return {
     appliedIndex: () => (hasLog(daemon) ? daemon.node.parts.meshLog.appliedIndex : 0),
@@ -44,6 +55,7 @@ export function createServices(init: ServicesInit): ApiServices {
     issueInvite: (input) => mesh.issueInvite(input),
     join: (invite) => mesh.join(invite),
     leave: () => mesh.leave(),
+    recover: (input) => mesh.recover(input),
     setRole: (peer, role, wait) => mesh.setRole(peer, role, wait),
     removeMember: (peer, wait) => mesh.removeMember(peer, wait),
     setMesh: (change, wait) => mesh.setMesh(change, wait),
@@ -77,11 +89,21 @@ export function createServices(init: ServicesInit): ApiServices {
     host: () => agents.host(),
     leader: () => leaderView(daemon),
     transferLeader: (to) => transferLeader(daemon, clock, to),
-    doctor: () => examine(daemon),
+    doctor: () => doctor.examine(),
+    why: (thing, caller) => why.explain(thing, caller),
+    stageBackup: () => stageBackup(init),
     metricsText: () => metrics.text(),
     stop: init.stop,
     events: init.events,
   };
+}
+
+/** A home that its daemon has open, copied for `cooee backup`. */
+async function stageBackup({ daemon, home, clock, logger }: ServicesInit): Promise<string> {
+  const { log, store } = daemon.stores;
+  const { meshLog } = daemon.node.parts;
+  const commitIndex = (): number => meshLog.commitIndex;
+  return await stageHome({ home, nowMs: clock.nowMs(), log, store, commitIndex, logger });
 }
 
 function hasLog({ phase }: Daemon): boolean {

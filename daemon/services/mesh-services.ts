@@ -1,5 +1,6 @@
 import { CooeeError, type Crypto, type Random } from '../../protocols/interface/index.ts';
 import { formatInvite, memberOf, type TrustAnchor } from '../../protocols/membership/index.ts';
+import type { RecoveryPlan } from '../../protocols/slurp/index.ts';
 import type {
   BodyOf,
   InviteView,
@@ -11,6 +12,7 @@ import type {
 } from '../api/routes/index.ts';
 import type { WriteWait } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
+import { parseRecoveryKey } from '../mesh/recovery-key.ts';
 import type { WriteResult } from '../mesh/writer.ts';
 import { seedKey } from '../system/crypto.ts';
 import { followersOf } from './slurp-view.ts';
@@ -44,7 +46,7 @@ export class MeshServices {
   status(): StatusView {
     const { daemon, version, home, socket, agentSocket, name } = this.#init;
     const { health, signer, clock } = daemon.components;
-    const { meshLog, state, view, outbox, consensus, network } = daemon.node.parts;
+    const { meshLog, state, view, outbox, consensus, network, trust } = daemon.node.parts;
     const self = signer.peer;
     const isMember = daemon.phase === 'member';
     const isOut = daemon.node.parts.guard.verdict === 'ERR_MEMBERSHIP_REMOVED';
@@ -76,6 +78,7 @@ export class MeshServices {
       slurp: {
         leader: isLed ? (leaderPeer ?? null) : null,
         isLeader: consensus.isLeader,
+        epoch: trust.epochs.current.epoch,
         term: Math.max(consensus.term, record?.term ?? 0),
         // A replica commits here once it holds all; what voters signed is committed before that.
         commitIndex: Math.max(meshLog.commitIndex, consensus.replica?.knownIndex ?? 0),
@@ -95,16 +98,16 @@ export class MeshServices {
   }
 
   members(): readonly MemberView[] {
-    const { state, presence } = this.#init.daemon.soundNode.parts;
+    const { state, liveness } = this.#init.daemon.soundNode.parts;
     const views: MemberView[] = [];
     for (const [peer, member] of state.entries('member')) {
       if (member.removedIndex !== null) continue;
-      const seenMs = presence.lastSeenMs(peer);
+      const seenMs = liveness.lastSeenMs(peer);
       views.push({
         peer,
         name: member.name,
         role: member.role,
-        state: presence.stateOf(peer),
+        state: liveness.stateOf(peer),
         addresses: [...member.addresses],
         lastSeen: seenMs === null ? null : new Date(seenMs).toISOString(),
       });
@@ -144,6 +147,17 @@ export class MeshServices {
     return { mesh: await daemon.leave(), peer: daemon.components.signer.peer };
   }
 
+  /** Recovers the mesh, or says what that would come to. @throws CooeeError as MeshRecovery */
+  async recover(input: BodyOf<'recoverMesh'>): Promise<ResponseOf<'recoverMesh'>> {
+    const { recovery, trust, guard } = this.#init.daemon.memberNode.parts;
+    // The mesh would be left to a node that takes no seat.
+    if (guard.verdict !== undefined) throw new CooeeError(guard.verdict);
+    const { choose, dryRun } = input;
+    if (dryRun) return recoveryView(await recovery.plan({ lost: trust.voters(), choose }));
+    const key = seedKey(parseRecoveryKey(input.key ?? ''));
+    return recoveryView(await recovery.recover(key, { lost: input.lost, choose }));
+  }
+
   async setRole(peer: string, role: MemberRole, wait: WriteWait): Promise<WriteView> {
     const { parts } = this.#init.daemon.memberNode;
     return writeView(
@@ -171,7 +185,8 @@ export class MeshServices {
   #addresses(): string[] {
     const node = this.#init.daemon.memberNode;
     const { state, view } = node.parts;
-    const own = node.addresses();
+    // A joiner is nobody to a relay yet: it knocks where it gets without one.
+    const own = node.addresses().filter(isDirectText);
     const loopback = own.filter((it) => it.startsWith('/ip4/127.'));
     const outside = own.filter((it) => !it.startsWith('/ip4/127.'));
     const mine = [...outside.slice(0, OWN_ADDRESSES_MAX - 1), ...loopback.slice(0, 1)];
@@ -179,7 +194,7 @@ export class MeshServices {
       .connected()
       .slice(0, OTHERS_INVITING_MAX)
       .flatMap((peer) => {
-        const [address] = memberOf(state, peer)?.addresses ?? [];
+        const address = memberOf(state, peer)?.addresses.find(isDirectText);
         return address === undefined ? [] : [`${address}/p2p/${peer}`];
       });
     return [...mine.map((it) => `${it}/p2p/${node.self}`), ...others];
@@ -194,6 +209,8 @@ export class MeshServices {
   }
 }
 
+const isDirectText = (address: string): boolean => !address.includes('/p2p-circuit');
+
 /** How long the writer waits; undefined = not at all. */
 export function timeoutOf(wait: WriteWait): number | undefined {
   return wait.committed ? wait.timeoutMs : undefined;
@@ -204,4 +221,15 @@ export function writeView(result: WriteResult): WriteView {
   return result.state === 'committed'
     ? { id: result.id, state: 'committed', index: result.index }
     : { id: result.id, state: 'accepted' };
+}
+
+function recoveryView(plan: RecoveryPlan & { readonly id?: string }): ResponseOf<'recoverMesh'> {
+  const { epoch, id = null, index, term, voters, away, reachable, knownIndex } = plan;
+  return {
+    ...{ epoch, id, index, term },
+    voters: [...voters],
+    away: [...away],
+    reachable: [...reachable],
+    lostIndex: knownIndex > index ? knownIndex : null,
+  };
 }

@@ -68,9 +68,8 @@ export class SubmissionServices {
     const { address } = packed.submission;
     const known = state.get('submission', id);
     if (known !== undefined) return { id, address, state: 'committed', index: known.index };
-    const alone = packed.blocks.length > 0;
-    if (alone) await contents.keep(author.peer, packed.blocks);
-    const options = { actor, timeoutMs: timeoutOf(wait), alone };
+    if (packed.blocks.length > 0) await contents.keep(author.peer, packed.blocks);
+    const options = { actor, timeoutMs: timeoutOf(wait) };
     const result = await writer.write('submission.commit', packed.body, options);
     if (result.state !== 'committed') return { id, address, state: 'accepted' };
     const { index } = result.value as CommitValue;
@@ -128,6 +127,25 @@ export class SubmissionServices {
     const refused = refusals.get(id);
     if (refused !== undefined) return refusedView(refused);
     throw notFound();
+  }
+
+  /** How far a submission has come; undefined when it is not known here. */
+  row(id: string): SubmissionRow | undefined {
+    const { state, refusals } = this.#settledParts();
+    const record = state.get('submission', id);
+    if (record !== undefined) return committedView(id, record);
+    const waiting = this.#allWaiting().find(({ row }) => row.id === id)?.row;
+    if (waiting !== undefined) return waiting;
+    const refused = refusals.get(id);
+    return refused === undefined ? undefined : refusedView(refused);
+  }
+
+  /** The command in the outbox that hands a submission in; undefined when none does. */
+  commandOf(id: string): Command | undefined {
+    for (const command of this.#settledParts().outbox.undecided()) {
+      if (this.#waitingOf(command)?.row.id === id) return command;
+    }
+    return undefined;
   }
 
   /**

@@ -12,6 +12,11 @@ export interface Session {
   readonly id: string;
   /** Token of the agent. */
   readonly agent: string;
+  /**
+   * Version of the agent's record then: one retired and granted again meanwhile has another. Not
+   * known of sessions of earlier versions of this program.
+   */
+  readonly version?: number | undefined;
   readonly createdMs: number;
   readonly expiresMs: number;
 }
@@ -21,6 +26,7 @@ const RECORD_BYTES_MAX = 512;
 const recordSchema = z.strictObject({
   v: z.literal(1),
   agent: z.string().min(1).max(64),
+  version: z.int().min(0).optional(),
   createdMs: z.int().min(0),
   expiresMs: z.int().min(0),
 });

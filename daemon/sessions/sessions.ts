@@ -11,6 +11,7 @@ import {
   toError,
 } from '../../protocols/interface/index.ts';
 import type { AppliedEntry } from '../../protocols/slurp/index.ts';
+import { agentAddress } from '../../protocols/ucxl/index.ts';
 import { toHex } from '../../protocols/wire/index.ts';
 import { type Session, SessionBook } from './session-book.ts';
 import { readTicket, type TicketScope, ticketFault } from './ticket-rules.ts';
@@ -72,16 +73,17 @@ export class Sessions {
       throw new CooeeError('ERR_API_NOT_FOUND', 'no such agent');
     }
     if (!this.#isHere(agent)) throw new CooeeError('ERR_SESSIONS_AGENT_GONE');
+    const version = this.#versionOf(agent);
     await this.prune();
     // Whole seconds, as a ticket says them.
     const createdMs = Math.floor(clock.nowMs() / 1000) * 1000;
     const expiresMs = createdMs + LIMITS.ticketLifeMs;
-    const session = { id: toHex(random.bytes(ID_BYTES)), agent, createdMs, expiresMs };
+    const session = { id: toHex(random.bytes(ID_BYTES)), agent, version, createdMs, expiresMs };
     const { peer: iss, meshId: aud } = this.#scope;
     const times = { iat: createdMs / 1000, exp: expiresMs / 1000 };
     const ticket = await signer.sign({ iss, aud, sub: agent, jti: session.id, ...times });
     // Again: it may have been retired meanwhile, and that ended the sessions that there were.
-    if (!this.#isHere(agent)) throw new CooeeError('ERR_SESSIONS_AGENT_GONE');
+    if (this.#isOver(session)) throw new CooeeError('ERR_SESSIONS_AGENT_GONE');
     await this.#book.add(session);
     // And again: it may have ended while it was written.
     if (this.#book.get(session.id) === undefined) throw new CooeeError('ERR_SESSIONS_AGENT_GONE');
@@ -190,9 +192,19 @@ export class Sessions {
   }
 
   /** An agent that the state does not know is not gone: the state may be on its way again. */
-  #isOver({ agent, expiresMs }: Session): boolean {
-    const isKnown = this.#components.state.get('agent', agent) !== undefined;
-    return expiresMs <= this.#components.clock.nowMs() || (isKnown && !this.#isHere(agent));
+  #isOver({ agent, version, expiresMs }: Session): boolean {
+    if (expiresMs <= this.#components.clock.nowMs()) return true;
+    if (this.#components.state.get('agent', agent) === undefined) return false;
+    // Granted again in a state that was taken as a whole: no entry said that it had gone.
+    return !this.#isHere(agent) || (version !== undefined && version !== this.#versionOf(agent));
+  }
+
+  /** It rises whenever the agent is retired, granted again or given to another node. */
+  #versionOf(agent: string): number {
+    const { state } = this.#components;
+    const record = state.get('agent', agent);
+    if (record === undefined) return 0;
+    return state.get('revised', agentAddress(record.number, record.gpuSlot)) ?? 0;
   }
 
   #isHere(agent: string): boolean {

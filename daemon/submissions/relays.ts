@@ -1,19 +1,19 @@
-import { type Clock, CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
-import {
-  blocksOfCommand,
-  type Command,
-  type ContentBlocks,
-  type Outbox,
-} from '../../protocols/slurp/index.ts';
+import { type Clock, type CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
+import type { Command, Outbox } from '../../protocols/slurp/index.ts';
 
 /** What {@link Relays} works with. */
 export interface RelaysComponents {
-  readonly self: string;
   readonly clock: Clock;
-  readonly outbox: Pick<Outbox, 'waiting' | 'refuse'>;
-  readonly contents: Pick<ContentBlocks, 'fetch'>;
+  readonly outbox: Pick<Outbox, 'waiting'>;
   /** As the courier's. */
   readonly deliver: (batches: readonly Uint8Array[]) => Promise<number>;
+}
+
+/** Why the last delivery came to nothing. */
+export interface FailedDelivery {
+  readonly error: CooeeError;
+  /** By the clock of this node. */
+  readonly atMs: number;
 }
 
 /**
@@ -23,6 +23,7 @@ export interface RelaysComponents {
 export class Relays {
   readonly #components: RelaysComponents;
   readonly #takenMs = new WeakMap<Command, number>();
+  #failure: FailedDelivery | undefined;
 
   constructor(components: RelaysComponents) {
     this.#components = components;
@@ -33,37 +34,25 @@ export class Relays {
     const { clock, deliver } = this.#components;
     try {
       const index = await deliver(batches);
+      this.#failure = undefined;
       // Of those behind the first it is not known how many were taken.
       const first = this.#first(batches);
       for (const command of first?.commands ?? []) this.#takenMs.set(command, clock.nowMs());
       return index;
     } catch (error) {
-      if (isCooeeError(error, 'ERR_SUBMISSION_BLOCK_MISSING')) await this.#refuseLost(batches);
+      if (isCooeeError(error)) this.#failure = { error, atMs: clock.nowMs() };
       throw error;
     }
+  }
+
+  /** Why what is first in the outbox was not taken; undefined after a delivery that was. */
+  get failure(): FailedDelivery | undefined {
+    return this.#failure;
   }
 
   /** When a leader took the command; undefined before that. */
   takenMs(command: Command): number | undefined {
     return this.#takenMs.get(command);
-  }
-
-  /**
-   * A block that this node's disk has lost, and that no other has by now: what refers to it can
-   * never be taken.
-   */
-  async #refuseLost(batches: readonly Uint8Array[]): Promise<void> {
-    const { outbox, contents, self } = this.#components;
-    const first = this.#first(batches);
-    if (first === undefined) return;
-    const blocks = first.commands.flatMap((command) => blocksOfCommand(command));
-    try {
-      await contents.fetch(self, blocks);
-    } catch (cause) {
-      if (!isCooeeError(cause, 'ERR_SUBMISSION_BLOCK_MISSING')) throw cause;
-      const message = 'a block of the submission is lost';
-      await outbox.refuse(first, new CooeeError('ERR_STORAGE_DAMAGED', message, { cause }));
-    }
   }
 
   #first(batches: readonly Uint8Array[]) {

@@ -172,6 +172,20 @@ export class CapabilityService implements Startable {
   }
 
   /**
+   * The lease of a node's agents: its last beat (wall clock, ms), whether that still counts, and
+   * how long one does. Undefined when it announced nothing here.
+   */
+  lease(
+    peer: string,
+  ): { readonly seenMs: number; readonly isLive: boolean; readonly leaseMs: number } | undefined {
+    const seenMs = this.#table.get(peer)?.seenMs;
+    if (seenMs === undefined) return undefined;
+    const { clock, self } = this.#components;
+    const isLive = peer === self || this.#table.isLive(peer, clock.monotonicMs());
+    return { seenMs, isLive, leaseMs: this.#init.leaseMs };
+  }
+
+  /**
    * Announces what an agent of this node can do and how busy it is; what is not given stays.
    *
    * @throws CooeeError ERR_CAPABILITY_ANNOUNCEMENT, ERR_CAPABILITY_NOT_OWNER, ERR_API_NOT_FOUND,

@@ -28,7 +28,7 @@ export {
 export { claimJsonSchema } from './json-schema.ts';
 export type { AgentToEnrol } from './publish/compute-requests.ts';
 export type { EnrolmentView } from './publish/groups.ts';
-export type { EnrolOptions } from './publish/publisher.ts';
+export type { EnrolmentStanding, EnrolOptions } from './publish/publisher.ts';
 export {
   type GrantedAgent,
   type GrantValue,

@@ -40,19 +40,19 @@ export const ERROR_CODES = {
     400,
     2,
     'A token has 5 symbols (version 1) or 8 (version 2).',
-    'Check that the whole token was copied.',
+    'Check that the whole token was copied; cooee agents lists the known ones.',
   ),
   ERR_AGENT_ID_RANGE: row(
     400,
     2,
     'A number is outside of its field.',
-    'Use the ranges in docs/protocols/agent-id.md.',
+    'Use host 0-1023, gpu 0-15 and reserved 0-3; with --version 2 host 0-16777215 and reserved 0-1.',
   ),
   ERR_AGENT_ID_RESERVED: row(
     400,
     2,
     'The token has reserved bits set.',
-    'Check the token for a typing error, or upgrade this program.',
+    'Check the token for a typing error, or upgrade COOEE on this host.',
   ),
   ERR_AGENT_ID_SYMBOL: row(
     400,
@@ -70,14 +70,14 @@ export const ERROR_CODES = {
     400,
     2,
     'The token has a version that this program does not know.',
-    'Upgrade this program.',
+    'Check the token for a typing error, or upgrade COOEE on this host.',
   ),
   // api
   ERR_API_BODY: row(
     400,
     2,
     'The request body is not valid.',
-    'See the schema of the route at /openapi.json.',
+    'details.path names the field; the schema of the route is at /openapi.json.',
   ),
   ERR_API_BODY_TOO_LARGE: row(413, 2, 'The request body is too large.', 'Keep it below 1 MiB.'),
   ERR_API_BUSY: row(
@@ -97,7 +97,7 @@ export const ERROR_CODES = {
     403,
     4,
     'This socket may not do that.',
-    'Use the operator socket (cooee.sock).',
+    'The operator may: use the operator socket (cooee.sock in the home), as the user of the daemon.',
   ),
   ERR_API_HEADERS_TOO_LARGE: row(
     431,
@@ -121,7 +121,7 @@ export const ERROR_CODES = {
     500,
     1,
     'The daemon met a fault of its own.',
-    'See the log of the daemon; please report it.',
+    'The log of the daemon says what it was; please report it, with that part of the log.',
   ),
   ERR_API_METHOD: row(
     405,
@@ -129,7 +129,12 @@ export const ERROR_CODES = {
     'The route does not take that method.',
     'See /openapi.json for the routes.',
   ),
-  ERR_API_NOT_FOUND: row(404, 3, 'There is no such thing.', 'Check the name.'),
+  ERR_API_NOT_FOUND: row(
+    404,
+    3,
+    'There is no such thing.',
+    'Check the name; cooee why NAME tells what this node knows of a member, an agent, a call or a submission.',
+  ),
   ERR_API_ORIGIN: row(
     403,
     4,
@@ -140,7 +145,7 @@ export const ERROR_CODES = {
     400,
     2,
     'A query parameter is not valid.',
-    'See the schema of the route at /openapi.json.',
+    'details.path names the parameter; the schema of the route is at /openapi.json.',
   ),
   ERR_API_REQUEST_SLOW: row(
     408,
@@ -172,10 +177,59 @@ export const ERROR_CODES = {
     504,
     6,
     'The request took too long.',
-    'Try again; cooee status tells whether there is a leader.',
+    'Try again; cooee doctor tells what is missing.',
     true,
   ),
   ERR_API_USAGE: row(400, 2, 'The command was not understood.', 'See: cooee --help'),
+  // backup
+  ERR_BACKUP_DAMAGED: row(
+    400,
+    2,
+    'The backup is damaged or cut.',
+    'Fetch the file again from where it is kept, or use an older backup.',
+  ),
+  ERR_BACKUP_EXISTS: row(
+    409,
+    4,
+    'There is a file of that name.',
+    'Name another one, or replace it with --force.',
+  ),
+  ERR_BACKUP_FOREIGN: row(
+    400,
+    2,
+    'That is no backup of COOEE.',
+    'Give the file that cooee backup wrote.',
+  ),
+  ERR_BACKUP_HOME_NOT_EMPTY: row(
+    409,
+    4,
+    'A backup is restored into an empty home only.',
+    'Move what is there away, or give another home with --home.',
+  ),
+  ERR_BACKUP_NEWER: row(
+    400,
+    1,
+    'The backup was made by a newer COOEE.',
+    'Upgrade COOEE on this host.',
+  ),
+  ERR_BACKUP_NO_FOLDER: row(
+    404,
+    2,
+    'There is no folder for the backup there.',
+    'Make the folder first, or name a file in one that is there.',
+  ),
+  ERR_BACKUP_NO_HOME: row(
+    404,
+    3,
+    'There is no home to back up.',
+    'Give the home of a node with --home.',
+  ),
+  ERR_BACKUP_PASSPHRASE: row(
+    403,
+    4,
+    'The passphrase is not the one of this backup.',
+    'Check the passphrase, and that it is the right file.',
+  ),
   // bootstrap
   ERR_BOOTSTRAP_HOST_FACTS: row(
     500,
@@ -194,7 +248,7 @@ export const ERROR_CODES = {
     500,
     1,
     'No listen address could be opened.',
-    'Give a free one with: cooee up --listen ADDR',
+    'Give an address of this host: cooee up --listen /ip4/0.0.0.0/tcp/26633',
   ),
   ERR_BOOTSTRAP_OTHER_MESH: row(
     409,
@@ -202,12 +256,54 @@ export const ERROR_CODES = {
     'This home belongs to another mesh.',
     'Run cooee leave first, or use another home with --home.',
   ),
+  ERR_BOOTSTRAP_SERVICE_DAEMON: row(
+    409,
+    4,
+    'A daemon that is not the service runs on this home.',
+    'Stop it with: cooee down',
+  ),
+  ERR_BOOTSTRAP_SERVICE_FAILED: row(
+    500,
+    1,
+    'The service manager of the system refused.',
+    'See what the daemon said with: cooee service logs',
+  ),
+  ERR_BOOTSTRAP_SERVICE_FOREIGN: row(
+    409,
+    4,
+    'Somebody else has made a service of that name.',
+    'Remove that one first, or use it instead.',
+  ),
+  ERR_BOOTSTRAP_SERVICE_MISSING: row(
+    404,
+    3,
+    'The service is not installed.',
+    'Install it with: cooee service install',
+  ),
+  ERR_BOOTSTRAP_SERVICE_PATH: row(
+    400,
+    2,
+    'A service of the system cannot reach a path that it needs.',
+    'Install Node.js and this program for all users (sudo npm install -g), or use --user.',
+  ),
+  ERR_BOOTSTRAP_SERVICE_ROOT: row(
+    403,
+    4,
+    'A service of the system needs root.',
+    'Use sudo, or --user for a service of your own.',
+  ),
+  ERR_BOOTSTRAP_SERVICE_UNSUPPORTED: row(
+    501,
+    1,
+    'There is no service manager here that this program knows.',
+    'Keep the daemon running with what is there; its command is: cooee up',
+  ),
   // capability
   ERR_CAPABILITY_ANNOUNCEMENT: row(
     400,
     2,
     'The announcement is not valid.',
-    'See docs/protocols/capability.md.',
+    'Use a load of 0-1000, whole numbers of tasks, and at most 64 capabilities of 1-64 bytes; see: cooee announce --help',
   ),
   ERR_CAPABILITY_NOT_OWNER: row(
     403,
@@ -240,7 +336,7 @@ export const ERROR_CODES = {
     507,
     4,
     'All agent numbers of the mesh are granted.',
-    'Raise the mesh level when all members support it.',
+    'Raise the level of the mesh to one with longer tokens, when all members support it: cooee mesh set --level LEVEL',
   ),
   ERR_ENROLMENT_HOST_BOUND: row(
     409,
@@ -282,7 +378,7 @@ export const ERROR_CODES = {
     409,
     4,
     'That enrolment was decided already.',
-    'Enrol again with: cooee enrol',
+    'Enrol it again: cooee enrol --model MODEL',
   ),
   ERR_ENROLMENT_TIME: row(
     400,
@@ -302,7 +398,7 @@ export const ERROR_CODES = {
     409,
     4,
     'The call is answered already.',
-    'Read the answer with cooee calls <id>.',
+    'Read the answer: cooee calls ID',
   ),
   ERR_HELP_CLAIMED: row(
     409,
@@ -314,7 +410,7 @@ export const ERROR_CODES = {
     409,
     3,
     'The deadline of the call has passed.',
-    'Its policy decides now; read what became of it with cooee calls <id>.',
+    'Its policy decides now; read what became of it: cooee calls ID',
   ),
   ERR_HELP_DEADLINE_RANGE: row(
     400,
@@ -332,13 +428,13 @@ export const ERROR_CODES = {
     409,
     4,
     'The claim does not count any more.',
-    'See who holds the call with cooee calls <id>, and claim it again when nobody does.',
+    'See who holds the call, cooee calls ID, and claim it again when nobody does: cooee claim ID',
   ),
   ERR_HELP_HUMAN: row(
     403,
     4,
     'Only a human claims, releases and answers calls.',
-    'Use the operator socket and say who you are: cooee claim <id> --by <name>.',
+    'Use the operator socket and say who you are: cooee claim ID --by NAME',
   ),
   ERR_HELP_NOT_ASKER: row(
     403,
@@ -356,11 +452,16 @@ export const ERROR_CODES = {
     429,
     6,
     'Too many calls of this asker are not settled.',
-    'Withdraw some, or wait until they are answered.',
+    'Withdraw some (cooee calls, cooee withdraw ID), or wait until they are answered.',
     true,
   ),
-  ERR_HELP_UNCLAIMED: row(409, 4, 'Nobody works on the call.', 'Claim it first: cooee claim <id>.'),
-  ERR_HELP_UNKNOWN: row(404, 3, 'There is no such call.', 'cooee calls lists those that are open.'),
+  ERR_HELP_UNCLAIMED: row(409, 4, 'Nobody works on the call.', 'Claim it first: cooee claim ID'),
+  ERR_HELP_UNKNOWN: row(
+    404,
+    3,
+    'There is no such call.',
+    'cooee calls lists those that are open; cooee why ID tells what this node knows of one.',
+  ),
   ERR_HELP_WITHDRAWN: row(410, 3, 'The call was withdrawn by its asker.', 'Nothing is left to do.'),
   // mcp
   ERR_MCP_SUBSCRIPTIONS: row(
@@ -386,7 +487,7 @@ export const ERROR_CODES = {
     410,
     4,
     'The invite has expired.',
-    'Ask for a new one: cooee invite',
+    'Ask an admin of the mesh for a new one: cooee invite',
   ),
   ERR_MEMBERSHIP_INVITE_FOREIGN: row(
     409,
@@ -404,13 +505,13 @@ export const ERROR_CODES = {
     404,
     4,
     'The mesh does not know this invite.',
-    'Ask for a new one: cooee invite',
+    'Ask an admin of the mesh for a new one: cooee invite',
   ),
   ERR_MEMBERSHIP_INVITE_USED: row(
     410,
     4,
     'The invite has no uses left.',
-    'Ask for a new one: cooee invite',
+    'Ask an admin of the mesh for a new one, for several with --uses COUNT: cooee invite',
   ),
   ERR_MEMBERSHIP_LAST_ADMIN: row(
     409,
@@ -465,7 +566,7 @@ export const ERROR_CODES = {
     500,
     1,
     'What is stored of Raft contradicts itself.',
-    'Move the home away and join again; see docs/operations.md.',
+    'Stop, move mesh out of the home and join again: cooee up --join INVITE; see docs/operations.md first.',
   ),
   // records
   ERR_RECORDS_VERSION: row(
@@ -541,26 +642,26 @@ export const ERROR_CODES = {
     403,
     4,
     'A signed head of the log is not valid.',
-    'cooee doctor names the member that sent it.',
+    'Nothing of it was believed. When it comes again, the log of the daemon names the member: run the same version there.',
   ),
   ERR_SLURP_LEVEL: row(
     426,
     4,
     'The log has an entry that this program is too old for.',
-    'Upgrade COOEE on this host.',
+    'Upgrade COOEE on this host; what it has stays.',
   ),
   ERR_SLURP_NO_LEADER: row(
     503,
     6,
     'The mesh has no leader right now.',
-    'What was accepted is kept and handed on when there is one; try again.',
+    'What was accepted is kept and handed on when there is one; cooee doctor tells which voters are away.',
     true,
   ),
   ERR_SLURP_OUTBOX_FULL: row(
     429,
     6,
     'Too many accepted items wait for the leader.',
-    'Wait until the outbox drains: cooee status',
+    'Wait until the outbox drains, cooee status shows it; cooee doctor tells what it waits for.',
     true,
   ),
   ERR_SLURP_PROOF: row(
@@ -569,11 +670,23 @@ export const ERROR_CODES = {
     'The proof is not valid.',
     'Ask a member for a new one: cooee log proof INDEX; do not trust what this one says.',
   ),
+  ERR_SLURP_QUORUM: row(
+    409,
+    4,
+    'A majority of the voters can be reached: there is nothing to recover.',
+    'Wait for a leader: cooee status. A recovery is for voters that are lost for good.',
+  ),
   ERR_SLURP_RECORD: row(
     403,
     4,
     'A record of the DHT is not valid.',
     'Nothing of it was believed; details.reason says why. Use an unmodified daemon.',
+  ),
+  ERR_SLURP_RECOVERY: row(
+    409,
+    4,
+    'The mesh cannot be recovered like this.',
+    'details.reason says why; docs/backup-and-recovery.md says what to do then.',
   ),
   ERR_SLURP_SIGNATURE: row(
     403,
@@ -585,13 +698,20 @@ export const ERROR_CODES = {
     410,
     1,
     'The log decided this while the node was away; how is not known here.',
-    'Look whether it is there, for example with cooee submissions, before you send it again.',
+    'Look whether it is there, with cooee why ID or cooee submissions, before you send it again.',
   ),
   ERR_SLURP_SNAPSHOT: row(
     503,
     6,
     'No connected member has all parts of the snapshot.',
     'It is tried again by itself; see that another member is connected: cooee status',
+    true,
+  ),
+  ERR_SLURP_SUPERSEDED: row(
+    503,
+    6,
+    'The operator recovered the mesh elsewhere: what this node has goes on there without it.',
+    'It follows the recovered mesh by itself; what it had is kept in the home, in mesh/damaged.',
     true,
   ),
   // storage
@@ -606,7 +726,7 @@ export const ERROR_CODES = {
     410,
     3,
     'That part of the log is no longer kept.',
-    'Take a snapshot of the state instead; it holds what the entries did.',
+    'Begin with an entry that is kept: cooee log; what older ones brought is in the records: cooee history ADDRESS',
   ),
   ERR_STORAGE_DAMAGED: row(
     500,
@@ -618,7 +738,7 @@ export const ERROR_CODES = {
     507,
     6,
     'The disk is full.',
-    'Free some room; the daemon goes on by itself.',
+    'Make room on the disk of the home; a daemon that runs goes on by itself. cooee doctor shows how much is free.',
     true,
   ),
   ERR_STORAGE_FORMAT_NEWER: row(
@@ -655,7 +775,7 @@ export const ERROR_CODES = {
     500,
     1,
     'The disk reported an error.',
-    'Check the disk and the log of the daemon.',
+    'See whether the disk answers: cooee doctor, the log of the system; details.file names the file.',
   ),
   ERR_STORAGE_KEY: row(
     400,
@@ -732,7 +852,7 @@ export const ERROR_CODES = {
     404,
     3,
     'The mesh has no such submission.',
-    'cooee submissions lists them; only what is committed can be decided.',
+    'cooee submissions lists them; only what is committed can be decided: cooee why ID tells how far it is.',
   ),
   // ucxl
   ERR_UCXL_SYNTAX: row(
@@ -765,14 +885,14 @@ export const ERROR_CODES = {
     503,
     6,
     'The stream to the other node broke.',
-    'Try again; cooee status tells who is connected.',
+    'Try again; cooee doctor tells who is connected.',
     true,
   ),
   ERR_WIRE_TIMEOUT: row(
     504,
     6,
     'The other node did not answer in time.',
-    'Try again; cooee status tells who is connected.',
+    'Try again; cooee doctor tells who answers.',
     true,
   ),
   ERR_WIRE_TOO_LARGE: row(

@@ -59,6 +59,11 @@ export const LIMITS = {
   submissionLooseBytesOfAllMax: 256 * 1024 * KIB,
   /** How long a block is kept that no submission refers to. */
   submissionLooseMs: 24 * 60 * 60 * 1000,
+  /**
+   * How long voters may be unable to hold the blocks of an accepted submission before it is
+   * refused: longer than they keep blocks that nothing refers to, which make room by then.
+   */
+  submissionHoldMs: 48 * 60 * 60 * 1000,
   /** Blocks that the submissions of one member may bring in a day, by the clock of the log. */
   submissionBlockBytesPerDayMax: 1024 * 1024 * KIB,
   /** Why a submission was decided so, in bytes. */
@@ -75,6 +80,8 @@ export const LIMITS = {
   callQuestionBytesMax: 8 * KIB,
   /** What is told besides the question of a call. */
   callContextBytesMax: 16 * KIB,
+  /** Refused calls that their node remembers. */
+  callRefusalsMax: 256,
   /** Answers that a call suggests. */
   callOptionsMax: 16,
   /** One of those. */
@@ -131,6 +138,16 @@ export const LIMITS = {
   guestsPerAddressMax: 4,
   /** How long a guest may stay. */
   guestStayMs: 10_000,
+  /** Members that may be reached through one relay: as many as a mesh has. */
+  relayReservationsMax: 256,
+  /** A place on a relay is asked for again five minutes before this time has passed. */
+  relayReservationMs: 3_600_000,
+  /** Relayed connections on one connection of a member to a relay, each way. */
+  relayedPerMemberMax: 64,
+  /** Relays that a node keeps a place on. */
+  relaysUsedMax: 2,
+  /** Addresses through one relay that a node tells others. */
+  relayAddressesMax: 2,
   /** A connection must be encrypted and multiplexed within this time. */
   upgradeTimeoutMs: 3_000,
   /** Signed parts of one announcement: 256 agents at their limits fit. */
@@ -185,6 +202,16 @@ export const LIMITS = {
   idempotencyBytesMax: 16 * 1024 * KIB,
   /** Stored results of idempotency keys per socket. */
   idempotencyKeysMax: 4_096,
+  /** The passphrase of a backup. Code: ERR_API_USAGE. */
+  backupPassphraseBytesMax: 1 * KIB,
+  /** Files in a backup. Code: ERR_BACKUP_DAMAGED. */
+  backupFilesMax: 100_000,
+  /** The path of a file in a backup. */
+  backupPathBytesMax: 1 * KIB,
+  /**
+   * All files of a backup together: what a home can have is far below. Code: ERR_BACKUP_DAMAGED.
+   */
+  backupBytesMax: 1024 ** 4,
   /** Webhooks in the configuration of a node. Code: ERR_CONFIG_INVALID. */
   webhooksMax: 16,
   /** Deliveries that wait for one webhook; beyond it the oldest are given up. */

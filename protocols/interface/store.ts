@@ -19,7 +19,9 @@
  * | `dht` | `change/<token>`, `entry/<index>`, `path/<index>`: what proves this node's agents |
  * | `webhook` | `due/<webhook>/<n>`, `dirty/<call>`, `told/<call>`: what webhooks wait for |
  * | `session` | id -> agent, beginning and end of a session, while its ticket is good |
+ * | `heldback` | 10 and 12 decimal digits -> accepted command whose blocks are not held yet |
  * | `refusal` | 12 decimal digits -> submission that was accepted here and then refused |
+ * | `refusedcall` | 12 decimal digits -> call that was accepted here and then refused |
  * | `content` | CID -> block of a submission: a large content or a patch |
  * | `contentinfo` | CID -> whose block that is and since when it is here |
  * | `refusal` | 12 decimal digits -> submission that was accepted here and then refused |
@@ -30,6 +32,7 @@ export const NAMESPACES = [
   'meta',
   'state',
   'outbox',
+  'heldback',
   'replay',
   'head',
   'announcement',
@@ -43,6 +46,7 @@ export const NAMESPACES = [
   'webhook',
   'session',
   'refusal',
+  'refusedcall',
   'content',
   'contentinfo',
 ] as const;

@@ -4,6 +4,7 @@ import {
   CooeeError,
   type Crypto,
   delay,
+  type ErrorCode,
   isCooeeError,
   type Logger,
   type MemberRecord,
@@ -48,6 +49,8 @@ export interface AdmissionComponents {
    * of the two: the earlier one can be given the proof only when the later one is there.
    */
   readonly onClone: (peer: string, boot: number) => void;
+  /** A guest was told no. */
+  readonly onRefused?: (peer: string, code: ErrorCode) => void;
 }
 
 type Redeem = Extract<JoinRequest, { kind: 'redeem' }>;
@@ -62,6 +65,10 @@ export class Admission {
   readonly #components: AdmissionComponents;
   /** Of each member the signed starts with the highest number: one, or two when it runs twice. */
   readonly #starts = new Map<string, readonly SignedStart[]>();
+  /** Members of which a start was connected here when another one showed up; the later of both. */
+  readonly #met = new Map<string, number>();
+  /** Members that are not connected any more, and have not shown a start since. */
+  readonly #away = new Set<string>();
 
   constructor(components: AdmissionComponents) {
     this.#components = components;
@@ -86,8 +93,14 @@ export class Admission {
       const code = isCooeeError(error) ? error.code : 'ERR_API_INTERNAL';
       metrics.count('cooee_membership_joins_refused_total', { code });
       logger.warn({ code, peer }, 'a guest was refused');
+      this.#components.onRefused?.(peer, code);
       throw error;
     }
+  }
+
+  /** The last connection to a member is gone, and with it every start that it showed. */
+  disconnected(peer: string): void {
+    if (this.#starts.has(peer)) this.#away.add(peer);
   }
 
   async #redeem(peer: string, request: Redeem): Promise<number> {
@@ -155,10 +168,18 @@ export class Admission {
     const { peer } = record;
     const seen = this.#starts.get(peer) ?? [];
     const last = seen[0];
-    if (last !== undefined && boot < last.boot) throw cloneRefusal(last, 'a later start is known');
+    const isNew = !seen.some((start) => start.bootNonce === bootNonce);
+    // Both are here: it does run twice. Whoever was gone before may be an older copy's successor.
+    if (isNew && last !== undefined && !this.#away.has(peer)) {
+      this.#met.set(peer, Math.max(boot, last.boot));
+    }
+    if (last !== undefined && boot < last.boot) {
+      throw cloneRefusal({ proof: last, isLive: this.#isLive(peer, last.boot) });
+    }
     // The log remembers the last start over restarts of this node; before the first registration it
     // has none.
-    if (boot < record.boot) throw cloneRefusal(undefined, 'a later start is registered');
+    if (boot < record.boot) throw cloneRefusal({ isLive: this.#isLive(peer, record.boot) });
+    this.#away.delete(peer);
     const same = last?.boot === boot ? seen : [];
     const other = same.find((start) => start.bootNonce !== bootNonce);
     const isNews = same.length < 2 && same.every((start) => start.bootNonce !== bootNonce);
@@ -167,7 +188,12 @@ export class Admission {
       record.boot === boot && record.bootNonce !== '' && record.bootNonce !== bootNonce;
     if (other === undefined && !isOtherInLog) return;
     if (isNews) this.#components.onClone(peer, boot);
-    throw cloneRefusal(other);
+    throw cloneRefusal({ proof: other, isLive: this.#isLive(peer, boot) });
+  }
+
+  /** Whether a start of a member with that number was met here beside another one. */
+  #isLive(peer: string, boot: number): boolean {
+    return this.#met.get(peer) === boot;
   }
 
   async #inTime<T>(task: Promise<T>, timeoutMs: number): Promise<T> {
@@ -185,10 +211,18 @@ export class Admission {
   }
 }
 
-/** @param proof - the other start, signed; undefined when only the log tells of it */
-function cloneRefusal(proof: SignedStart | undefined, message?: string): CooeeError {
+/**
+ * `proof` is the other start, signed; undefined when only the log tells of it. `isLive` = it was
+ * met here while it ran: a node whose home was put back from an older copy finds no other one
+ * alive.
+ */
+function cloneRefusal(other: {
+  readonly proof?: SignedStart | undefined;
+  readonly isLive: boolean;
+}): CooeeError {
+  const { proof, isLive } = other;
   const details = proof === undefined ? {} : startDetails(proof);
-  return new CooeeError('ERR_MEMBERSHIP_CLONE', message, { details });
+  return new CooeeError('ERR_MEMBERSHIP_CLONE', undefined, { details: { ...details, isLive } });
 }
 
 function refusalOf(outcome: Extract<Outcome, { ok: false }>): CooeeError {

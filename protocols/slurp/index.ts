@@ -7,11 +7,18 @@
 
 export { LeaderAsks, type LeaderAsksComponents } from './asking/leader-asks.ts';
 export { type VacateSeatComponents, vacateSeat } from './asking/vacate-seat.ts';
+export { BlockClaims, type BlockClaimsComponents } from './blocks/block-claims.ts';
+export {
+  BlockCourier,
+  type BlockCourierComponents,
+  type FailedHold,
+} from './blocks/block-courier.ts';
 export { BlockHolding, type BlockHoldingComponents } from './blocks/block-holding.ts';
 export { ContentBlocks, type ContentBlocksComponents } from './blocks/content-blocks.ts';
 export * from './dht/index.ts';
-export { Consensus, type ConsensusComponents, type ConsensusInit } from './driver/consensus.ts';
+export { Consensus } from './driver/consensus.ts';
 export { raftProtocol } from './driver/raft-codec.ts';
+export type { Restored } from './driver/seats/restored-seat.ts';
 export * from './heads/index.ts';
 export { peekState } from './log/applied-store.ts';
 export { MeshLog, type MeshLogComponents, type MeshLogInit } from './log/mesh-log.ts';
@@ -25,6 +32,7 @@ export {
 } from './machine/kinds.ts';
 export { MeshState, StateOverlay } from './machine/state.ts';
 export { Courier, type CourierComponents } from './outbox/courier.ts';
+export { decodeHeldCommand, type HeldCommand } from './outbox/held-back.ts';
 export {
   type Decided,
   Outbox,
@@ -46,6 +54,7 @@ export {
   submitRequest,
   submitResponse,
 } from './protocol.ts';
+export * from './recovery/index.ts';
 export { Replica, type ReplicaComponents } from './replica/replica.ts';
 export { type ReplicaServerComponents, serveReplica } from './replica/replica-server.ts';
 export { mendInstall } from './snapshot/install.ts';

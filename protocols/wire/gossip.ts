@@ -129,6 +129,7 @@ export class GossipService implements Gossip, Startable {
   #seq = 0;
   #saveTimer: Timer | undefined;
   #isStopped = false;
+  #isMuted = false;
 
   constructor(components: GossipComponents, init: GossipInit) {
     this.#components = components;
@@ -160,8 +161,17 @@ export class GossipService implements Gossip, Startable {
     this.#handlers.set(topic, handler);
   }
 
+  /** Sends nothing of this node while its clock is so far off that others would drop it. */
+  mute(isMuted: boolean): void {
+    this.#isMuted = isMuted;
+  }
+
   publish(topic: TopicName, body: Uint8Array, key?: string): void {
     if (this.#isStopped) return;
+    if (this.#isMuted) {
+      this.#drop(topic, 'muted');
+      return;
+    }
     if (body.length > LIMITS.gossipMessageBytesMax - ENVELOPE_BYTES) {
       throw new CooeeError('ERR_WIRE_TOO_LARGE');
     }

@@ -12,7 +12,16 @@ const encoder = new TextEncoder();
  * The kinds of signed bytes. Each has its own domain, so that a signature for one never passes for
  * another.
  */
-export type SignedKind = 'batch' | 'claim' | 'gossip' | 'head' | 'invite-proof' | 'start';
+export type SignedKind =
+  | 'batch'
+  | 'blocks'
+  | 'claim'
+  | 'gossip'
+  | 'head'
+  | 'invite-proof'
+  | 'liveness'
+  | 'recovery'
+  | 'start';
 
 /**
  * What is signed or hashed: the domain prefix `cooee/<kind>/<version>`, then the body as received.

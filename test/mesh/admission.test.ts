@@ -68,7 +68,7 @@ describe('an invite that lets nobody in', () => {
     expect(await refusedUp(late, invite)).toEqual({
       exit: 4,
       code: 'ERR_MEMBERSHIP_INVITE_USED',
-      remedy: 'Ask for a new one: cooee invite',
+      remedy: 'Ask an admin of the mesh for a new one, for several with --uses COUNT: cooee invite',
     });
     expect(hasMesh(late)).toBe(false);
     expect((await late.cli('status')).code).toBe(5);

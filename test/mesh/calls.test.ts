@@ -184,6 +184,15 @@ describe('an agent that opens a thousand calls', () => {
       ERR_HELP_TOO_MANY: 1_000 - allowed,
     });
     for (const id of others) expect((await known(asker, id)).state).toBe('open');
+    // Who asked can read later why it was not taken.
+    const query = { state: 'refused', limit: 1 } as const;
+    const { calls } = await asker.client.call('listCalls', { query });
+    const [refused] = calls as [(typeof calls)[number]];
+    expect(refused).toMatchObject({ asker: { agent: token }, state: 'refused' });
+    expect(refused.refusal?.code).toBe('ERR_HELP_TOO_MANY');
+    const { stdout } = await asker.cli('calls', refused.id);
+    expect(stdout).toContain('ERR_HELP_TOO_MANY');
+    expect(await known(asker, refused.id)).toMatchObject(refused);
     const { health } = await helper.client.call('getStatus');
     expect(health.conditions.map(({ code }) => code)).toContain(`flood-by-${token}`);
   });

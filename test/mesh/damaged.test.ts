@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LogView } from '../../daemon/api/routes/index.ts';
 import { decodeRecord, RECORD_HEADER_BYTES, RECORD_TYPE } from '../../storage/log/record-codec.ts';
 import { type TestHost, TestMesh, until } from './harness.ts';
 import { conditions } from './views.ts';
@@ -107,9 +108,14 @@ describe('a voter with damage', () => {
 
   /** The changes of the voters in the log, from an index on. */
   async function changesFrom(host: TestHost, from: number): Promise<Seats[]> {
-    const query = { kind: 'voter.change', limit: 1000, from };
-    const { entries } = await host.client.call('readLog', { query });
-    return entries.map((it) => it.commands[0]?.body as unknown as Seats);
+    const found: Seats[] = [];
+    for (let next: number | null = from; next !== null; ) {
+      const query = { kind: 'voter.change', limit: 1000, from: next };
+      const page: LogView = await host.client.call('readLog', { query });
+      found.push(...page.entries.map((it) => it.commands[0]?.body as unknown as Seats));
+      next = page.next;
+    }
+    return found;
   }
 
   /** Stops a follower, lets the others write on, and damages what is on its disk. */

@@ -13,7 +13,13 @@ import { type Block, blocksOf, missingLine } from './doc-blocks.ts';
 import { MAIN, type TestHost, TestMesh } from './harness.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PAGES = ['docs/calls.md', 'docs/mcp.md', 'docs/submissions.md', 'docs/ucxl.md'] as const;
+const PAGES = [
+  'docs/calls.md',
+  'docs/mcp.md',
+  'docs/operations.md',
+  'docs/submissions.md',
+  'docs/ucxl.md',
+] as const;
 /** The files that the examples name, by the kind of the JSON example that is in them. */
 const FILES: Readonly<Record<string, string>> = { dr: 'decision.json', pr: 'pull.json' };
 

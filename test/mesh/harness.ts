@@ -68,6 +68,8 @@ export class TestHost {
   env: NodeJS.ProcessEnv = {};
   /** The program that its daemon runs: another build of it, for tests of two versions. */
   main = MAIN;
+  /** Words before the program's, such as those that put it into another network. */
+  launcher: readonly string[] = [];
   /** What the daemon printed, over all its starts. */
   stdout = '';
   stderr = '';
@@ -136,7 +138,8 @@ export class TestHost {
 
   /** Starts the daemon with these words and no others. */
   run(...words: readonly string[]): void {
-    const child = spawn(process.execPath, [this.main, ...words], {
+    const [program = process.execPath, ...rest] = [...this.launcher, process.execPath];
+    const child = spawn(program, [...rest, this.main, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, OLLAMA_HOST: 'http://127.0.0.1:9', ...this.env },
     });

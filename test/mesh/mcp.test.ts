@@ -15,6 +15,7 @@ const NOTES = 'ucxl://any:architect@shop:checkout/#/notes';
 
 const TOOLS = [
   'cooee_status',
+  'cooee_why',
   'cooee_announce',
   'cooee_discover',
   'cooee_resolve',
@@ -166,6 +167,7 @@ describe('cooee mcp', () => {
       ['cooee_get', { address: 'shop' }, 'ERR_UCXL_SYNTAX'],
       ['cooee_get', { address: `${NOTES}/nowhere` }, 'ERR_API_NOT_FOUND'],
       ['cooee_resolve', { ref: '00000' }, 'ERR_AGENT_ID_CHECKSUM'],
+      ['cooee_why', { thing: 'no such thing' }, 'ERR_API_NOT_FOUND'],
       ['cooee_discover', { colour: 'red' }, 'ERR_API_BODY'],
       ['cooee_discover', { limit: 101 }, 'ERR_API_BODY'],
       ['cooee_submit_dr', { address: `${NOTES}/x` }, 'ERR_API_BODY'],

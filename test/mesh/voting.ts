@@ -12,7 +12,10 @@ export function hostWith(mesh: TestMesh, name: string, config: Record<string, un
   return host;
 }
 
-/** Starts the hosts as one mesh, and waits until so many vote and all know it. */
+/**
+ * Starts the hosts as one mesh, and waits until so many vote, all know it, and those that voted
+ * before have signed for it: from then on none of them is needed any more.
+ */
 export async function startVoters(
   hosts: readonly TestHost[],
   target: 3 | 5,
@@ -29,6 +32,20 @@ export async function startVoters(
     const all = await Promise.all(hosts.map((host) => slurpOn(host)));
     return all.every(({ voters }) => voters.length === target);
   });
+  const { appliedIndex } = await slurpOn(first);
+  for (const host of hosts)
+    await until(`${host.name} has a head`, () => proves(host, appliedIndex));
+}
+
+/** Whether a host knows a head, signed by those that vote, which covers that entry. */
+async function proves(host: TestHost, index: number): Promise<boolean> {
+  try {
+    await host.client.call('getProof', { params: { index }, query: {} });
+    return true;
+  } catch (error) {
+    if (isCooeeError(error)) return false;
+    throw error;
+  }
 }
 
 export async function slurpOn(host: TestHost) {

@@ -11,6 +11,9 @@ export const joinMesh: Handler<'joinMesh'> = async (services, { body }) =>
 
 export const leaveMesh: Handler<'leaveMesh'> = async (services) => ok(await services.leave());
 
+export const recoverMesh: Handler<'recoverMesh'> = async (services, { body }) =>
+  ok(await services.recover(body));
+
 export const setMemberRole: Handler<'setMemberRole'> = async (services, { params, query, body }) =>
   written(await services.setRole(params.peer, body.role, waitOf(query)));
 

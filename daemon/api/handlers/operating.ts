@@ -13,6 +13,12 @@ export const transferLeader: Handler<'transferLeader'> = async (services, { body
 
 export const getDoctor: Handler<'getDoctor'> = async (services) => ok(await services.doctor());
 
+export const stageBackup: Handler<'stageBackup'> = async (services) =>
+  ok({ folder: await services.stageBackup() });
+
+export const getWhy: Handler<'getWhy'> = async (services, { query, caller }) =>
+  ok(await services.why(query.thing, caller));
+
 export const stopDaemon: Handler<'stopDaemon'> = async (services) => {
   const { node } = await services.status();
   return { ...ok({ stopping: true as const, peer: node.peer }), afterwards: () => services.stop() };

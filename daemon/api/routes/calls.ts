@@ -27,10 +27,10 @@ const human = z.object({ human: z.string(), peer }).describe('A human, and the n
 const fence = z.int().min(1).describe('Which claim of the call it is');
 
 const callState = z
-  .enum(['accepted', ...CALL_STATES])
+  .enum(['accepted', 'refused', ...CALL_STATES])
   .describe(
-    'accepted: on the disk of this node, on its way. open: nobody works on it. claimed: ' +
-      'somebody does. answered, expired, withdrawn: final.',
+    'accepted: on the disk of this node, on its way. refused: not taken; `refusal` says why. ' +
+      'open: nobody works on it. claimed: somebody does. answered, expired, withdrawn: final.',
   )
   .meta({ id: 'CallState' });
 
@@ -53,6 +53,10 @@ const rowFields = {
   answer: z.string().optional(),
   answeredBy: human.nullable().optional().describe('null: its policy'),
   answeredAt: time.optional().describe('By the clock of the log'),
+  refusal: z
+    .object({ code: z.string(), message: z.string(), at: time, index: index.optional() })
+    .optional()
+    .describe('Why it was refused; known on the node that it was handed to'),
 };
 
 /** One row of `cooee calls --json`. */
@@ -116,7 +120,7 @@ export const callRoutes = {
     method: 'GET',
     path: '/v1/calls/{id}',
     summary: 'Read a call',
-    docs: 'With its context. What waits in an outbox is known on that node alone.',
+    docs: 'With its context. What waits in an outbox, or was refused, is known on that node alone.',
     rights: 'agent',
     params,
     query: readQuery,

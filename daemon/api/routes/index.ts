@@ -114,5 +114,7 @@ export type MadeSessionView = ResponseOf<'createSession'>;
 export type LeaderView = ResponseOf<'getLeader'>;
 /** What the checks found. */
 export type DoctorView = ResponseOf<'getDoctor'>;
+/** Why a thing is as it is. */
+export type WhyView = ResponseOf<'getWhy'>;
 /** One event. */
 export type EventView = ResponseOf<'watchEvents'>;

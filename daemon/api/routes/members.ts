@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../../../protocols/interface/limits.ts';
 import { defineRoute } from './define.ts';
-import { memberRole, peer, readQuery, time, waitQuery, writeView } from './fields.ts';
+import { index, memberRole, peer, readQuery, time, waitQuery, writeView } from './fields.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
@@ -14,7 +14,10 @@ export const memberView = z
     role: memberRole,
     state: z
       .enum(['alive', 'suspect', 'unreachable', 'left'])
-      .describe('suspect: not connected for a moment; unreachable: for longer; left: said goodbye'),
+      .describe(
+        'alive: it answers; suspect: silent here, others are asked or reach it; ' +
+          'unreachable: nobody brings a sign of life; left: said goodbye',
+      ),
     addresses: z.array(z.string()),
     lastSeen: time.nullable().describe('null when never seen since this node started'),
   })
@@ -117,5 +120,38 @@ export const memberRoutes = {
     }),
     response: writeView,
     writes: true,
+  }),
+  recoverMesh: defineRoute({
+    method: 'POST',
+    path: '/v1/recover',
+    summary: 'Recover the mesh when a majority of its voters is lost',
+    docs:
+      "Begins a new epoch with this node's log, signed by the operator's recovery key; this node " +
+      'votes alone until others have caught up. Refused while a majority can be reached, while ' +
+      'another member has a longer log, and until all voters that do not answer are named. What ' +
+      'the lost voters committed and nobody here has is lost.',
+    rights: 'operator',
+    body: z.strictObject({
+      key: z.string().min(1).max(256).optional().describe('Needed unless dryRun: a secret'),
+      lost: z.array(peer).max(LIMITS.votersMax).default([]).describe('Voters that are lost'),
+      choose: z
+        .string()
+        .max(64)
+        .optional()
+        .describe('After two recoveries of one epoch: the id of the one here that goes on'),
+      dryRun: z.boolean().default(false).describe('Only says what would happen'),
+    }),
+    response: z.object({
+      epoch: z.int().min(1),
+      id: z.string().nullable().describe('Id of the recovery; null for a dry run'),
+      index: index.describe('The last entry that goes on'),
+      term: z.int().min(1),
+      voters: z.array(peer),
+      away: z.array(peer).describe('Voters that do not answer'),
+      reachable: z.array(peer).describe('Members that answered'),
+      lostIndex: index
+        .nullable()
+        .describe('Entries behind `index` up to here were committed and are lost'),
+    }),
   }),
 };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { LIMITS } from '../../../protocols/interface/limits.ts';
 import { defineRoute } from './define.ts';
-import { peer } from './fields.ts';
+import { index, peer, time } from './fields.ts';
 
 const modelView = z.object({
   model: z.string(),
@@ -33,6 +34,24 @@ const leaderView = z
     recipient: z.string().nullable().describe('age1…: enrolments are sealed to it'),
   })
   .meta({ id: 'Leader' });
+
+/** What a question may be about; `several` when what was given fits more than one thing. */
+const WHY_KINDS = ['peer', 'agent', 'call', 'submission', 'unknown', 'several'] as const;
+
+/** Where a fact is from. */
+const WHY_SOURCES = ['log', 'outbox', 'connections', 'door', 'announcements', 'node'] as const;
+
+const becauseView = z.object({
+  fact: z.string().describe('One sentence'),
+  at: time.optional().describe('When it came about, where that is known'),
+  index: index.optional().describe('Log index of the entry that says so'),
+  source: z
+    .enum(WHY_SOURCES)
+    .describe(
+      'log: committed, the same on every node. outbox: what this node accepted. connections, ' +
+        'door, announcements, node: seen by this node since it runs.',
+    ),
+});
 
 /** Routes about running the daemon. */
 export const operatingRoutes = {
@@ -76,6 +95,48 @@ export const operatingRoutes = {
     docs: 'One line a check, with cause and remedy.',
     rights: 'agent',
     response: z.object({ ok: z.boolean(), checks: z.array(checkView) }),
+  }),
+  stageBackup: defineRoute({
+    method: 'POST',
+    path: '/v1/backup',
+    summary: "Copy this node's home for a backup",
+    docs:
+      'Makes a copy of the home as of one moment, in a folder of the home, and names it. ' +
+      'It is as secret as the home: `cooee backup FILE` seals it into a file and removes it.',
+    rights: 'operator',
+    response: z.object({ folder: z.string().describe('Absolute path of the copy') }),
+  }),
+  getWhy: defineRoute({
+    method: 'GET',
+    path: '/v1/why',
+    summary: 'Why a peer, an agent, a call or a submission is as it is',
+    docs:
+      'What this node has seen, and nothing else: it asks nobody. `verdict` is one word of a ' +
+      'fixed list for each kind ([operations](operations.md#why)). What fits several things is ' +
+      'answered with `kind: "several"` and one fact for each. On the agent socket what the ' +
+      'door says, and errors of dials, are left out.',
+    rights: 'agent',
+    query: z.strictObject({
+      thing: z
+        .string()
+        .min(1)
+        .max(LIMITS.addressBytesMax)
+        .describe(
+          'Peer id or name of a member; token, hash, tiny hash or number of an agent; id of a ' +
+            'call or submission; an address; or a part of an id',
+        ),
+    }),
+    response: z
+      .object({
+        thing: z.string(),
+        kind: z.enum(WHY_KINDS),
+        id: z.string().describe('The whole id; empty for several'),
+        verdict: z.string().describe('One word, kebab-case'),
+        text: z.string().describe('The verdict as a sentence'),
+        because: z.array(becauseView),
+        next: z.array(z.string()).describe('Commands to type next; none when all is well'),
+      })
+      .meta({ id: 'Why' }),
   }),
   stopDaemon: defineRoute({
     method: 'POST',

@@ -32,6 +32,7 @@ const followerView = z.object({
 const slurpView = z.object({
   leader: peer.nullable().describe('null while there is none'),
   isLeader: z.boolean(),
+  epoch: z.int().min(0).describe('Rises with each recovery of a lost majority'),
   term: z.int().min(0),
   commitIndex: index,
   appliedIndex: index,

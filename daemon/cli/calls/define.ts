@@ -52,6 +52,7 @@ function defineCalls(program: Command, act: Act): void {
         'all',
         'active',
         'accepted',
+        'refused',
         ...CALL_STATES,
       ]),
     )

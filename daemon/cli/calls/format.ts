@@ -34,6 +34,7 @@ export function formatCall(context: CliContext, call: CallView): string {
     ['id', [call.id]],
     ['address', [call.address]],
     ['state', [stateOf(call)]],
+    ...refusalFields(call),
     ['severity', [call.severity]],
     ['asker', [askerOf(call)]],
     ['opened', [call.openedAt]],
@@ -81,6 +82,10 @@ export function isUnsettled({ state }: Pick<CallRow, 'state'>): boolean {
 
 function stateOf({ state }: CallRow): string {
   return state;
+}
+
+function refusalFields({ refusal }: CallRow): [string, readonly string[]][] {
+  return refusal === undefined ? [] : [['refused', [`${refusal.code}: ${refusal.message}`]]];
 }
 
 function claimText({ claimedBy, claimedUntil }: CallRow): string {

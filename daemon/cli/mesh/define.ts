@@ -29,6 +29,7 @@ export function defineMeshCommands(program: Command, act: Act): void {
     .command('leave')
     .description('leave the mesh; it is set aside in the home')
     .action(() => act(async (context) => (await import('./leave.ts')).runLeave(context)));
+  defineRecover(program, act);
   defineLeader(program, act);
   defineSettings(program, act);
   defineMembers(program, act);
@@ -53,6 +54,20 @@ function defineMembers(program: Command, act: Act): void {
     .addArgument(new Argument('<role>', 'its new role').choices(ROLES))
     .action((peer: string, role: string) =>
       act(async (context) => (await import('./members.ts')).runRole(context, peer, role)),
+    );
+}
+
+function defineRecover(program: Command, act: Act): void {
+  program
+    .command('recover')
+    .description('go on from this node when a majority of the voters is lost for good')
+    .option('--key <source>', 'the recovery key: @FILE, or - for stdin (default: it is asked for)')
+    .option('--lost <peer...>', `voters that are lost: ${PEER}`)
+    .option('--yes', 'all voters that do not answer are lost')
+    .option('--choose <id>', 'after two recoveries: the one that goes on, from a node of it')
+    .option('--dry-run', 'only say what would happen')
+    .action((options) =>
+      act(async (context) => (await import('./recover.ts')).runRecover(context, options)),
     );
 }
 

@@ -21,6 +21,13 @@ export function defineNodeCommands(program: Command, act: Act): void {
     .command('doctor')
     .description('check this node: one line a check, with cause and remedy; exit 1 when one fails')
     .action(() => act(async (context) => (await import('./doctor.ts')).runDoctor(context)));
+  program
+    .command('why')
+    .description('explain one thing: why it is not here, was refused, or still waits')
+    .argument('<thing>', 'a peer, a token, a call, a submission, an address, or a part of an id')
+    .action((thing: string) =>
+      act(async (context) => (await import('./why.ts')).runWhy(context, thing)),
+    );
   defineEvents(program, act);
   program
     .command('completion')
@@ -53,6 +60,7 @@ export function addDaemonOptions(command: Command): Command {
     .option('--mac <address>', "the MAC address of this host's agents, instead of the system's")
     .option('--no-mdns', 'neither announce this node in the local network nor look for others')
     .option('--agent-socket <path>', 'the agent socket (default: agent.sock in the home)')
+    .option('--agent-group <group>', 'the group that may use the agent socket')
     .option('--config <file>', 'the configuration file')
     .addOption(new Option('--log-level <level>', 'how much to log').choices(LOG_LEVELS));
 }

@@ -1,4 +1,6 @@
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isCooeeError } from '../../../protocols/interface/index.ts';
 import { type CliContext, canColour } from '../context.ts';
 import { readInvite } from '../input/invite-source.ts';
 import type { LogLevel, UpOptions } from '../up-options.ts';
@@ -15,16 +17,32 @@ export interface UpFlags {
   readonly mdns?: boolean;
   readonly adopt?: boolean;
   readonly agentSocket?: string;
+  readonly agentGroup?: string;
   readonly config?: string;
   readonly logLevel?: LogLevel;
 }
 
 /** `cooee up`: runs the daemon in this process until it is told to stop. */
 export async function runUp(context: CliContext, flags: UpFlags): Promise<number> {
-  const { env, stdin } = context.host;
-  const invite = await readInvite({ argument: flags.join, env: env['COOEE_INVITE'], stdin });
+  const invite = await inviteOf(context, flags);
   const { runDaemon } = await context.host.loadDaemon();
   return runDaemon(toUpOptions(context, flags, invite));
+}
+
+/**
+ * The invite that was given. Where a unit or a script says `up --join @FILE` at every boot, the
+ * file is mostly gone after the first: who is in a mesh already needs none.
+ */
+async function inviteOf(context: CliContext, flags: UpFlags): Promise<string | undefined> {
+  const { env, stdin, stderr } = context.host;
+  try {
+    return await readInvite({ argument: flags.join, env: env['COOEE_INVITE'], stdin });
+  } catch (error) {
+    const isInMesh = existsSync(join(context.home, 'mesh', 'mesh.json'));
+    if (!isInMesh || !isCooeeError(error)) throw error;
+    stderr.write(`cooee: ${error.message}; not needed: this home is in a mesh already\n`);
+    return undefined;
+  }
 }
 
 /** The flags as the daemon takes them: paths absolute, what was not given left out. */
@@ -44,6 +62,7 @@ export function toUpOptions(
     colour: canColour(host.stdout, host.env),
     ...(context.socketFlag === undefined ? {} : { socket: context.socketFlag }),
     ...(flags.agentSocket === undefined ? {} : { agentSocket: path(flags.agentSocket) }),
+    ...(flags.agentGroup === undefined ? {} : { agentGroup: flags.agentGroup }),
     ...(flags.hostname === undefined ? {} : { hostname: flags.hostname }),
     ...(flags.mac === undefined ? {} : { mac: flags.mac }),
     ...(flags.mdns === false ? { mdns: false } : {}),

@@ -15,4 +15,20 @@ export const statusTools = [
     answer: ROUTES.getStatus.response,
     run: ({ client, signal }) => client.call('getStatus', { signal }),
   }),
+  defineTool({
+    name: 'cooee_why',
+    title: 'Why a thing is as it is',
+    description:
+      'Explains one thing from what this node has seen: why a submission or a call waits or ' +
+      'was refused, why an agent or a member is not there. Ask it instead of trying again blindly.',
+    annotations: { readOnlyHint: true, openWorldHint: false },
+    input: ROUTES.getWhy.query,
+    answer: ROUTES.getWhy.response,
+    // Names of members and humans, models, and messages of other nodes stand in the sentences.
+    parts: ({ text, because, ...own }) => ({
+      written: [{ author: 'members of the mesh', value: { text, because } }],
+      own,
+    }),
+    run: ({ client, signal }, query) => client.call('getWhy', { query, signal }),
+  }),
 ];

@@ -5,11 +5,17 @@ import {
   type StoreWrite,
   toError,
 } from '../../../protocols/interface/index.ts';
-import { type Batch, blocksOfCommand, decodeBatch } from '../../../protocols/slurp/index.ts';
+import {
+  blocksOfCommand,
+  type Command,
+  decodeBatch,
+  decodeHeldCommand,
+} from '../../../protocols/slurp/index.ts';
 
 /**
- * What was accepted here and is not known to be decided: the batches of the outbox, and the blocks
- * that they refer to. Nobody else has it. What cannot be read is left out, and told in the log.
+ * What was accepted here and is not known to be decided: the batches of the outbox, what is held
+ * back, and the blocks that they refer to. Nobody else has it. What cannot be read is left out, and
+ * told in the log.
  */
 export async function waitingIn(
   store: KeyValueStore,
@@ -17,10 +23,12 @@ export async function waitingIn(
 ): Promise<readonly StoreWrite[]> {
   const writes: StoreWrite[] = [];
   try {
-    for await (const [key, value] of store.entries('outbox')) {
-      const batch = batchIn(value);
-      if (batch === undefined) logger.error({ key }, 'a batch of the outbox is damaged');
-      else writes.push({ namespace: 'outbox', key, value }, ...(await blocksFor(store, batch)));
+    for (const namespace of ['outbox', 'heldback'] as const) {
+      for await (const [key, value] of store.entries(namespace)) {
+        const commands = commandsIn(namespace, value);
+        if (commands === undefined) logger.error({ namespace, key }, 'what waited is damaged');
+        else writes.push({ namespace, key, value }, ...(await blocksFor(store, commands)));
+      }
     }
   } catch (error) {
     logger.error({ err: toError(error) }, 'the rest of the outbox cannot be read');
@@ -28,9 +36,9 @@ export async function waitingIn(
   return writes;
 }
 
-function batchIn(bytes: Uint8Array): Batch | undefined {
+function commandsIn(namespace: 'heldback' | 'outbox', bytes: Uint8Array) {
   try {
-    return decodeBatch(bytes).value;
+    return namespace === 'outbox' ? decodeBatch(bytes).value.commands : [decodeHeldCommand(bytes)];
   } catch (error) {
     if (isCooeeError(error)) return undefined;
     throw error;
@@ -38,9 +46,12 @@ function batchIn(bytes: Uint8Array): Batch | undefined {
 }
 
 /** As the store of contents has them; a damaged one is found when it is read. */
-async function blocksFor(store: KeyValueStore, batch: Batch): Promise<readonly StoreWrite[]> {
+async function blocksFor(
+  store: KeyValueStore,
+  commands: readonly Command[],
+): Promise<readonly StoreWrite[]> {
   const writes: StoreWrite[] = [];
-  for (const { cid } of batch.commands.flatMap((command) => blocksOfCommand(command))) {
+  for (const { cid } of commands.flatMap((command) => blocksOfCommand(command))) {
     for (const [namespace, key] of [
       ['content', cid],
       ['contentinfo', `loose/${cid}`],

@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import {
   type Clock,
   type CooeeError,
@@ -11,7 +11,7 @@ import {
   toError,
 } from '../../../protocols/interface/index.ts';
 import { meshOf } from '../../../protocols/membership/index.ts';
-import { peekState } from '../../../protocols/slurp/index.ts';
+import { peekState, RECOVERY_KEYS } from '../../../protocols/slurp/index.ts';
 import { LevelStore } from '../../../storage/level-store.ts';
 import type { MeshFile, MeshFolder } from '../mesh-folder.ts';
 import { waitingIn } from './carry-over.ts';
@@ -53,30 +53,39 @@ export async function startOver(
   const { clock, health, logger } = components;
   const self = components.signer.peer;
   if (!isDamage(error)) throw error;
+  const isSuperseded = error.code === 'ERR_SLURP_SUPERSEDED';
   const { state, waiting } = await readOld(components, folder);
   const seen = state === undefined ? undefined : companyIn(state, self);
   const voters = seen?.voters ?? file.voters ?? file.anchor.voters;
   const vouched = [...(seen?.vouched ?? []), ...file.vouched].slice(0, VOUCHED_MAX);
   const isVoter = voters.includes(self);
-  if ((isVoter && voters.length < VOTERS_MIN) || vouched.length === 0) throw error;
+  const isNeeded = isVoter && voters.length < VOTERS_MIN && !isSuperseded;
+  if (isNeeded || vouched.length === 0) throw error;
   const label = new Date(clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-');
   const again = { ...file, voters: [...voters], vouched };
-  const fresh = `${folder.storePath}-new`;
-  await makeStore(fresh, waiting);
-  const path = await folder.setStoresAside(label, again);
-  await rename(fresh, folder.storePath);
-  logger.error({ err: error, path, isVoter }, 'log and state are damaged: both are taken anew');
+  await makeStore(folder.freshStorePath, waiting);
+  const path = await folder.replaceStores(label, again);
+  const why = isSuperseded ? 'superseded by a recovery' : 'damaged';
+  logger.error({ err: error, path, isVoter }, `log and state are ${why}: both are taken anew`);
   health.raise({
     code: 'started-over',
     severity: 'warn',
-    text: `Log or state were damaged (${error.message}); both are taken from other members.`,
-    remedy: `Check the disk; ${path} holds what was there and may be deleted.`,
+    ...(isSuperseded
+      ? {
+          text: 'The operator recovered the mesh from a log that lacks entries of this node.',
+          remedy: `${path} holds what was here: hand in again what is missing, then delete it.`,
+        }
+      : {
+          text: `Log or state were damaged (${error.message}); both are taken from other members.`,
+          remedy: `Check the disk; ${path} holds what was there and may be deleted.`,
+        }),
   });
   return again;
 }
 
 function isDamage(thrown: unknown): thrown is CooeeError {
-  return isCooeeError(thrown, 'ERR_STORAGE_DAMAGED') || isCooeeError(thrown, 'ERR_WIRE_MALFORMED');
+  const codes = ['ERR_STORAGE_DAMAGED', 'ERR_WIRE_MALFORMED', 'ERR_SLURP_SUPERSEDED'] as const;
+  return codes.some((code) => isCooeeError(thrown, code));
 }
 
 /** What can be read of the store; no state when it says nothing of a mesh. */
@@ -89,7 +98,7 @@ async function readOld(
   let waiting: readonly StoreWrite[] = [];
   try {
     await store.open();
-    waiting = await waitingIn(store, logger);
+    waiting = [...(await epochIn(store)), ...(await waitingIn(store, logger))];
     const state = await peekState({ ...components, store });
     return meshOf(state) === undefined ? { waiting } : { state, waiting };
   } catch (error) {
@@ -98,6 +107,16 @@ async function readOld(
   } finally {
     await store.close();
   }
+}
+
+/** Which recovery was followed: without it an older epoch would be taken for the mesh. */
+async function epochIn(store: LevelStore): Promise<StoreWrite[]> {
+  const writes: StoreWrite[] = [];
+  for (const key of RECOVERY_KEYS) {
+    const value = await store.get('head', key);
+    if (value !== undefined) writes.push({ namespace: 'head', key, value });
+  }
+  return writes;
 }
 
 /** Makes a store with that in it and nothing else. @throws CooeeError ERR_STORAGE_* */

@@ -23,7 +23,7 @@ const PAGE_CHARACTERS_MAX = 2 * 1024 * 1024;
 /** What {@link listCalls} reads from. */
 export interface CallSource {
   readonly state: StateReader;
-  /** What is accepted and not committed, the newest first. */
+  /** What is accepted and not committed, and behind it what was refused, the newest first. */
   readonly waiting: () => readonly CallRow[];
 }
 
@@ -68,11 +68,12 @@ class Page {
 export function listCalls(source: CallSource, query: CallsQuery): CallsView {
   const page = new Page(query.limit);
   const at = positionOf(query.cursor);
-  if (at.part === 'accepted' && (query.state === undefined || query.state === 'accepted')) {
+  const isLocal = query.state === 'accepted' || query.state === 'refused';
+  if (at.part === 'accepted' && (query.state === undefined || isLocal)) {
     const cursor = addWaiting(page, source.waiting(), { query, after: at.after });
     if (cursor !== undefined) return page.view(cursor);
   }
-  if (query.state === 'accepted') return page.view(null);
+  if (isLocal) return page.view(null);
   const last = source.state.get('cursor', 'calls') ?? 0;
   const from = at.part === 'committed' ? Math.min(at.number, last) : last;
   const isHot = query.state === 'active' || query.state === 'open' || query.state === 'claimed';
@@ -132,7 +133,7 @@ function addWaiting(
   const start = after === undefined ? 0 : waiting.findIndex(({ id }) => id === after) + 1;
   if (after !== undefined && start === 0) return undefined;
   for (const row of waiting.slice(start)) {
-    if (!fits(row, query)) continue;
+    if (!fits(row, query) || (query.state !== undefined && row.state !== query.state)) continue;
     if (page.isFull) return `accepted.${page.calls.at(-1)?.id ?? ''}`;
     page.add(row);
   }

@@ -13,6 +13,7 @@ import type { BodyOf, CallRow, CallsView, CallView, ResponseOf } from '../../api
 import type { Caller, CallsQuery, WriteWait } from '../../api/services.ts';
 import type { Daemon } from '../../daemon.ts';
 import type { NodeLife } from '../../mesh/node-life.ts';
+import type { RefusedCall } from '../../mesh/seen/index.ts';
 import type { WriteResult } from '../../mesh/writer.ts';
 import { timeoutOf } from '../mesh-services.ts';
 import { listCalls, timeText, viewOf } from './call-list.ts';
@@ -58,14 +59,17 @@ export class CallServices {
 
   /** @throws CooeeError ERR_HELP_UNKNOWN */
   get(id: string): CallView {
-    const { state, outbox } = this.#settledParts();
+    const { state, outbox, seen } = this.#settledParts();
     const call = state.get('call', id);
     if (call !== undefined) return viewOf(call);
     for (const command of outbox.undecided()) {
       const waiting = command.id === id ? this.#waitingOf(command) : null;
       if (waiting !== null) return waiting.view;
     }
-    throw new CooeeError('ERR_HELP_UNKNOWN');
+    const refused = seen.calls.get(id);
+    const view = refused === undefined ? undefined : this.#refusedView(refused);
+    if (view === undefined) throw new CooeeError('ERR_HELP_UNKNOWN');
+    return view;
   }
 
   async claim(
@@ -114,7 +118,8 @@ export class CallServices {
   ): Promise<WriteResult> {
     const { writer } = this.#daemon.memberNode.parts;
     // What is known to be no call is told at once, whether or not somebody waits for the log.
-    this.get((body as { readonly id: string }).id);
+    const { state } = this.get((body as { readonly id: string }).id);
+    if (state === 'refused') throw new CooeeError('ERR_HELP_UNKNOWN', 'the call was refused');
     return writer.write(kind, body, { actor, timeoutMs: timeoutOf(wait) });
   }
 
@@ -148,14 +153,24 @@ export class CallServices {
     throw new CooeeError('ERR_HELP_DEADLINE_RANGE', undefined, { details: { lengthMs } });
   }
 
-  /** What this node accepted and the log does not have, the newest first. */
+  /** What this node accepted and the log does not have, then what was refused; newest first. */
   #waitingRows(): readonly CallRow[] {
+    const { outbox, seen } = this.#settledParts();
     const rows: CallRow[] = [];
-    for (const command of this.#settledParts().outbox.undecided()) {
+    for (const command of outbox.undecided()) {
       const waiting = this.#waitingOf(command);
       if (waiting !== null) rows.push(waiting.row);
     }
-    return rows.reverse();
+    const refused = seen.calls.list().flatMap((it) => {
+      const waiting = this.#waitingOf(it.command);
+      return waiting === null ? [] : [{ ...waiting.row, ...refusalOf(it) }];
+    });
+    return [...rows.reverse(), ...refused];
+  }
+
+  #refusedView(refused: RefusedCall): CallView | undefined {
+    const waiting = this.#waitingOf(refused.command);
+    return waiting === null ? undefined : { ...waiting.view, ...refusalOf(refused) };
   }
 
   #waitingOf(command: Command): Waiting | null {
@@ -172,6 +187,12 @@ export class CallServices {
     parts.snapshots.assertSound();
     return parts;
   }
+}
+
+function refusalOf({ code, message, index, atMs }: RefusedCall) {
+  const refusal = { code, message, at: timeText(atMs) };
+  const known = index === undefined ? refusal : { ...refusal, index };
+  return { state: 'refused' as const, refusal: known };
 }
 
 function actorOf({ agent }: Caller): Omit<Actor, 'peer'> {

@@ -21,6 +21,12 @@ export interface EnrolmentView {
   readonly waitsFor?: string;
 }
 
+/** A list that was refused. */
+export interface RefusedGroup {
+  readonly agents: readonly ClaimedAgent[];
+  readonly refusal: CooeeError;
+}
+
 interface Group {
   readonly id: string;
   readonly agents: readonly ClaimedAgent[];
@@ -86,6 +92,19 @@ export class EnrolmentGroups {
   delayed(id: string, code: string): void {
     const group = this.#groups.get(id);
     if (group !== undefined) group.waitsFor = code;
+  }
+
+  /** Why the leader did not take the list yet, when it said so. */
+  waitsFor(id: string): string | undefined {
+    return this.#groups.get(id)?.waitsFor;
+  }
+
+  /** Lists that were refused and are remembered, the last one first. */
+  refusals(): readonly RefusedGroup[] {
+    const groups = [...this.#groups.values()].reverse();
+    return groups.flatMap(({ agents, refusal }) =>
+      refusal === undefined ? [] : [{ agents, refusal }],
+    );
   }
 
   /** Resolves when the list is decided, at the time-out, or when {@link wakeAll} is called. */

@@ -1,5 +1,6 @@
 import {
   CooeeError,
+  type ErrorCode,
   type KeyValueStore,
   LIMITS,
   type Logger,
@@ -25,6 +26,20 @@ export interface PublisherComponents extends Omit<SenderComponents, 'onSettled' 
   readonly store: KeyValueStore;
   /** The number of this start, and the next number of a claim in it: from 1, never twice. */
   readonly bootSeq: { readonly boot: number; next(): number };
+}
+
+/** How it stands with an agent that this node asked for and does not have. */
+export interface EnrolmentStanding {
+  readonly model: string;
+  readonly gpuId: string;
+  /** Hex. */
+  readonly hash: string;
+  /** When its request was signed last; undefined once that was refused. */
+  readonly sinceMs: number | undefined;
+  /** Why the leader did not take it yet, when it said so. */
+  readonly waitsFor: string | undefined;
+  /** Why it was refused, since this node runs. */
+  readonly refusal: ErrorCode | undefined;
 }
 
 /** Options of {@link EnrolmentPublisher.enrol}. */
@@ -67,6 +82,23 @@ export class EnrolmentPublisher implements Startable {
   /** Requests that are not decided. */
   get pendingCount(): number {
     return this.#sender.queue.length;
+  }
+
+  /** The agents that were asked for and are not granted: those that wait, then those refused. */
+  standings(): readonly EnrolmentStanding[] {
+    const waiting = this.#sender.queue.flatMap(({ group, value }) =>
+      value.agents.map((agent) => ({
+        ...{ model: agent.model, gpuId: agent.gpu_id, hash: hashOf(agent) },
+        ...{ sinceMs: value.timeMs, waitsFor: this.#groups.waitsFor(group), refusal: undefined },
+      })),
+    );
+    const refused = this.#groups.refusals().flatMap(({ agents, refusal }) =>
+      agents.map((agent) => ({
+        ...{ model: agent.model, gpuId: agent.gpu_id, hash: hashOf(agent) },
+        ...{ sinceMs: undefined, waitsFor: undefined, refusal: refusal.code },
+      })),
+    );
+    return [...waiting, ...refused];
   }
 
   /** Takes up what an earlier start left. */

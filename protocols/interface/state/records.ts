@@ -29,6 +29,9 @@ export interface VoterSetRecord {
   readonly index: number;
   readonly voters: readonly string[];
   readonly learners: readonly string[];
+  /** Number and id of the recovery that began this epoch; not there in the first one. */
+  readonly epoch?: number;
+  readonly recovery?: string;
 }
 
 /** Key of the table `voterset`: sorts in the order in which the configurations came. */

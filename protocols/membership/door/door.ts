@@ -17,7 +17,8 @@ import { endConnection } from './end-connection.ts';
 import { type GuestLimits, Guests } from './guests.ts';
 import { membersOnlyConnections } from './members-only-connections.ts';
 import { MembersOnlyRegistrar } from './members-only-registrar.ts';
-import { type RefusalReason, Refusals } from './refusals.ts';
+import { type OnRefused, type RefusalReason, Refusals } from './refusals.ts';
+import { relaysOf } from './relays-of.ts';
 import type { Standing } from './standing.ts';
 
 /** What a {@link Door} works with. */
@@ -26,6 +27,8 @@ export interface DoorComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Hears of each refusal. */
+  readonly onRefused?: OnRefused;
 }
 
 /** Options of {@link Door}; the defaults are for hosts that sit behind one NAT address. */
@@ -64,6 +67,8 @@ const DEFAULTS = {
  */
 const FRESH_START_MS = 1000;
 const HOLDS_PER_PEER_MAX = 16;
+/** The streams of a connection are closed with it, but may be told of a moment later. */
+const REMIND_MS = 100;
 
 interface Visit {
   readonly connection: Connection;
@@ -140,6 +145,8 @@ export class Door {
   /** The connection gater for libp2p. */
   readonly gater: ConnectionGater = {
     denyDialPeer: (peer) => this.#deny(this.#dialRefusal(peer), peer),
+    // A member names its addresses itself: libp2p would remember whomever it calls a relay.
+    denyDialMultiaddr: (address) => !relaysOf(address).every((peer) => this.#isMember(peer)),
     denyInboundConnection: (raw) => this.#denyInbound(raw),
     denyInboundEncryptedConnection: (peer, raw) => this.#deny(this.#peerRefusal(peer, raw), peer),
     denyInboundUpgradedConnection: (_peer, raw) => {
@@ -147,6 +154,10 @@ export class Door {
       return false;
     },
     denyOutboundEncryptedConnection: (peer) => this.#deny(this.#dialRefusal(peer), peer),
+    // Relays are for members, at each of their three ends.
+    denyInboundRelayReservation: (from) => this.#denyRelay(from),
+    denyOutboundRelayedConnection: (from, to) => this.#denyRelay(from) || this.#denyRelay(to),
+    denyInboundRelayedConnection: (relay, from) => this.#denyRelay(relay) || this.#denyRelay(from),
   };
 
   /**
@@ -189,7 +200,7 @@ export class Door {
 
   #viewsOf(components: NodeParts): Views {
     const { standing, clock, logger } = this.#components;
-    const isMember = (peer: string): boolean => standing.standing(peer) === 'member';
+    const isMember = (peer: string): boolean => this.#isMember(peer);
     this.#views ??= {
       registrar: new MembersOnlyRegistrar(
         { registrar: components.registrar, standing, clock, logger },
@@ -205,6 +216,14 @@ export class Door {
       ),
     };
     return this.#views;
+  }
+
+  #denyRelay(peer: PeerId): boolean {
+    return this.#deny(this.#isMember(peer.toString()) ? undefined : 'relay-not-member', peer);
+  }
+
+  #isMember(peer: string): boolean {
+    return this.#components.standing.standing(peer) === 'member';
   }
 
   #deny(reason: RefusalReason | undefined, peer: PeerId): boolean {
@@ -224,7 +243,7 @@ export class Door {
    */
   #peerRefusal(peer: PeerId, raw: MultiaddrConnection): RefusalReason | undefined {
     if (peer.type !== 'Ed25519') return 'key-type';
-    if (this.#components.standing.standing(peer.toString()) === 'member') return undefined;
+    if (this.#isMember(peer.toString())) return undefined;
     return this.#guests.refusal(groupOf(raw.remoteAddr));
   }
 
@@ -252,7 +271,7 @@ export class Door {
   #onOpen(connection: Connection): void {
     const peer = connection.remotePeer.toString();
     const group = groupOf(connection.remoteAddr);
-    const isMember = this.#components.standing.standing(peer) === 'member';
+    const isMember = this.#isMember(peer);
     const visit: Visit = { connection, peer, group, isMember, wasRefused: false };
     this.#visits.set(connection.id, visit);
     if (this.#visitsOf(peer).length > this.#init.connectionsPerPeerMax) {
@@ -278,17 +297,26 @@ export class Door {
     const peer = connection.remotePeer.toString();
     this.#guests.release(connection.id);
     this.#visits.delete(connection.id);
-    if (this.#visitsOf(peer).length > 0) return;
+    if (this.#visitsOf(peer).length > 0) {
+      this.#components.clock.schedule(REMIND_MS, () => this.#remind(peer));
+      return;
+    }
     this.#views?.registrar.forget(peer);
-    if (this.#components.standing.standing(peer) === 'member') return;
+    if (this.#isMember(peer)) return;
     // libp2p would remember every stranger for hours; the addresses of members are kept elsewhere.
     node.peerStore
       .delete(connection.remotePeer)
       .catch((thrown: unknown) => this.#debug(peer, toError(thrown).message));
   }
 
+  /** gossipsub opens one stream to a peer, and not again when the connection of it is gone. */
+  #remind(peer: string): void {
+    const open = this.#visitsOf(peer).find(({ connection }) => connection.status === 'open');
+    if (open?.isMember === true) this.#views?.registrar.remind(open.connection);
+  }
+
   #onStanding(peer: string): void {
-    const isMember = this.#components.standing.standing(peer) === 'member';
+    const isMember = this.#isMember(peer);
     for (const visit of this.#visitsOf(peer)) {
       if (isMember && !visit.isMember) this.#promote(visit);
       if (!isMember) this.#demote(visit);

@@ -129,6 +129,14 @@ export class MembersOnlyRegistrar implements Registrar {
     for (const topology of this.#topologies.values()) this.#run(topology.demote(peer));
   }
 
+  /**
+   * One of the peer's connections is gone, and another is there: services that open a stream once
+   * may have lost it.
+   */
+  remind(connection: Connection): void {
+    for (const topology of this.#topologies.values()) this.#run(topology.remind(connection));
+  }
+
   /** The peer has no connection any more. */
   forget(peer: string): void {
     for (const topology of this.#topologies.values()) topology.forget(peer);
@@ -185,6 +193,8 @@ class GatedTopology {
   readonly shown: Topology;
   readonly #topology: Topology;
   readonly #deferred = new Map<string, readonly [PeerId, Connection]>();
+  /** Whom the service was told of: not everyone speaks every protocol. */
+  readonly #told = new Set<string>();
 
   constructor(topology: Topology, isMember: (peer: string) => boolean) {
     this.#topology = topology;
@@ -192,11 +202,11 @@ class GatedTopology {
       ...(topology.filter === undefined ? {} : { filter: topology.filter }),
       notifyOnLimitedConnection: topology.notifyOnLimitedConnection === true,
       onConnect: async (peer, connection) => {
-        if (isMember(peer.toString())) await topology.onConnect?.(peer, connection);
+        if (isMember(peer.toString())) await this.#tell(peer, connection);
         else this.#deferred.set(peer.toString(), [peer, connection]);
       },
       onDisconnect: async (peer) => {
-        this.#deferred.delete(peer.toString());
+        this.forget(peer.toString());
         await topology.onDisconnect?.(peer);
       },
     };
@@ -206,14 +216,26 @@ class GatedTopology {
     const deferred = this.#deferred.get(peer);
     this.#deferred.delete(peer);
     if (deferred === undefined || deferred[1].status !== 'open') return;
-    await this.#topology.onConnect?.(...deferred);
+    await this.#tell(...deferred);
+  }
+
+  async remind(connection: Connection): Promise<void> {
+    const { remotePeer } = connection;
+    if (this.#told.has(remotePeer.toString())) await this.#tell(remotePeer, connection);
   }
 
   async demote(peer: PeerId): Promise<void> {
+    this.#told.delete(peer.toString());
     await this.#topology.onDisconnect?.(peer);
   }
 
   forget(peer: string): void {
     this.#deferred.delete(peer);
+    this.#told.delete(peer);
+  }
+
+  async #tell(peer: PeerId, connection: Connection): Promise<void> {
+    this.#told.add(peer.toString());
+    await this.#topology.onConnect?.(peer, connection);
   }
 }

@@ -24,7 +24,10 @@ export interface PulseComponents {
 export interface PulseInit {
   /** Time between two pings of a connection. Default 5,000. */
   readonly intervalMs?: number;
-  /** No answer within this time ends the connection. Default 3,000. */
+  /**
+   * No answer within this time ends the connection. Default 15,000: TCP brings what was lost on a
+   * bad link later than one would wait, and a host that is gone is found out by liveness.
+   */
   readonly timeoutMs?: number;
 }
 
@@ -42,7 +45,7 @@ export class Pulse implements Startable {
   constructor(components: PulseComponents, init: PulseInit = {}) {
     this.#components = components;
     this.#intervalMs = init.intervalMs ?? 5000;
-    this.#timeoutMs = init.timeoutMs ?? 3000;
+    this.#timeoutMs = init.timeoutMs ?? 15_000;
   }
 
   async start(): Promise<void> {

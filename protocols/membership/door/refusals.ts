@@ -14,6 +14,7 @@ export const REFUSAL_REASONS = [
   'guests-per-address',
   'key-type',
   'pending-per-address',
+  'relay-not-member',
   'stream-not-member',
   'stream-removed',
 ] as const;
@@ -24,11 +25,15 @@ export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 /** The counter of refusals, labelled with the reason. */
 export const REFUSALS_METRIC = 'cooee_membership_refusals_total';
 
+/** Hears of each refusal, with its facts (peer, address, protocol). */
+export type OnRefused = (reason: RefusalReason, fields: LogFields) => void;
+
 /** Counts and logs refusals. */
 export class Refusals {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
+  readonly #onRefused: OnRefused | undefined;
   /**
    * A stranger must not fill the log: beyond this, a reason is logged at debug only; the counter
    * stays exact.
@@ -39,10 +44,12 @@ export class Refusals {
     readonly clock: Clock;
     readonly logger: Logger;
     readonly metrics: Metrics;
+    readonly onRefused?: OnRefused;
   }) {
     this.#clock = components.clock;
     this.#logger = components.logger;
     this.#metrics = components.metrics;
+    this.#onRefused = components.onRefused;
   }
 
   /**
@@ -50,6 +57,7 @@ export class Refusals {
    */
   add(reason: RefusalReason, fields: LogFields): void {
     this.#metrics.count(REFUSALS_METRIC, { reason });
+    this.#onRefused?.(reason, fields);
     const isLoud = this.#logged.take(reason, this.#clock.monotonicMs());
     this.#logger[isLoud ? 'warn' : 'debug']({ ...fields, reason }, 'refused at the door');
   }

@@ -20,7 +20,13 @@ import {
 } from '../machine/codec.ts';
 import { assertBlock, blocksOfCommand } from '../machine/kinds.ts';
 import type { ContentBlocks } from './content-blocks.ts';
-import { type HoldOrder, holdProtocol, holdRequest, holdResponse } from './protocol.ts';
+import {
+  type BlockClaim,
+  type HoldOrder,
+  holdProtocol,
+  holdRequest,
+  holdResponse,
+} from './protocol.ts';
 
 const HOLD_TIMEOUT_MS = 10_000;
 /** Orders that are carried out at the same time, as a leader and as a voter. */
@@ -116,20 +122,55 @@ export class BlockHolding {
     }
   }
 
+  /**
+   * Sees to it that a majority holds the blocks of a command that is going to be handed in.
+   *
+   * @throws CooeeError ERR_SUBMISSION_BLOCK_MISSING, ERR_SUBMISSION_BLOCKS_FULL, ERR_API_BUSY,
+   * ERR_SLURP_COMMAND when a block is not what the command says
+   */
+  async secure(origin: string, command: Command): Promise<void> {
+    const blocks = blocksOfCommand(command);
+    const key = this.#keyOf(command);
+    if (blocks.length === 0 || this.#isHeld(key)) return;
+    const underWay =
+      this.#underWay.get(key) ??
+      this.#inTurn(origin, async () => {
+        const order = { origin, blocks: [...blocks] };
+        await this.#hold(order, []);
+        await this.#assertSound(command, blocks);
+        await this.#haveHeld(key, order);
+      }).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, underWay);
+    await underWay;
+  }
+
   /** Fetches the blocks of what is handed on, since the leader may not reach who made it. */
   async relay(batches: readonly Uint8Array[], from: string): Promise<void> {
     await Promise.all(
       batches.map(async (bytes) => {
-        try {
-          const batch = this.#signed(bytes);
-          const blocks = batch.commands.flatMap((command) => blocksOfCommand(command));
-          if (blocks.length > 0) await this.#hold({ origin: batch.origin, blocks }, [from]);
-        } catch (error) {
-          const { logger } = this.#components;
-          logger.debug({ err: toError(error), from }, 'blocks of what is handed on are not here');
-        }
+        await this.#relayed(from, async () => this.#signed(bytes));
       }),
     );
+  }
+
+  /** As {@link relay}, for a command of a member that is going to hand it in. */
+  async relayClaim({ origin, command }: BlockClaim, from: string): Promise<void> {
+    await this.#relayed(from, async () => ({ origin, commands: [command] }));
+  }
+
+  /** Never rejects. */
+  async #relayed(
+    from: string,
+    read: () => Promise<{ readonly origin: string; readonly commands: readonly Command[] }>,
+  ): Promise<void> {
+    try {
+      const { origin, commands } = await read();
+      const blocks = commands.flatMap((command) => blocksOfCommand(command));
+      if (blocks.length > 0) await this.#hold({ origin, blocks }, [from]);
+    } catch (error) {
+      const { logger } = this.#components;
+      logger.debug({ err: toError(error), from }, 'blocks of what is handed on are not here');
+    }
   }
 
   #keyOf({ body }: Command): string {
@@ -148,22 +189,7 @@ export class BlockHolding {
 
   async #secure(bytes: Uint8Array): Promise<void> {
     const batch = this.#signed(bytes);
-    for (const command of batch.commands) {
-      const blocks = blocksOfCommand(command);
-      if (blocks.length === 0) continue;
-      const key = this.#keyOf(command);
-      if (this.#isHeld(key)) continue;
-      const underWay =
-        this.#underWay.get(key) ??
-        this.#inTurn(batch.origin, async () => {
-          const order = { origin: batch.origin, blocks: [...blocks] };
-          await this.#hold(order, []);
-          await this.#assertSound(command, blocks);
-          await this.#haveHeld(key, order);
-        }).finally(() => this.#underWay.delete(key));
-      this.#underWay.set(key, underWay);
-      await underWay;
-    }
+    for (const command of batch.commands) await this.secure(batch.origin, command);
   }
 
   async #hold({ origin, blocks }: HoldOrder, sources: readonly string[]): Promise<void> {
@@ -191,7 +217,7 @@ export class BlockHolding {
     const others = voters().filter((peer) => peer !== self);
     const needed = Math.floor(voters().length / 2) + 1 - (voters().includes(self) ? 1 : 0);
     await majority(
-      others.map((peer) => this.#ask(peer, order)),
+      others.map((peer) => ({ peer, task: this.#ask(peer, order) })),
       needed,
     );
     this.#held.delete(key);
@@ -244,26 +270,30 @@ export class BlockHolding {
 }
 
 /** Resolves when so many have, rejects when too many have failed. */
-async function majority(all: readonly Promise<void>[], needed: number): Promise<void> {
-  let failed = 0;
+async function majority(
+  all: readonly { readonly peer: string; readonly task: Promise<void> }[],
+  needed: number,
+): Promise<void> {
+  const failed: string[] = [];
   let done = 0;
   await new Promise<void>((resolve, reject) => {
     const look = (cause?: unknown): void => {
       if (done >= needed) resolve();
-      else if (all.length - failed < needed) {
+      else if (all.length - failed.length < needed) {
         const message = 'too few voters hold the blocks of the submission';
-        reject(new CooeeError('ERR_SUBMISSION_BLOCK_MISSING', message, { cause }));
+        const details = { voters: failed.join(' ') };
+        reject(new CooeeError('ERR_SUBMISSION_BLOCK_MISSING', message, { cause, details }));
       }
     };
     look();
-    for (const one of all) {
-      one.then(
+    for (const { peer, task } of all) {
+      task.then(
         () => {
           done++;
           look();
         },
         (cause: unknown) => {
-          failed++;
+          failed.push(peer);
           look(cause);
         },
       );

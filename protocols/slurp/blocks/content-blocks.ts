@@ -12,7 +12,8 @@ import {
 } from '../../interface/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import { BlockFetcher, type FetchedBlock } from '../snapshot/block-fetcher.ts';
-import { ContentStore } from './content-store.ts';
+import { BlockScrub } from './block-scrub.ts';
+import { ContentStore, HELD_RANGE } from './content-store.ts';
 import { MissingBlocks } from './missing-blocks.ts';
 
 /** How long a reader waits for a block of others. */
@@ -41,13 +42,19 @@ export class ContentBlocks {
   readonly #components: ContentBlocksComponents;
   readonly #blocks: ContentStore;
   readonly #missing: MissingBlocks;
+  readonly #scrub: BlockScrub;
   readonly #stopped = new AbortController();
   /** Fetches under way, by block. */
   readonly #fetching = new Map<string, Promise<void>>();
 
   constructor(components: ContentBlocksComponents) {
     this.#components = components;
-    this.#blocks = new ContentStore(components);
+    this.#blocks = new ContentStore({ ...components, onDamaged: (cid) => this.#damaged(cid) });
+    this.#scrub = new BlockScrub({
+      ...components,
+      range: HELD_RANGE,
+      check: async (cid) => void (await this.#blocks.get(cid)),
+    });
     this.#missing = new MissingBlocks({
       ...components,
       has: (cid) => this.#blocks.has(cid),
@@ -60,14 +67,16 @@ export class ContentBlocks {
     await this.#blocks.open();
   }
 
-  /** Begins to fetch what the log refers to and is not here. */
+  /** Begins to fetch what the log refers to and is not here, and to look for what is damaged. */
   start(): void {
     this.#missing.lookThrough();
+    this.#scrub.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
     this.#blocks.stop();
+    await this.#scrub.stop();
     await this.#missing.stop();
     await Promise.allSettled(this.#fetching.values());
   }
@@ -154,6 +163,15 @@ export class ContentBlocks {
   /** There is somebody new to ask. */
   nudge(): void {
     this.#missing.nudge();
+  }
+
+  /** What a submission refers to is fetched again; all else is for who needs it. */
+  #damaged(cid: string): void {
+    const { state } = this.#components;
+    const attached = state.get('attached', cid);
+    if (attached === undefined) return;
+    const by = state.get('submission', attached.id)?.author.peer;
+    this.#missing.add({ cid, bytes: attached.bytes }, by);
   }
 
   async #fetch(by: string | undefined, cid: string, more: readonly string[]): Promise<void> {

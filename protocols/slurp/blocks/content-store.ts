@@ -24,6 +24,8 @@ const INFO_BYTES_MAX = 256;
 const BLOCK_OVERHEAD_BYTES = 4_096;
 /** Keys of the namespace `contentinfo`: blocks that a submission refers to, and all others. */
 const HELD = 'held/';
+/** Keys of what submissions refer to. */
+export const HELD_RANGE = { gt: HELD, lt: 'held0' } as const;
 const LOOSE = 'loose/';
 /** Behind all keys of {@link LOOSE}. */
 const LOOSE_END = 'loose0';
@@ -48,6 +50,8 @@ export interface ContentStoreComponents {
   readonly logger: Logger;
   /** Blocks that what waits in this node's outbox refers to. */
   readonly isWaiting: (cid: string) => boolean;
+  /** A block was here and is damaged: it is here no longer. */
+  readonly onDamaged?: (cid: string) => void;
 }
 
 /**
@@ -111,6 +115,7 @@ export class ContentStore {
       { namespace: 'contentinfo', key: HELD + cid },
       { namespace: 'contentinfo', key: LOOSE + cid },
     ]);
+    this.#components.onDamaged?.(cid);
     return undefined;
   }
 

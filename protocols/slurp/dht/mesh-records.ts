@@ -48,6 +48,7 @@ export class MeshRecords {
   readonly #components: MeshRecordsComponents;
   readonly #changes: OwnChanges;
   readonly #publisher: RecordPublisher;
+  readonly #own: OwnRecords;
   readonly resolver: RecordResolver;
   #settling: Promise<void> = Promise.resolve();
 
@@ -58,7 +59,8 @@ export class MeshRecords {
     const read = (index: number) => this.#read(index);
     this.#changes = new OwnChanges({ ...components, state, read });
     const parts = { ...components, meshId, state, changes: this.#changes };
-    this.#publisher = new RecordPublisher({ ...components, source: new OwnRecords(parts) });
+    this.#own = new OwnRecords(parts);
+    this.#publisher = new RecordPublisher({ ...components, source: this.#own });
     this.resolver = new RecordResolver(components);
   }
 
@@ -109,6 +111,28 @@ export class MeshRecords {
   /** A new snapshot of the state is here. */
   onMark(): void {
     this.#publisher.changed(OwnRecords.state);
+  }
+
+  /**
+   * Puts the newest head that this node knows into the DHT and asks for it again: a record that any
+   * member may put there, and that is there anyhow.
+   *
+   * @returns how many members took a copy, and whether one came back; undefined while no head can
+   * be proved
+   * @throws the signal's reason; CooeeError ERR_STORAGE_*
+   */
+  async probe(
+    signal: AbortSignal,
+  ): Promise<{ readonly copies: number; readonly isFound: boolean } | undefined> {
+    const { dht, judge } = this.#components;
+    const job = await this.#own.headJob();
+    if (job === undefined) return undefined;
+    const copies = await dht.put(job.key, job.value, signal);
+    for (const value of await dht.get(job.key, signal)) {
+      const judged = await judge.judge(job.key, value).catch(() => undefined);
+      if (judged !== undefined) return { copies, isFound: true };
+    }
+    return { copies, isFound: false };
   }
 
   #settle(): void {

@@ -1,6 +1,7 @@
 import { type AgentRecord, type StateReader, voterSetKey } from '../../interface/index.ts';
 import type { TrustBook } from '../heads/trust-book.ts';
-import { decodeHead } from '../machine/codec.ts';
+import { linkIndex } from '../heads/trust-store.ts';
+
 import { LINKS_MAX } from '../protocol.ts';
 import type { OwnChanges } from './changes.ts';
 import { hashKey, headKey, tokenKey } from './key.ts';
@@ -85,15 +86,24 @@ export class OwnRecords implements JobSource {
     ];
   }
 
-  /** As leader; after a change of voters not before the link that hands over to them is there. */
+  /** As leader. */
   async #head(): Promise<readonly DhtJob[] | 'later'> {
-    const { meshId, trust, state, isLeader } = this.#components;
-    if (!isLeader()) return [];
+    if (!this.#components.isLeader()) return [];
+    const job = await this.headJob();
+    return job === undefined ? 'later' : [job];
+  }
+
+  /**
+   * The newest head; undefined after a change of voters before the link that hands over to them is
+   * there. @throws CooeeError ERR_STORAGE_*
+   */
+  async headJob(): Promise<Extract<DhtJob, { kind: 'put' }> | undefined> {
+    const { meshId, trust, state } = this.#components;
     const head = trust.highest();
     const changedAt = state.get('voterset', voterSetKey(state.size('voterset')))?.index ?? 1;
-    if (head === undefined || head.signed.head.index < changedAt) return 'later';
+    if (head === undefined || head.signed.head.index < changedAt) return undefined;
     const value = headDhtRecord.encode({ head: head.bytes, links: await this.#lastLinks() });
-    return [{ kind: 'put', label: 'head', key: headKey(meshId), value }];
+    return { kind: 'put', label: 'head', key: headKey(meshId), value };
   }
 
   /** 32 links of up to nine voters take at most 64 KiB, so all of them fit. */
@@ -105,7 +115,7 @@ export class OwnRecords implements JobSource {
       last = [...last, ...more].slice(-RECORD_LINKS_MAX);
       const end = last.at(-1);
       if (more.length < LINKS_MAX || end === undefined) return last;
-      after = decodeHead(end).head.index;
+      after = linkIndex(end);
     }
   }
 }

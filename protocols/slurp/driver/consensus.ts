@@ -1,45 +1,20 @@
-import {
-  CooeeError,
-  type KeyValueStore,
-  type MemberRecord,
-  toError,
-} from '../../interface/index.ts';
-import type { Configuration, RaftStatus, RaftTiming } from '../../raft/index.ts';
+import { CooeeError, type MemberRecord, toError } from '../../interface/index.ts';
+import type { Configuration, RaftStatus } from '../../raft/index.ts';
 import type { Leadership } from '../heads/ports.ts';
 import { IndexWaiters } from '../log/index-waiters.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
-import type { SignedHead } from '../machine/codec.ts';
+import { epochOf } from '../recovery/recovery-rules.ts';
 import type { Replica } from '../replica/replica.ts';
-import type { RaftDriverComponents } from './ports.ts';
+import type { ConsensusComponents, ConsensusInit } from './ports.ts';
 import { decodeLinkMessage } from './raft-codec.ts';
-import { RaftDriver } from './raft-driver.ts';
 import { Autopilot } from './seats/autopilot.ts';
 import { Introductions } from './seats/introductions.ts';
+import { Part } from './seats/part.ts';
+import { RestoredSeat } from './seats/restored-seat.ts';
 import { SeatWatch } from './seats/seat-watch.ts';
 
 /** Another try when a seat could not be taken or left. */
 const RECONSIDER_MS = 1_000;
-
-/** What taking part in the consensus takes. */
-export interface ConsensusComponents
-  extends Omit<RaftDriverComponents, 'onChange' | 'onLostState'> {
-  readonly store: KeyValueStore;
-  /** The highest head that was verified here. */
-  readonly head: () => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
-  /** Whether a change of voters waits for the signatures of the old ones. */
-  readonly isUnlinked: () => boolean;
-  /** A follower by pull: made anew each time that this node has no seat. */
-  readonly makeReplica: () => Replica;
-}
-
-/** Settings of {@link Consensus}. */
-export interface ConsensusInit {
-  readonly start: { readonly boot: number; readonly bootNonce: string };
-  readonly recipient: string;
-  readonly timing?: Partial<RaftTiming>;
-  /** See {@link Autopilot}. */
-  readonly voterAwayMs?: number | undefined;
-}
 
 /**
  * A node's part in the log: a voter or a learner drives Raft, every other member follows by pull.
@@ -53,10 +28,10 @@ export class Consensus implements Leadership {
   readonly #introductions: Introductions;
   readonly #autopilot: Autopilot;
   readonly #seatWatch: SeatWatch;
+  readonly #restoredSeat: RestoredSeat;
   readonly #stopped = new AbortController();
   readonly #listeners: (() => void)[] = [];
-  #driver: RaftDriver | undefined;
-  #replica: Replica | undefined;
+  readonly #part: Part;
   #turn: Promise<void> = Promise.resolve();
   #isStarted = false;
   /** Voters and learners as of the last change, to tell those who lost their seat. */
@@ -69,14 +44,17 @@ export class Consensus implements Leadership {
     this.#init = init;
     this.waiters = new IndexWaiters(components.clock, components.meshLog);
     const { meshLog, signer, link, clock, logger } = components;
+    const onLostState = (): void => this.#introductions.shown();
+    this.#part = new Part({ ...components, onChange: () => this.#tell(), onLostState }, init);
     this.#introductions = new Introductions(
       {
         ...components,
         configuration: () => this.#configuration(),
         member: (peer) => meshLog.state.get('member', peer) as MemberRecord | undefined,
-        onIntroduced: (peer) => this.#driver?.onConnected(peer),
+        onIntroduced: (peer) => this.#part.driver?.onConnected(peer),
         onLost: () => this.#reconsider(),
         onDismissed: () => this.#seatWatch.dismissed(),
+        epoch: () => epochOf(meshLog.state).id,
       },
       { self: signer.peer, start: init.start },
     );
@@ -85,13 +63,13 @@ export class Consensus implements Leadership {
         clock,
         logger,
         state: meshLog.state,
-        status: () => this.#driver?.status,
+        status: () => this.#part.driver?.status,
         isConnected: (peer) => link.isConnected(peer),
         lost: this.#introductions.lost,
         isUnlinked: components.isUnlinked,
         changeVoters: async (configuration) => {
-          if (this.#driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-          await this.#driver.changeVoters(configuration);
+          if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
+          await this.#part.driver.changeVoters(configuration);
         },
         transfer: () => this.transfer(),
       },
@@ -102,37 +80,48 @@ export class Consensus implements Leadership {
       store: components.store,
       clock,
       logger,
-      isAlone: () => this.#driver?.status?.leader === null,
-      configuration: () => this.#driver?.status ?? meshLog.configuration(),
+      isAlone: () => this.#part.driver?.status?.leader === null,
+      configuration: () => this.#part.driver?.status ?? meshLog.configuration(),
       isVoter: () => this.#configurations().some(({ voters }) => voters.includes(signer.peer)),
       held: () => meshLog,
       ask: () => components.makeReplica().look(),
       onVoters: (voters) => this.#introductions.prove(voters),
       onChange: () => void this.#reconsider(),
     });
+    this.#restoredSeat = new RestoredSeat({
+      ...components,
+      self: signer.peer,
+      state: meshLog.state,
+      voters: () => this.#configuration().voters,
+      appliedIndex: () => meshLog.appliedIndex,
+      hasLostState: () => this.#introductions.hasLostState,
+      lose: (index) => this.#introductions.lose(index),
+      regain: () => this.#introductions.regain(),
+      ask: () => components.makeReplica().look(),
+    });
   }
 
   get isLeader(): boolean {
-    return this.#driver?.isLeader ?? false;
+    return this.#part.driver?.isLeader ?? false;
   }
 
   get term(): number {
-    return this.#driver?.status?.term ?? this.#components.meshLog.term;
+    return this.#part.driver?.status?.term ?? this.#components.meshLog.term;
   }
 
   /** The leader as this node's Raft knows it; undefined for one that follows by pull. */
   get leader(): string | undefined {
-    return this.#driver?.status?.leader ?? undefined;
+    return this.#part.driver?.status?.leader ?? undefined;
   }
 
   /** Raft's state; undefined while this node has no seat, or its disk fails. */
   get raft(): RaftStatus | undefined {
-    return this.#driver?.status;
+    return this.#part.driver?.status;
   }
 
   /** The follower by pull; undefined while this node has a seat. */
   get replica(): Replica | undefined {
-    return this.#replica;
+    return this.#part.replica;
   }
 
   /** Role, term or leader changed. */
@@ -144,12 +133,14 @@ export class Consensus implements Leadership {
   async start(): Promise<void> {
     await this.#introductions.open();
     await this.#seatWatch.open();
+    await this.#restoredSeat.open(this.#init.restored);
     this.#components.meshLog.onApplied((entry) => this.#onApplied(entry));
     this.#components.meshLog.onReplaced(() => this.#onSeats());
     this.#isStarted = true;
     await this.#reconsider();
     this.#autopilot.start();
     this.#seatWatch.start();
+    this.#restoredSeat.start();
   }
 
   /** A leader hands over first. */
@@ -158,8 +149,9 @@ export class Consensus implements Leadership {
     this.waiters.close(this.#stopped.signal.reason);
     this.#autopilot.stop();
     this.#seatWatch.stop();
+    this.#restoredSeat.stop();
     await this.#turn.catch(() => undefined);
-    await this.#leave();
+    await this.#part.leave();
   }
 
   /**
@@ -171,18 +163,71 @@ export class Consensus implements Leadership {
     await this.#reconsider();
   }
 
-  /** Voters and learners besides this node, while it is one of them. */
+  /**
+   * Takes no part while the operator's word is carried out: Raft is at rest, and the log is the
+   * task's alone.
+   *
+   * @throws what the task throws
+   */
+  async refound(
+    task: (how: { readonly hadSeat: boolean; readonly isLed: boolean }) => Promise<void>,
+  ): Promise<void> {
+    const done = this.#turn.then(async () => {
+      const { driver } = this.#part;
+      const hadSeat = driver !== undefined || this.#isHalted();
+      const isLed = driver?.status != null && driver.status.leader !== null;
+      // Whoever took over would commit what the task cannot see.
+      await this.#part.leave({ handsOver: false });
+      await task({ hadSeat, isLed });
+      await this.#seatWatch.recovered();
+      if (this.#introductions.hasLostState) this.#introductions.regain();
+    });
+    this.#turn = done.catch(() => undefined);
+    try {
+      await done;
+    } finally {
+      this.onEpoch();
+      await this.#turn;
+    }
+  }
+
+  /** Another epoch is followed, or none until the operator has chosen. */
+  onEpoch(): void {
+    this.#introductions.forgetAll();
+    this.#introductions.look();
+    void this.#reconsider().then(() => {
+      this.#introductions.introduceAll();
+      this.#tell();
+    });
+  }
+
+  /**
+   * Whether this node votes, or would if it were not for two recoveries: it has what it promised.
+   */
+  get canVote(): boolean {
+    const self = this.#components.signer.peer;
+    if (this.#isHalted()) {
+      return this.#components.meshLog.configuration().configuration.voters.includes(self);
+    }
+    const status = this.#part.driver?.status;
+    return status?.canVote === true && status.configuration.voters.includes(status.self);
+  }
+
+  /**
+   * Voters and learners besides this node, while it is one of them by its log: also when it may not
+   * take its seat, since it has to tell them so.
+   */
   get partners(): readonly string[] {
-    if (this.#driver === undefined) return [];
-    const { voters, learners } = this.#configuration();
-    return [...voters, ...learners].filter((peer) => peer !== this.#components.signer.peer);
+    const isOut = this.#seatWatch.isOut || this.#components.epochs.isBehind;
+    if (this.#retired !== 'no' || isOut) return [];
+    return this.#introductions.partners;
   }
 
   /** A message on the link. @throws CooeeError ERR_WIRE_*: the peer's bytes are wrong */
   onMessage(peer: string, bytes: Uint8Array): void {
     const message = decodeLinkMessage(bytes, { from: peer, to: this.#components.signer.peer });
     if (message.kind !== 'raft') this.#introductions.onMessage(peer, message);
-    else if (this.#introductions.isKnown(peer)) this.#driver?.onMessage(peer, message);
+    else if (this.#introductions.isKnown(peer)) this.#part.driver?.onMessage(peer, message);
   }
 
   /**
@@ -201,25 +246,25 @@ export class Consensus implements Leadership {
       return;
     }
     this.#introductions.forget(peer);
-    this.#driver?.onConnectionLost(peer);
+    this.#part.driver?.onConnectionLost(peer);
   }
 
   /** See {@link RaftDriver.propose}. */
   async propose(batches: readonly Uint8Array[], isOwn: boolean): Promise<number> {
-    if (this.#driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    return await this.#driver.propose(batches, isOwn);
+    if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
+    return await this.#part.driver.propose(batches, isOwn);
   }
 
   /** See {@link RaftDriver.readIndex}. */
   async readIndex(): Promise<number> {
-    if (this.#driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    return await this.#driver.readIndex();
+    if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
+    return await this.#part.driver.readIndex();
   }
 
   /** See {@link RaftDriver.transfer}. */
   async transfer(to?: string): Promise<void> {
-    if (this.#driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    await this.#driver.transfer(to);
+    if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
+    await this.#part.driver.transfer(to);
   }
 
   /**
@@ -242,7 +287,7 @@ export class Consensus implements Leadership {
 
   /** There is news: a follower by pull looks now. */
   nudge(): void {
-    this.#replica?.nudge();
+    this.#part.replica?.nudge();
   }
 
   /**
@@ -252,8 +297,8 @@ export class Consensus implements Leadership {
    */
   async follow(index: number, signal?: AbortSignal): Promise<void> {
     if (this.#components.meshLog.appliedIndex >= index) return;
-    if (this.#replica !== undefined) {
-      await this.#replica.follow(index, signal);
+    if (this.#part.replica !== undefined) {
+      await this.#part.replica.follow(index, signal);
       return;
     }
     await this.waiters.until(index, { signal });
@@ -261,11 +306,11 @@ export class Consensus implements Leadership {
 
   /** The log was compacted up to and including `index`. */
   onCompacted(index: number): void {
-    this.#driver?.onCompacted(index);
+    this.#part.driver?.onCompacted(index);
   }
 
   #onApplied(entry: AppliedEntry): void {
-    this.#driver?.onApplied(entry);
+    this.#part.driver?.onApplied(entry);
     for (const { type, data } of entry.events) {
       if (type === 'voters:change') this.#onSeats();
       if (type === 'member:boot') {
@@ -288,20 +333,26 @@ export class Consensus implements Leadership {
 
   #configuration(): Configuration {
     return (
-      this.#driver?.status?.configuration ?? this.#components.meshLog.configuration().configuration
+      this.#part.driver?.status?.configuration ??
+      this.#components.meshLog.configuration().configuration
     );
   }
 
   /** Whether this node has a seat, by the log, and may take it. */
   #hasSeat(): boolean {
     if (this.#retired !== 'no' || this.#introductions.hasLostState) return false;
-    if (this.#seatWatch.isOut) return false;
+    if (this.#seatWatch.isOut || this.#components.epochs.isBehind) return false;
     // Raft goes by the end of the log: what it acknowledged for a seat that is not in the state yet
     // must not be dropped.
     const self = this.#components.signer.peer;
     return this.#configurations().some(
       ({ voters, learners }) => voters.includes(self) || learners.includes(self),
     );
+  }
+
+  /** Two recoveries keep this node from its seat: the end of its log is what it acknowledged. */
+  #isHalted(): boolean {
+    return this.#components.epochs.rival !== undefined && this.#hasSeat();
   }
 
   /** The last one that is part of the state, and the last one in the log. */
@@ -317,12 +368,12 @@ export class Consensus implements Leadership {
         // A closed store is its owner's; a failed one is mended by opening it.
         const { store } = this.#components;
         if (store.status === 'failed') await store.open();
-        if (this.#retired === 'all') {
-          await this.#leave();
+        if (this.#retired === 'all' || this.#components.epochs.rival !== undefined) {
+          await this.#part.leave();
           return;
         }
-        if (this.#hasSeat()) await this.#takeSeat();
-        else await this.#followByPull();
+        if (!this.#hasSeat()) await this.#part.followByPull();
+        else if (await this.#part.takeSeat()) this.#introductions.introduceAll();
       })
       .catch((error: unknown) => {
         const { logger, clock } = this.#components;
@@ -331,63 +382,6 @@ export class Consensus implements Leadership {
         clock.schedule(RECONSIDER_MS, () => void this.#reconsider());
       });
     return this.#turn;
-  }
-
-  async #takeSeat(): Promise<void> {
-    if (this.#driver !== undefined) return;
-    const replica = this.#replica;
-    await replica?.stop();
-    const { meshLog } = this.#components;
-    if (meshLog.isLogFailed) await meshLog.reopenLog();
-    if (meshLog.tailIndex > meshLog.commitIndex && replica !== undefined) {
-      // Pulled and never proved: it is not what a leader has acknowledged.
-      await meshLog.dropUncommitted();
-    }
-    this.#replica = undefined;
-    const driver = new RaftDriver(
-      {
-        ...this.#components,
-        onChange: () => this.#tell(),
-        onLostState: () => this.#introductions.lose(),
-      },
-      {
-        recipient: this.#init.recipient,
-        ...(this.#init.timing === undefined ? {} : { timing: this.#init.timing }),
-      },
-    );
-    this.#driver = driver;
-    try {
-      await driver.start();
-    } catch (error) {
-      this.#driver = undefined;
-      await driver.stop();
-      throw error;
-    }
-    this.#introductions.introduceAll();
-    this.#components.logger.info({}, 'this node has a seat among the voters');
-    this.#tell();
-  }
-
-  async #followByPull(): Promise<void> {
-    if (this.#replica !== undefined) return;
-    await this.#driver?.stop();
-    this.#driver = undefined;
-    const { meshLog } = this.#components;
-    if (meshLog.isLogFailed) await meshLog.reopenLog();
-    if (meshLog.tailIndex > meshLog.commitIndex) await meshLog.dropUncommitted();
-    const replica = this.#components.makeReplica();
-    await replica.open();
-    this.#replica = replica;
-    replica.start();
-    this.#tell();
-  }
-
-  async #leave(): Promise<void> {
-    // It goes on listening while it hands leadership over.
-    await this.#driver?.stop();
-    this.#driver = undefined;
-    await this.#replica?.stop();
-    this.#replica = undefined;
   }
 
   #tell(): void {

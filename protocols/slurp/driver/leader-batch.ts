@@ -21,7 +21,7 @@ export interface MadeBatch {
  * A batch of the leader's own: one command for its term. Its number says nothing (it is not the
  * outbox's), so all have the same.
  */
-export function leaderBatch<K extends 'leader.announce' | 'voter.change'>(
+export function leaderBatch<K extends 'leader.announce' | 'mesh.recover' | 'voter.change'>(
   maker: CommandMaker,
   kind: K,
   body: CommandBody<K>,

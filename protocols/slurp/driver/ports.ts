@@ -3,6 +3,7 @@ import type {
   CooeeError,
   Crypto,
   Health,
+  KeyValueStore,
   Logger,
   MessageLink,
   Metrics,
@@ -11,7 +12,10 @@ import type {
 } from '../../interface/index.ts';
 import type { Configuration, RaftTiming } from '../../raft/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
-import type { Batch } from '../machine/codec.ts';
+import type { Batch, SignedHead } from '../machine/codec.ts';
+import type { EpochBook } from '../recovery/epoch-book.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { Restored } from './seats/restored-seat.ts';
 
 /** Where a log goes on behind an installed snapshot. */
 export interface InstalledAt {
@@ -59,4 +63,29 @@ export interface RaftDriverInit {
   /** Age recipient that enrolments are sealed to while this node leads. */
   readonly recipient: string;
   readonly timing?: Partial<RaftTiming>;
+}
+
+/** What taking part in the consensus takes. */
+export interface ConsensusComponents
+  extends Omit<RaftDriverComponents, 'onChange' | 'onLostState'> {
+  readonly store: KeyValueStore;
+  /** The highest head that was verified here. */
+  readonly head: () => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
+  /** Whether a change of voters waits for the signatures of the old ones. */
+  readonly isUnlinked: () => boolean;
+  /** Which epoch of the mesh is followed here. */
+  readonly epochs: Pick<EpochBook, 'isBehind' | 'rival'>;
+  /** A follower by pull: made anew each time that this node has no seat. */
+  readonly makeReplica: () => Replica;
+}
+
+/** Settings of {@link Consensus}. */
+export interface ConsensusInit {
+  readonly start: { readonly boot: number; readonly bootNonce: string };
+  readonly recipient: string;
+  readonly timing?: Partial<RaftTiming>;
+  /** See `Autopilot`. */
+  readonly voterAwayMs?: number | undefined;
+  /** This home was put back from a backup, and has not taken that in yet. */
+  readonly restored?: Restored | undefined;
 }

@@ -17,6 +17,8 @@ export interface Hello {
   readonly lastIndex: number;
   /** It knows that it lost what it had promised, and asks to be a learner first. */
   readonly hasLostState: boolean;
+  /** Id of the recovery that began its epoch; empty in the first one. */
+  readonly epoch: string;
 }
 
 /** What goes over the link of two voters. */
@@ -60,6 +62,7 @@ const TYPES = [
 const HELLO = 100;
 const REFUSED = 101;
 const NONCE_MAX = 64;
+const EPOCH_LENGTH_MAX = 64;
 const EVIDENCE_BYTES_MAX = 8 * 1024;
 
 /** A message of the core, as an array: `[1, type, term, timeMs, ...]`. */
@@ -74,8 +77,11 @@ export function encodeRaft(
 
 /** @param isAnswer the other side need not introduce itself again */
 export function encodeHello(hello: Hello, isAnswer: boolean): Uint8Array {
-  const { boot, bootNonce, term, lastIndex, hasLostState } = hello;
-  return encodeCanonical([1, HELLO, isAnswer, boot, bootNonce, term, lastIndex, hasLostState]);
+  const { boot, bootNonce, term, lastIndex, hasLostState, epoch } = hello;
+  // Left out in the first epoch, as those say it who do not know of others.
+  const last = epoch === '' ? [] : [epoch];
+  const log = [term, lastIndex, hasLostState, ...last];
+  return encodeCanonical([1, HELLO, isAnswer, boot, bootNonce, ...log]);
 }
 
 export function encodeRefused(reason: RefusalReason, evidence: Uint8Array): Uint8Array {
@@ -201,7 +207,9 @@ function readHello(fields: Fields): LinkMessage {
   const boot = fields.count();
   const bootNonce = fields.text(NONCE_MAX);
   const log = { term: fields.count(), lastIndex: fields.count() };
-  const hello = { boot, bootNonce, ...log, hasLostState: fields.flag() };
+  const hasLostState = fields.flag();
+  const epoch = fields.isAtEnd ? '' : fields.text(EPOCH_LENGTH_MAX);
+  const hello = { boot, bootNonce, ...log, hasLostState, epoch };
   return { kind: 'hello', isAnswer, hello };
 }
 
@@ -246,6 +254,10 @@ class Fields {
     const value = this.#next();
     if (!Array.isArray(value)) throw malformed('a list of entries');
     return value.map((it) => asBytes(it, bytesMax));
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#list.length;
   }
 
   end(): void {

@@ -90,8 +90,8 @@ export class RaftDriver {
   }
 
   /** Hands leadership on when it can within a second; then nothing is said any more. */
-  async stop(): Promise<void> {
-    if (this.isLeader && this.#fatal === undefined) {
+  async stop({ handsOver } = { handsOver: true }): Promise<void> {
+    if (handsOver && this.isLeader && this.#fatal === undefined) {
       await this.transfer().catch((error: unknown) => {
         this.#components.logger.debug({ err: toError(error) }, 'leadership was not handed on');
       });

@@ -3,19 +3,24 @@ import type { Configuration, RaftEntry, RaftInit } from '../../raft/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { type Batch, decodeBatch, decodeEntry, encodeEntry } from '../machine/codec.ts';
 import { rememberEntry } from '../machine/decoded.ts';
-import { changeBody, isLeaderBatch } from '../machine/leader-kinds.ts';
+import { changeBody, isLeaderBatch, recoverBody } from '../machine/leader-kinds.ts';
+import { namedVoters } from '../recovery/recovery-link.ts';
 
 /**
  * The end of the log that the core knows the terms of; a follower further behind takes a snapshot.
  */
 const KNOWN_ENTRIES_MAX = 16_384;
-/** A change of voters is one command with at most eighteen peer ids. */
-const CHANGE_BYTES_MAX = 4_096;
+/** A change of voters is one command with at most eighteen peer ids, or with a signed recovery. */
+const CHANGE_BYTES_MAX = 8_192;
 const READ_BYTES_MAX = 1024 * 1024;
 const CHANGE_KIND = 'voter.change';
-const CHANGE_KIND_BYTES = new TextEncoder().encode(CHANGE_KIND);
-/** Of all letters in it the rarest. */
-const DOT_AT = CHANGE_KIND.indexOf('.');
+const RECOVER_KIND = 'mesh.recover';
+/** Each with the place of the rarest letter in it. */
+const KINDS = [CHANGE_KIND, RECOVER_KIND].map((kind) => ({
+  bytes: new TextEncoder().encode(kind),
+  dotAt: kind.indexOf('.'),
+}));
+const DOT = 0x2e;
 
 /** What precedes the entries of an append. */
 interface Place {
@@ -80,20 +85,35 @@ function configurationIn(
 }
 
 function namesChange(bytes: Uint8Array): boolean {
-  const dot = CHANGE_KIND_BYTES[DOT_AT] ?? 0;
-  for (let at = bytes.indexOf(dot); at >= 0; at = bytes.indexOf(dot, at + 1)) {
-    if (CHANGE_KIND_BYTES.every((byte, i) => bytes[at - DOT_AT + i] === byte)) return true;
+  for (let at = bytes.indexOf(DOT); at >= 0; at = bytes.indexOf(DOT, at + 1)) {
+    for (const { bytes: name, dotAt } of KINDS) {
+      if (name.every((byte, i) => bytes[at - dotAt + i] === byte)) return true;
+    }
   }
   return false;
 }
 
 function configurationOf(batch: Batch, term: number): { readonly configuration?: Configuration } {
   const [command] = batch.commands;
-  if (!isLeaderBatch(batch) || command?.kind !== CHANGE_KIND) return {};
+  if (!isLeaderBatch(batch)) return {};
+  if (command?.kind === RECOVER_KIND) return recoveredConfiguration(command, term);
+  if (command?.kind !== CHANGE_KIND) return {};
   const parsed = changeBody.safeParse(command.body);
   if (!parsed.success || parsed.data.term !== term) return {};
   const { voters, learners } = parsed.data;
   return { configuration: { voters, learners } };
+}
+
+/**
+ * Whose signature it is was checked by who put it into the log, and is again when it is applied.
+ */
+function recoveredConfiguration(
+  { body }: Batch['commands'][number],
+  term: number,
+): { readonly configuration?: Configuration } {
+  const parsed = recoverBody.safeParse(body);
+  if (!parsed.success || parsed.data.term !== term) return {};
+  return { configuration: { voters: namedVoters(parsed.data.link), learners: [] } };
 }
 
 /** Where a core begins: what is on the disk. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */

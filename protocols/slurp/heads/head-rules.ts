@@ -1,4 +1,10 @@
-import { CooeeError, type Crypto, type ErrorDetails, type Signer } from '../../interface/index.ts';
+import {
+  CooeeError,
+  type Crypto,
+  type ErrorDetails,
+  isCooeeError,
+  type Signer,
+} from '../../interface/index.ts';
 import { encodeCanonical, signingInput } from '../../wire/index.ts';
 import { assertHead, type Head, type SignedHead } from '../machine/codec.ts';
 
@@ -16,6 +22,8 @@ export type HeadRefusal =
   | 'signature'
   /** No majority. */
   | 'too-few'
+  /** A recovery, and nothing here tells what the operator's key is. */
+  | 'recovery'
   /** Another root than the anchor's, at its index. */
   | 'anchor'
   /** It does not follow from what is trusted here. */
@@ -34,10 +42,21 @@ export function refuseHead(
   return new CooeeError('ERR_SLURP_HEAD', message, { details: { reason, ...details } });
 }
 
+/** The label under which a refusal is counted; undefined when it is none of a head. */
+export function reasonOf(error: unknown): string | undefined {
+  if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) return 'anchor';
+  if (!isCooeeError(error, 'ERR_SLURP_HEAD')) return undefined;
+  return String(error.details['reason']);
+}
+
 /** Voters, and the index of the entry that brought them (or of the anchor that names them). */
 export interface VoterSet {
   readonly index: number;
   readonly voters: readonly string[];
+  /** The epoch that they vote in; undefined when only their anchor is known. */
+  readonly epoch?: number | undefined;
+  /** It was the operator who named them, in the place of those before. */
+  readonly isRecovered?: boolean | undefined;
 }
 
 /** Who signs a head, and whom the head names as voters. */
@@ -48,6 +67,8 @@ export interface Electorate {
   readonly voters: readonly string[] | undefined;
   /** The head hands over from one set of voters to the next. */
   readonly isLink: boolean;
+  /** The epoch of the head; undefined when it is not known. */
+  readonly epoch?: number | undefined;
 }
 
 /**
@@ -61,12 +82,14 @@ export function electorateAt(sets: readonly VoterSet[], index: number): Electora
   const at = sets.findLastIndex((set) => set.index <= index);
   const set = sets[Math.max(at, 0)];
   if (set === undefined) throw new RangeError('a head is judged by at least one set of voters');
+  const epoch = set.epoch === undefined ? {} : { epoch: set.epoch };
   if (at < 0) return { signers: set.voters, voters: undefined, isLink: false };
   const before = sets[at - 1];
-  if (set.index !== index || before === undefined) {
-    return { signers: set.voters, voters: set.voters, isLink: false };
+  // Nobody hands over to those whom the operator named: they sign from their own entry on.
+  if (set.index !== index || before === undefined || set.isRecovered === true) {
+    return { signers: set.voters, voters: set.voters, isLink: false, ...epoch };
   }
-  return { signers: before.voters, voters: set.voters, isLink: true };
+  return { signers: before.voters, voters: set.voters, isLink: true, ...epoch };
 }
 
 /** Whether two lists name the same voters, in whatever order. */
@@ -87,11 +110,19 @@ export function majorityOf(voterCount: number): number {
 export function verifyHead(
   crypto: Crypto,
   signed: SignedHead,
-  place: { readonly mesh: string; readonly epoch: number; readonly electorate: Electorate },
+  place: {
+    readonly mesh: string;
+    /** Any when it is undefined. */
+    readonly epoch: number | undefined;
+    readonly electorate: Electorate;
+  },
 ): void {
   const { mesh, epoch, electorate } = place;
+  // First: who votes in another epoch says nothing here.
+  if (signed.head.mesh === mesh && epoch !== undefined && signed.head.epoch !== epoch) {
+    throw refuseHead('epoch');
+  }
   assertHead(crypto, signed, { mesh, voters: electorate.signers });
-  if (signed.head.epoch !== epoch) throw refuseHead('epoch');
   const { voters } = electorate;
   if (voters !== undefined && !isSameVoters(voters, signed.head.voters)) throw refuseHead('chain');
 }

@@ -2,7 +2,6 @@ import {
   CooeeError,
   type Crypto,
   type Health,
-  isCooeeError,
   type KeyValueStore,
   type Logger,
   type Metrics,
@@ -13,19 +12,22 @@ import { equalBytes, merkleRoot, toHex } from '../../wire/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { decodeHead, type SignedHead } from '../machine/codec.ts';
 import { LINKS_MAX } from '../protocol.ts';
-import { electorateAt, isSameVoters, refuseHead, type VoterSet, verifyHead } from './head-rules.ts';
+import { EpochBook } from '../recovery/epoch-book.ts';
+import { isRecovery } from '../recovery/recovery-link.ts';
+import { electorateAt, reasonOf, refuseHead, type VoterSet, verifyHead } from './head-rules.ts';
+import { forkCondition, KnownHeads } from './known-heads.ts';
+import { type MissingLink, missingLinks, verifyMissing, votedIn } from './missing-links.ts';
+import { RecoveredChain } from './recovered-chain.ts';
 import { followChain } from './trust-chain.ts';
 import { type KeptHead, TrustStore } from './trust-store.ts';
 import { VoterHistory } from './voter-history.ts';
 
-/** Epoch of a mesh that was never recovered. */
-export const EPOCH = 0;
-/** Verified heads of different indices that a later one is compared with. */
-const RECENT_MAX = 64;
-
 /** What {@link TrustBook} works with. */
 export interface TrustBookComponents {
-  readonly meshLog: Pick<MeshLog, 'appliedIndex' | 'frontierAt' | 'meshId' | 'onApplied' | 'state'>;
+  readonly meshLog: Pick<
+    MeshLog,
+    'appliedIndex' | 'frontierAt' | 'meshId' | 'onApplied' | 'read' | 'state'
+  >;
   readonly store: KeyValueStore;
   readonly crypto: Crypto;
   readonly health: Health;
@@ -38,29 +40,37 @@ export interface TrustBookComponents {
  * on along the chain of links. Nothing here depends on who brought a head or a link.
  */
 export class TrustBook {
+  /** Which epoch of the mesh is followed here. */
+  readonly epochs: EpochBook;
   readonly #components: TrustBookComponents;
   readonly #anchor: TrustAnchor;
   readonly #store: TrustStore;
   readonly #history: VoterHistory;
   readonly #listeners: ((head: KeptHead) => void)[] = [];
-  /** Roots by index of the last heads that were verified, the youngest last. */
-  readonly #recent = new Map<number, KeptHead>();
+  readonly #heads = new KnownHeads();
   /** Indices of the links that are kept. */
   #kept = new Set<number>();
-  #highest: KeptHead | undefined;
-  #newest: KeptHead | undefined;
-  #mark: KeptHead | undefined;
-  /** The last head called out that names voters whom this node does not know yet. */
-  #early: KeptHead | undefined;
   #isForkKept = false;
   #writing: Promise<void> = Promise.resolve();
+  readonly #recoveries: RecoveredChain;
+  readonly #recoveryListeners: (() => void)[] = [];
 
   /** @param anchor what is trusted from the start: out of the invite, or of genesis */
   constructor(components: TrustBookComponents, anchor: TrustAnchor) {
     this.#components = components;
     this.#anchor = anchor;
+    this.epochs = new EpochBook(components);
     this.#store = new TrustStore(components.store);
     this.#history = new VoterHistory(components.meshLog, anchor);
+    this.#recoveries = new RecoveredChain({
+      ...components,
+      epochs: this.epochs,
+      history: this.#history,
+      store: this.#store,
+      kept: () => this.#kept,
+      missing: () => this.missingLinks(),
+      heads: this.#heads,
+    });
   }
 
   /**
@@ -70,16 +80,17 @@ export class TrustBook {
    */
   async open(): Promise<void> {
     this.#kept = await this.#store.linkIndices();
+    await this.epochs.open();
+    await this.#heads.open(this.#store);
+    // First: no link is followed that a recovery gives up.
+    await this.#recoveries.open();
+    await this.#recoverMissing();
     for (;;) {
       const start = this.#history.last();
       const links = await this.#store.linksAfter(start.index, LINKS_MAX);
       this.#follow(links);
       if (links.length < LINKS_MAX || this.#history.last().index === start.index) break;
     }
-    this.#highest = await this.#store.head('highest');
-    this.#mark = await this.#store.head('mark');
-    this.#newest = this.#highest;
-    for (const head of [this.#mark, this.#highest]) if (head !== undefined) this.#note(head);
     this.#components.meshLog.onApplied(() => this.#settle());
   }
 
@@ -100,17 +111,17 @@ export class TrustBook {
 
   /** The highest verified head that this node's own log fits: what it hands on. */
   highest(): KeptHead | undefined {
-    return this.#highest;
+    return this.#heads.highest;
   }
 
   /** The highest verified head, whether or not its entries are here. */
   newest(): KeptHead | undefined {
-    return this.#newest;
+    return this.#heads.newest;
   }
 
   /** The highest verified head that holds the CID of a state. */
   mark(): KeptHead | undefined {
-    return this.#mark;
+    return this.#heads.mark;
   }
 
   /** Called for each head that {@link accept} verified. Must be quick and not throw. */
@@ -157,7 +168,7 @@ export class TrustBook {
     } catch (error) {
       // It may hand over to voters that this node's state is about to name.
       const isAhead = signed.head.index > this.#components.meshLog.appliedIndex;
-      if (isAhead && reasonOf(error) === 'chain') this.#early = head;
+      if (isAhead && reasonOf(error) === 'chain') this.#heads.early = head;
       throw error;
     }
     this.#absorb(head).catch((error: unknown) => this.#warn(error));
@@ -171,10 +182,11 @@ export class TrustBook {
   async adopt(bytes: Uint8Array, signed: SignedHead): Promise<void> {
     const adopting = this.#writing.then(async () => {
       const { index } = signed.head;
-      if (index <= (this.#highest?.signed.head.index ?? 0)) return;
+      if (index <= (this.#heads.highest?.signed.head.index ?? 0)) return;
       await this.#store.keepHeads({ highest: bytes });
-      this.#highest = { bytes, signed };
-      if (index > (this.#newest?.signed.head.index ?? 0)) this.#newest = this.#highest;
+      this.#heads.highest = { bytes, signed };
+      if (index > (this.#heads.newest?.signed.head.index ?? 0))
+        this.#heads.newest = this.#heads.highest;
       this.#gauge();
     });
     this.#writing = adopting.catch(() => undefined);
@@ -185,22 +197,54 @@ export class TrustBook {
    * Takes links in, in order: those that lead on from the last one, and those of changes that this
    * node's own state knows.
    *
-   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*; nothing was
-   * taken then
+   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*; of those behind
+   * the last recovery nothing was taken then
    */
   async learn(links: readonly Uint8Array[]): Promise<void> {
+    const heads: Uint8Array[] = [];
+    for (const bytes of links) {
+      if (isRecovery(bytes)) await this.recover(bytes);
+      else heads.push(bytes);
+    }
     try {
-      const own = this.#verifyOwn(links);
-      const ahead = followChain(this.#components.crypto, this.#start(), links).links;
+      const { crypto, meshLog } = this.#components;
+      const place = { crypto, mesh: meshLog.meshId };
+      const own = verifyMissing(place, this.missingLinks(), heads);
+      const ahead = followChain(crypto, this.#start(), heads).links;
       const fresh = [...own, ...ahead];
       if (fresh.length === 0) return;
       await this.#store.keepLinks(fresh);
-      for (const { signed } of fresh) this.#kept.add(signed.head.index);
-      for (const { signed } of ahead) this.#extend(signed);
+      for (const { set } of fresh) this.#kept.add(set.index);
+      for (const { set } of ahead) this.#extend(set);
     } catch (error) {
       this.#countRefusal(error);
       throw error;
     }
+  }
+
+  /**
+   * Hears of a recovery, from wherever: one of a later epoch is followed from now on, another one
+   * of the same epoch stops this node until the operator has chosen.
+   *
+   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*
+   */
+  async recover(bytes: Uint8Array): Promise<void> {
+    try {
+      if (!(await this.#recoveries.take(bytes))) return;
+    } catch (error) {
+      this.#countRefusal(error);
+      throw error;
+    }
+    for (const listener of this.#recoveryListeners) listener();
+  }
+
+  /** Called when another epoch is followed, or none any more. Must be quick and not throw. */
+  onRecovery(listener: () => void): void {
+    this.#recoveryListeners.push(listener);
+  }
+
+  async #recoverMissing(): Promise<void> {
+    for (const bytes of await this.#recoveries.missing()) await this.recover(bytes);
   }
 
   /** Links behind an index, by rising index: for those whose trust ends there. */
@@ -209,14 +253,16 @@ export class TrustBook {
   }
 
   /** Changes of voters that this node's state knows and that it has no link for. */
-  missingLinks(): readonly { readonly before: VoterSet; readonly set: VoterSet }[] {
-    const missing: { before: VoterSet; set: VoterSet }[] = [];
-    const own = this.#history.own();
-    for (const [i, set] of own.entries()) {
-      const before = own[i - 1];
-      if (before !== undefined && !this.#kept.has(set.index)) missing.push({ before, set });
-    }
-    return missing;
+  missingLinks(): readonly MissingLink[] {
+    return missingLinks(this.#history.own(), this.#kept);
+  }
+
+  /**
+   * Changes without a link that those who follow wait for: of this epoch alone, for nobody signs
+   * for the voters of one that is over, and the recovery leads past them.
+   */
+  unlinked(): readonly MissingLink[] {
+    return votedIn(this.#history.last().epoch, this.missingLinks());
   }
 
   /** Who signs the head of an index. */
@@ -225,40 +271,20 @@ export class TrustBook {
   }
 
   #start() {
-    return {
-      mesh: this.#components.meshLog.meshId,
-      epoch: EPOCH,
-      set: this.#history.last(),
-    };
+    const set = this.#history.last();
+    const { key } = this.epochs;
+    return { mesh: this.#components.meshLog.meshId, epoch: set.epoch, set, key };
   }
 
   #follow(links: readonly Uint8Array[]): void {
     const { links: ahead } = followChain(this.#components.crypto, this.#start(), links);
-    for (const { signed } of ahead) this.#extend(signed);
+    for (const { set } of ahead) this.#extend(set);
   }
 
-  #extend({ head }: SignedHead): void {
+  #extend(set: VoterSet): void {
     // The state may have got there while the link was written.
-    if (head.index <= this.#history.last().index) return;
-    this.#history.extend({ index: head.index, voters: head.voters });
-  }
-
-  /** Links of changes that the state knows: their voters need no chain to be told. */
-  #verifyOwn(links: readonly Uint8Array[]): KeptHead[] {
-    const { crypto, meshLog } = this.#components;
-    const wanted = new Map(this.missingLinks().map((it) => [it.set.index, it]));
-    if (wanted.size === 0) return [];
-    const own: KeptHead[] = [];
-    for (const bytes of links) {
-      const signed = decodeHead(bytes);
-      const change = wanted.get(signed.head.index);
-      if (change === undefined || !isSameVoters(change.set.voters, signed.head.voters)) continue;
-      const { before, set } = change;
-      const electorate = { signers: before.voters, voters: set.voters, isLink: true };
-      verifyHead(crypto, signed, { mesh: meshLog.meshId, epoch: EPOCH, electorate });
-      own.push({ bytes, signed });
-    }
-    return own;
+    if (set.index <= this.#history.last().index) return;
+    this.#history.extend(set);
   }
 
   /** A log that has another root at the anchor is another log, whoever signed it. */
@@ -272,7 +298,8 @@ export class TrustBook {
   #assertSigned(signed: SignedHead): void {
     try {
       const electorate = electorateAt(this.#history.sets(), signed.head.index);
-      const place = { mesh: this.#components.meshLog.meshId, epoch: EPOCH, electorate };
+      const { meshId: mesh } = this.#components.meshLog;
+      const place = { mesh, epoch: electorate.epoch, electorate };
       verifyHead(this.#components.crypto, signed, place);
       this.#assertAnchor(signed);
     } catch (error) {
@@ -289,11 +316,11 @@ export class TrustBook {
     const { isLink } = this.electorateAt(index);
     if (isLink && !this.#kept.has(index)) await this.learn([bytes]);
     const isLate = isLink || stateCid !== undefined;
-    if (!isLate && index < (this.#highest?.signed.head.index ?? 0)) this.#count('stale');
-    if (index > (this.#newest?.signed.head.index ?? 0)) this.#newest = head;
-    this.#note(head);
-    if (stateCid !== undefined && index > (this.#mark?.signed.head.index ?? 0)) {
-      this.#mark = head;
+    if (!isLate && index < (this.#heads.highest?.signed.head.index ?? 0)) this.#count('stale');
+    if (index > (this.#heads.newest?.signed.head.index ?? 0)) this.#heads.newest = head;
+    this.#heads.note(head);
+    if (stateCid !== undefined && index > (this.#heads.mark?.signed.head.index ?? 0)) {
+      this.#heads.mark = head;
       await this.#store.keepHeads({ mark: bytes });
     }
     if (this.#isOurs(signed)) await this.adopt(bytes, signed);
@@ -302,35 +329,21 @@ export class TrustBook {
 
   async #assertNoFork(theirs: KeptHead): Promise<void> {
     const { index, root } = theirs.signed.head;
-    const ours = this.#recent.get(index);
+    const ours = this.#heads.at(index);
     if (ours === undefined || equalBytes(ours.signed.head.root, root)) return;
     this.#count('fork');
-    this.#components.health.raise({
-      code: 'forked-log',
-      severity: 'error',
-      text: `Two different heads were signed at index ${index}.`,
-      remedy: 'A voter ran twice or was restored from a copy: see docs/operations.md.',
-    });
+    this.#components.health.raise(forkCondition(index));
     if (!this.#isForkKept) {
       await this.#store.keepHeads({ 'fork-ours': ours.bytes, 'fork-theirs': theirs.bytes });
       this.#isForkKept = true;
     }
     // Which of them is this log's is certain once the log is there.
-    if (!this.#isOurs(ours.signed) && this.#highest?.signed !== ours.signed) return;
+    if (!this.#isOurs(ours.signed) && this.#heads.highest?.signed !== ours.signed) return;
     throw refuseHead('fork', 'two different heads at one index', {
       index,
       ours: toHex(ours.signed.head.root),
       theirs: toHex(root),
     });
-  }
-
-  #note(head: KeptHead): void {
-    const { index } = head.signed.head;
-    this.#recent.delete(index);
-    this.#recent.set(index, head);
-    if (this.#recent.size <= RECENT_MAX) return;
-    const oldest = this.#recent.keys().next();
-    if (oldest.done !== true) this.#recent.delete(oldest.value);
   }
 
   /** Whether this node's own log, as applied, has the head's root; false when it cannot tell. */
@@ -343,14 +356,18 @@ export class TrustBook {
 
   /** The log has come to where the newest head is. */
   #settle(): void {
-    const newest = this.#newest;
+    const newest = this.#heads.newest;
     this.#gauge();
-    const early = this.#early;
+    if (this.#recoveries.isIncomplete) {
+      this.#recoverMissing().catch((error: unknown) => this.#warn(error));
+    }
+    const early = this.#heads.early;
     if (early !== undefined && early.signed.head.index <= this.#components.meshLog.appliedIndex) {
-      this.#early = undefined;
+      this.#heads.early = undefined;
       this.accept(early.bytes).catch((error: unknown) => this.#warn(error));
     }
-    if (newest === undefined || newest === this.#highest || !this.#isOurs(newest.signed)) return;
+    if (newest === undefined || newest === this.#heads.highest || !this.#isOurs(newest.signed))
+      return;
     this.adopt(newest.bytes, newest.signed).catch((error: unknown) => this.#warn(error));
   }
 
@@ -360,8 +377,9 @@ export class TrustBook {
 
   #gauge(): void {
     const { metrics, meshLog } = this.#components;
-    const lag = meshLog.appliedIndex - (this.#highest?.signed.head.index ?? 0);
+    const lag = meshLog.appliedIndex - (this.#heads.highest?.signed.head.index ?? 0);
     metrics.gauge('cooee_slurp_head_lag_entries', Math.max(0, lag));
+    metrics.gauge('cooee_slurp_epoch', this.epochs.current.epoch);
   }
 
   #countRefusal(error: unknown): void {
@@ -372,11 +390,4 @@ export class TrustBook {
   #count(reason: string): void {
     this.#components.metrics.count('cooee_slurp_heads_refused_total', { reason });
   }
-}
-
-/** The label under which a refusal is counted; undefined when it is none of a head. */
-function reasonOf(error: unknown): string | undefined {
-  if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) return 'anchor';
-  if (!isCooeeError(error, 'ERR_SLURP_HEAD')) return undefined;
-  return String(error.details['reason']);
 }

@@ -1,5 +1,7 @@
 import type { KeyValueStore, StoreWrite } from '../../interface/index.ts';
 import { decodeHead, type SignedHead } from '../machine/codec.ts';
+import { entryIndexOf, epochNumberOf, isRecovery } from '../recovery/recovery-link.ts';
+import type { ChainLink } from './trust-chain.ts';
 
 /** A verified head, as received and taken apart. */
 export interface KeptHead {
@@ -9,6 +11,16 @@ export interface KeptHead {
 
 /** Names of single heads in the namespace `head`. */
 export type HeadName = 'highest' | 'mark' | 'fork-ours' | 'fork-theirs';
+
+/** The index of a link, be it a head or a recovery. @throws CooeeError ERR_WIRE_* */
+export function linkIndex(bytes: Uint8Array): number {
+  if (isRecovery(bytes)) return entryIndexOf(bytes);
+  return decodeHead(bytes).head.index;
+}
+
+function linkEpoch(bytes: Uint8Array): number {
+  return isRecovery(bytes) ? epochNumberOf(bytes) : decodeHead(bytes).head.epoch;
+}
 
 const linkKey = (index: number): string => String(index).padStart(16, '0');
 
@@ -47,14 +59,32 @@ export class TrustStore {
     return links;
   }
 
-  async keepLinks(links: readonly KeptHead[]): Promise<void> {
-    await this.#write(
-      links.map(({ bytes, signed }) => ({
-        namespace: 'chain',
-        key: linkKey(signed.head.index),
-        value: bytes,
-      })),
-    );
+  /** Indices of links behind an index that are of an earlier epoch. */
+  async linksBefore(epoch: number, after: number): Promise<number[]> {
+    const indices: number[] = [];
+    for await (const [key, bytes] of this.#store.entries('chain', { gt: linkKey(after) })) {
+      if (linkEpoch(bytes) < epoch) indices.push(Number(key));
+    }
+    return indices;
+  }
+
+  async keepLinks(links: readonly Pick<ChainLink, 'bytes' | 'set'>[]): Promise<void> {
+    await this.#write(links.map(linkWrite));
+  }
+
+  /**
+   * Keeps a recovery as a link of the chain, and forgets links and heads that it gives up: all in
+   * one write.
+   */
+  async keepRecovery(
+    link: Pick<ChainLink, 'bytes' | 'set'>,
+    forget: { readonly links: readonly number[]; readonly heads: readonly HeadName[] },
+  ): Promise<void> {
+    await this.#write([
+      ...forget.links.map((index) => ({ namespace: 'chain', key: linkKey(index) }) as const),
+      ...forget.heads.map((key) => ({ namespace: 'head', key }) as const),
+      linkWrite(link),
+    ]);
   }
 
   async #write(writes: readonly StoreWrite[]): Promise<void> {
@@ -62,4 +92,8 @@ export class TrustStore {
     if (this.#store.status === 'failed') await this.#store.open();
     await this.#store.batch(writes);
   }
+}
+
+function linkWrite({ bytes, set }: Pick<ChainLink, 'bytes' | 'set'>): StoreWrite {
+  return { namespace: 'chain', key: linkKey(set.index), value: bytes };
 }

@@ -1,4 +1,4 @@
-import { type StateReader, voterSetKey } from '../../interface/index.ts';
+import { type StateReader, type VoterSetRecord, voterSetKey } from '../../interface/index.ts';
 import { isSameVoters, type VoterSet } from './head-rules.ts';
 
 /** What {@link VoterHistory} reads. */
@@ -14,26 +14,34 @@ export interface VoterHistoryLog {
  */
 export class VoterHistory {
   readonly #log: VoterHistoryLog;
-  readonly #anchor: VoterSet;
+  #anchor: VoterSet;
   /** Sets of the state, those that changed only learners left out. */
   #rows: VoterSet[] = [];
   #rowCount = 0;
+  /** The last row that was read. */
+  #lastRow: VoterSetRecord | undefined;
   /** Sets that links named, beyond what is applied here. */
   #ahead: VoterSet[] = [];
 
   constructor(log: VoterHistoryLog, anchor: VoterSet) {
     this.#log = log;
-    this.#anchor = anchor;
+    const { index, voters } = anchor;
+    // The first entry is of the first epoch; of later anchors the epoch is not known.
+    this.#anchor = { index, voters, ...(index <= 1 ? { epoch: 0 } : {}) };
   }
 
   /** By rising index, at least one. */
   sets(): readonly VoterSet[] {
     const known = this.#known();
-    const lastIndex = known.at(-1)?.index ?? 0;
-    if (this.#ahead.some(({ index }) => index <= lastIndex)) {
-      this.#ahead = this.#ahead.filter(({ index }) => index > lastIndex);
+    const last = known.at(-1) ?? this.#anchor;
+    if (this.#ahead.some((set) => !isBeyond(last, set))) {
+      this.#ahead = this.#ahead.filter((set) => isBeyond(last, set));
     }
-    return this.#ahead.length === 0 ? known : [...known, ...this.#ahead];
+    const [first] = this.#ahead;
+    if (first === undefined) return known;
+    // What the state knows of the same indices is of a branch that was given up.
+    const base = first.isRecovered ? known.filter(({ index }) => index < first.index) : known;
+    return [...base, ...this.#ahead];
   }
 
   /** The voters in force, as far as they are known. */
@@ -51,6 +59,16 @@ export class VoterHistory {
     this.#ahead.push(set);
   }
 
+  /** A recovery was verified: the voters that it names follow on its own index. */
+  recover(set: VoterSet & { readonly epoch: number }): void {
+    // A later anchor than that vouches for it: whoever issued the invite had followed it.
+    if (this.own().length === 0 && this.#anchor.index >= set.index) {
+      this.#anchor = { ...this.#anchor, epoch: set.epoch };
+      return;
+    }
+    this.#ahead = [...this.#ahead.filter(({ index }) => index < set.index), set];
+  }
+
   #known(): readonly VoterSet[] {
     const rows = this.own();
     return rows.length === 0 ? [this.#anchor] : rows;
@@ -63,20 +81,34 @@ export class VoterHistory {
   #readRows(): readonly VoterSet[] {
     const { state } = this.#log;
     const size = state.size('voterset');
-    if (size < this.#rowCount) {
+    // An installed state may be of another branch than the one before: later rows tell the epoch.
+    const at = state.get('voterset', voterSetKey(this.#rowCount));
+    if (at?.index !== this.#lastRow?.index || at?.recovery !== this.#lastRow?.recovery) {
       this.#rows = [];
       this.#rowCount = 0;
+      this.#lastRow = undefined;
     }
     while (this.#rowCount < size) {
       const row = state.get('voterset', voterSetKey(this.#rowCount + 1));
       if (row === undefined) break;
       this.#rowCount++;
-      const { index, voters } = row;
+      this.#lastRow = row;
+      const { index, voters, epoch = 0 } = row;
       const before = this.#rows.at(-1);
-      if (before === undefined || !isSameVoters(before.voters, voters)) {
-        this.#rows.push({ index, voters });
+      const isRecovered = epoch > (before?.epoch ?? 0);
+      if (isRecovered) this.#rows.push({ index, voters, epoch, isRecovered });
+      else if (before === undefined || !isSameVoters(before.voters, voters)) {
+        this.#rows.push({ index, voters, epoch });
       }
     }
     return this.#rows;
   }
+}
+
+/** Whether a set leads on from the last one that is known. */
+function isBeyond(last: VoterSet, set: VoterSet): boolean {
+  if (last.epoch !== undefined && set.epoch !== undefined && set.epoch !== last.epoch) {
+    return set.epoch > last.epoch;
+  }
+  return set.index > last.index;
 }

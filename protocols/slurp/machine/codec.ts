@@ -28,7 +28,8 @@ const actorSchema = z.strictObject({
   human: z.string().max(64).optional(),
 });
 
-const commandSchema = z.strictObject({
+/** Shape of a command; its body is checked against its kind. */
+export const commandSchema = z.strictObject({
   id: cidText,
   kind: z.string().min(1).max(32),
   actor: actorSchema,

@@ -14,6 +14,8 @@ import * as submission from '../../submission/index.ts';
 import type { Command } from './codec.ts';
 import * as leader from './leader-kinds.ts';
 
+type Hash = Parameters<typeof submission.idOfOrder>[0];
+
 /** How a kind of command is checked and applied. */
 interface Kind<S extends z.ZodType> {
   readonly body: S;
@@ -48,6 +50,7 @@ const KINDS = {
   'member.remove': kind(membership.removeBody, membership.reduceRemove),
   'member.role': kind(membership.roleBody, membership.reduceRole),
   'mesh.genesis': kind(membership.genesisBody, membership.reduceGenesis),
+  'mesh.recover': kind(leader.recoverBody, leader.reduceRecover),
   'mesh.settings': kind(membership.settingsBody, membership.reduceSettings),
   'submission.commit': kind(submission.commitBody, submission.reduceCommit),
   'submission.decide': kind(submission.decideBody, submission.reduceDecide),
@@ -109,6 +112,22 @@ export function assertBlock(command: Command, cid: string, bytes: Uint8Array): v
   const order = commitOrder(command);
   if (order?.block?.cid === cid) submission.decodeContentBlock(bytes, order.head);
   if (order?.head.patch?.cid === cid) submission.decodePatch(bytes);
+}
+
+/**
+ * What a command must not be overtaken on its way into the log by another that names the same: an
+ * author's submissions at one address are its versions, and a decision follows what it decides.
+ */
+export function orderKeysOf(sha256: Hash, command: Command): readonly string[] {
+  const { kind: name, actor, body } = command;
+  if (name === 'submission.decide') return [`id ${String(body['id'])}`];
+  if (name !== 'submission.commit') return [];
+  const order = commitOrder(command);
+  if (order === undefined) return [];
+  const { peer, agent } = actor;
+  const author = agent === undefined ? { peer } : { peer, agent };
+  const id = submission.idOfOrder(sha256, author, order);
+  return [`id ${id}`, `at ${peer}/${agent ?? ''} ${order.head.address}`];
 }
 
 function commitOrder(command: Command): submission.CommitOrder | undefined {

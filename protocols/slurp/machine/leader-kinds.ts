@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   type ApplyContext,
+  isCooeeError,
   type LeaderRecord,
   LIMITS,
   type MeshRecord,
@@ -8,10 +9,18 @@ import {
   refuse,
   revise,
   type StateWriter,
+  type VoterSetRecord,
   voterSetKey,
 } from '../../interface/index.ts';
 import { leaderAddress } from '../../ucxl/index.ts';
-import { peerIdText } from '../../wire/index.ts';
+import { bytesUpTo, peerIdText } from '../../wire/index.ts';
+import {
+  RECOVERY_BYTES_MAX,
+  type Recovery,
+  type RecoveryTrust,
+  verifyRecovery,
+} from '../recovery/recovery-link.ts';
+import { epochOf } from '../recovery/recovery-rules.ts';
 import type { Batch } from './codec.ts';
 
 /**
@@ -19,7 +28,11 @@ import type { Batch } from './codec.ts';
  * through an outbox, so the numbers that keep retries apart do not count for them: the term in the
  * body does.
  */
-const LEADER_KINDS: ReadonlySet<string> = new Set(['leader.announce', 'voter.change']);
+const LEADER_KINDS: ReadonlySet<string> = new Set([
+  'leader.announce',
+  'mesh.recover',
+  'voter.change',
+]);
 
 /** Whether a command of this kind is the leader's to propose. */
 export function isLeaderKind(kind: string): boolean {
@@ -47,6 +60,13 @@ export const changeBody = z.strictObject({
   term: z.number().int().min(1),
   voters: z.array(peerIdText).min(1).max(LIMITS.votersMax),
   learners: z.array(peerIdText).max(LIMITS.votersMax),
+});
+
+/** Body of `mesh.recover`. */
+export const recoverBody = z.strictObject({
+  term: z.number().int().min(1),
+  /** What the operator signed, see {@link Recovery}. */
+  link: bytesUpTo(RECOVERY_BYTES_MAX),
 });
 
 /** `leader.announce`: the first entry of a term. */
@@ -82,9 +102,62 @@ export function reduceChange(
   if (mesh === undefined || body.term !== context.term) return refuse('ERR_SLURP_COMMAND');
   const { voters, learners } = body;
   state.put('mesh', 'mesh', { ...mesh, voters, learners });
-  const key = voterSetKey(state.size('voterset') + 1);
-  state.put('voterset', key, { index: context.index, voters, learners });
+  const size = state.size('voterset');
+  const before = state.get('voterset', voterSetKey(size));
+  const { index } = context;
+  const row = { index, voters, learners, ...epochFields(before) };
+  state.put('voterset', voterSetKey(size + 1), row);
   return { ok: true, events: [{ type: 'voters:change', data: { voters, learners } }] };
+}
+
+/**
+ * `mesh.recover`: a majority is lost, and the log goes on with the voters that the operator names.
+ * It stands where its signature says, behind the log that the signature is of.
+ */
+export function reduceRecover(
+  state: StateWriter,
+  body: z.output<typeof recoverBody>,
+  context: ApplyContext,
+): Outcome {
+  const mesh = meshOf(state);
+  if (mesh === undefined || body.term !== context.term) return refuse('ERR_SLURP_COMMAND');
+  const trust = { mesh: context.meshId, key: mesh.recovery };
+  const recovery = recoveryOf(context, trust, body.link);
+  if (recovery === undefined) return refuse('ERR_SLURP_COMMAND', 'not signed by the operator');
+  const { epoch, id, entryIndex, term, voters } = recovery;
+  const isPlaced = entryIndex === context.index && term === context.term;
+  if (!isPlaced || !voters.includes(context.origin) || epoch <= epochOf(state).epoch) {
+    return refuse('ERR_SLURP_COMMAND', 'a recovery of another log');
+  }
+  state.put('mesh', 'mesh', { ...mesh, voters, learners: [] });
+  const row = { index: context.index, voters, learners: [], epoch, recovery: id };
+  state.put('voterset', voterSetKey(state.size('voterset') + 1), row);
+  return {
+    ok: true,
+    value: { epoch, id },
+    events: [
+      { type: 'mesh:recover', data: { epoch, id, voters } },
+      { type: 'voters:change', data: { voters, learners: [] } },
+    ],
+  };
+}
+
+function epochFields(row: VoterSetRecord | undefined): Pick<VoterSetRecord, 'epoch' | 'recovery'> {
+  const { epoch, recovery } = row ?? {};
+  return epoch === undefined || recovery === undefined ? {} : { epoch, recovery };
+}
+
+function recoveryOf(
+  { crypto }: ApplyContext,
+  trust: RecoveryTrust,
+  bytes: Uint8Array,
+): Recovery | undefined {
+  try {
+    return verifyRecovery(crypto, trust, bytes);
+  } catch (error) {
+    if (isCooeeError(error)) return undefined;
+    throw error;
+  }
 }
 
 function meshOf(state: StateWriter): MeshRecord | undefined {

@@ -7,6 +7,7 @@ import {
   type Timer,
   toError,
 } from '../../interface/index.ts';
+import { isFinal, isUnheld } from '../last-word.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { SUBMIT_BATCHES_MAX, SUBMIT_BYTES_MAX } from '../protocol.ts';
 import { untilAborted } from '../until-aborted.ts';
@@ -14,6 +15,11 @@ import type { Outbox, OutboxBatch } from './outbox.ts';
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
+/**
+ * So long a batch may wait for its blocks to be held, which they were when it was put together: by
+ * the voters then, or for the leader before.
+ */
+const UNHELD_MS_MAX = 5_000;
 
 /** What a courier is built from. */
 export interface CourierComponents {
@@ -45,6 +51,8 @@ export class Courier {
   #retryMs = RETRY_MS_MIN;
   /** What is being sent or waits to be sent again. */
   #current: OutboxBatch | undefined;
+  /** A batch whose blocks are not held, and since when. */
+  #unheld: { readonly batch: OutboxBatch; readonly sinceMs: number } | undefined;
   /** Ends the wait for the answer that is under way. */
   #attempt = new AbortController();
 
@@ -129,11 +137,24 @@ export class Courier {
       return await untilAborted(deliver(row), this.#attempt.signal);
     } catch (error) {
       // The leader's word is about the first; those behind it come again.
-      if (!isCooeeError(error) || !isFinal(error)) throw error;
+      if (!isCooeeError(error)) throw error;
+      if (this.#isUnheld(batch, error)) {
+        await outbox.takeBack(batch);
+        return undefined;
+      }
+      if (!isFinal(error)) throw error;
       logger.warn({ code: error.code, seq: batch.seq }, 'a batch was refused before the log');
       await outbox.refuse(batch, error);
       return undefined;
     }
+  }
+
+  /** Whether it is the leader's word for too long that the blocks of a batch are not held. */
+  #isUnheld(batch: OutboxBatch, error: CooeeError): boolean {
+    const nowMs = this.#components.clock.monotonicMs();
+    if (!isUnheld(error)) return false;
+    if (this.#unheld?.batch !== batch) this.#unheld = { batch, sinceMs: nowMs };
+    return nowMs - this.#unheld.sinceMs >= UNHELD_MS_MAX;
   }
 
   async #sleep(timeoutMs?: number): Promise<void> {
@@ -161,20 +182,3 @@ function rowOf(waiting: Iterable<OutboxBatch>): readonly OutboxBatch[] {
   }
   return row;
 }
-
-/**
- * Whether trying again cannot help. A node that the leader does not know yet is one that it will
- * know; malformed bytes (ERR_WIRE_*) are what a broken stream makes of an answer: of a batch the
- * leader says ERR_SLURP_COMMAND.
- */
-function isFinal(error: CooeeError): boolean {
-  return !error.retryable && FINAL_CODES.has(error.code);
-}
-
-const FINAL_CODES: ReadonlySet<string> = new Set([
-  'ERR_MEMBERSHIP_REMOVED',
-  'ERR_SLURP_COMMAND',
-  'ERR_SLURP_LEVEL',
-  'ERR_SLURP_SIGNATURE',
-  'ERR_WIRE_VERSION',
-]);

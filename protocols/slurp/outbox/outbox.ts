@@ -1,28 +1,24 @@
-import {
-  type Actor,
-  CooeeError,
-  ERROR_CODES,
-  LIMITS,
-  type StateReader,
-  type StoreWrite,
-  toError,
-} from '../../interface/index.ts';
-import { cidOf, encodeCanonical, equalBytes } from '../../wire/index.ts';
+import { CooeeError, type StateReader, type StoreWrite, toError } from '../../interface/index.ts';
+import { encodeCanonical, equalBytes } from '../../wire/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
-import { assertCommandForm, type Command, decodeBatch, encodeBatch } from '../machine/codec.ts';
-import { assertCommand, type CommandBody, type CommandKind } from '../machine/kinds.ts';
+import { type Command, decodeBatch, encodeBatch } from '../machine/codec.ts';
+import type { CommandBody, CommandKind } from '../machine/kinds.ts';
 import { isLeaderBatch } from '../machine/leader-kinds.ts';
-import { BATCH_OVERHEAD_BYTES, batchLength, Gathering } from './gathering.ts';
+import { Callers } from './callers.ts';
+import { batchLength, Gathering } from './gathering.ts';
+import { HeldBack, type HeldCommand } from './held-back.ts';
 import { LateAcceptance } from './late-acceptance.ts';
+import { NewCommands } from './new-commands.ts';
 import { OutboxQuota } from './outbox-quota.ts';
+import { decidedIn, isBehind, keyOf, refusedIn } from './own-batch.ts';
 import type {
-  Decided,
   OutboxBatch,
   OutboxComponents,
   OutboxInit,
   SubmitOptions,
   Submitted,
 } from './ports.ts';
+import { writeSynced } from './synced.ts';
 
 export type * from './ports.ts';
 
@@ -30,6 +26,8 @@ interface Waiting {
   readonly command: Command;
   readonly bytes: number;
   readonly isAlone: boolean;
+  /** It was accepted before, and has a row of its own. */
+  readonly isHeld: boolean;
   readonly accept: () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -46,23 +44,32 @@ export class Outbox {
   readonly #batches = new Map<string, OutboxBatch>();
   /** Keys of batches that are not on the disk: a leader's, not accepted yet. */
   readonly #unwritten = new Set<string>();
-  readonly #decided = new Map<string, (decided: Decided) => void>();
+  readonly #callers = new Callers();
+  readonly #commands: NewCommands;
   readonly #quota = new OutboxQuota();
+  readonly #held: HeldBack;
   readonly #late: LateAcceptance;
-  /** Commands whose callers go on only when they are decided. */
-  readonly #awaited = new Set<string>();
   readonly #gathering: Gathering;
   readonly #changeListeners: (() => void)[] = [];
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   #seq: number;
-  #commandCount = 0;
   #closed: CooeeError | undefined;
 
   constructor(components: OutboxComponents, init: OutboxInit) {
     this.#components = components;
+    this.#held = new HeldBack({
+      ...components,
+      refusalOf: (commands, error) => this.#refusalOf(commands, error),
+      onRefused: (command, error) => {
+        this.#quota.release(command);
+        this.#callers.tell(command.id, { error });
+      },
+      onChange: () => this.#changed(),
+    });
     this.#late = new LateAcceptance({ ...components, secure: (key) => this.#secure(key) });
     this.#gathering = new Gathering(components.clock, init.gatherMs ?? 0);
+    this.#commands = new NewCommands(components, init.boot);
     this.#meshId = init.meshId;
     this.#boot = init.boot;
     this.#seq = init.lastSeq ?? 0;
@@ -73,7 +80,7 @@ export class Outbox {
     return this.#quota.items;
   }
 
-  /** Called when a batch was added or decided. */
+  /** Called when a batch was added or decided, or a command is held back. */
   onChange(listener: () => void): void {
     this.#changeListeners.push(listener);
   }
@@ -85,22 +92,30 @@ export class Outbox {
    * @throws CooeeError ERR_WIRE_* when a stored batch is damaged
    */
   async open(state: StateReader): Promise<void> {
-    const stale: StoreWrite[] = [];
+    const gone: OutboxBatch[] = [];
+    const entered = new Set<string>();
     const mark = state.get('origin', this.#components.signer.peer);
     for await (const [key, bytes] of this.#components.store.entries('outbox')) {
       const { boot, seq, commands } = decodeBatch(bytes).value;
       // A number is never used for other bytes, nor a name for another command.
       if (boot === this.#boot) {
         this.#seq = Math.max(this.#seq, seq);
-        this.#commandCount += commands.length;
+        this.#commands.skipTo(this.#commands.count + commands.length);
       }
-      if (isBehind({ boot, seq }, mark)) {
-        stale.push({ namespace: 'outbox', key }, ...this.#skipped(commands));
+      for (const { id } of commands) entered.add(id);
+      const batch = { key, boot, seq, bytes, commands };
+      if (isBehind(batch, mark)) {
+        gone.push(batch);
         continue;
       }
       for (const command of commands) this.#quota.add(command);
-      this.#batches.set(key, { key, boot, seq, bytes, commands });
+      this.#batches.set(key, batch);
     }
+    await this.#held.open(entered);
+    this.#commands.skipTo(this.#held.lastNumber(this.#boot));
+    for (const { command } of this.#held.all()) this.#quota.add(command);
+    const stale = gone.flatMap((batch) => this.#skipped(batch));
+    for (const { commands } of gone) this.#held.forget(commands);
     if (stale.length > 0) await this.#components.store.batch(stale);
   }
 
@@ -117,22 +132,56 @@ export class Outbox {
     options: SubmitOptions = {},
   ): Submitted {
     if (this.#closed !== undefined) throw this.#closed;
-    const command = this.#command(kind, body as Record<string, unknown>, options.actor);
-    assertCommandForm(command);
-    assertCommand(command);
-    const bytes = encodeCanonical(command).length;
-    if (bytes > LIMITS.batchBytesMax - BATCH_OVERHEAD_BYTES) {
-      throw new CooeeError('ERR_WIRE_TOO_LARGE');
-    }
+    const { command, bytes } = this.#commands.make(kind, body, options.actor);
     this.#quota.reserve(command);
-    const decided = new Promise<Decided>((resolve) => this.#decided.set(command.id, resolve));
+    const { id } = command;
+    const decided = this.#callers.expect(id, options.isAwaited === true);
+    if (this.#held.concerns(command)) return { id, decided, accepted: this.#holdBack(command) };
     const accepted = new Promise<void>((accept, fail) => {
-      this.#waiting.push({ command, bytes, isAlone: options.alone ?? false, accept, fail });
+      const isAlone = options.alone ?? false;
+      this.#waiting.push({ command, bytes, isAlone, isHeld: false, accept, fail });
     });
-    if (options.isAwaited === true) this.#awaited.add(command.id);
     this.#gathering.added(this.#waiting.length);
     this.#flushing ??= this.#flush();
-    return { id: command.id, accepted, decided };
+    return { id, accepted, decided };
+  }
+
+  /** Commands that were accepted and are in no batch: their blocks are not held yet. */
+  get held(): HeldBack {
+    return this.#held;
+  }
+
+  /**
+   * Puts a command that was held back into a batch; resolves when that is on the disk.
+   *
+   * @throws CooeeError ERR_STORAGE_*, and whatever this outbox was closed with: it stays held back
+   */
+  async enter({ command }: HeldCommand): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed;
+    const bytes = encodeCanonical(command).length;
+    await new Promise<void>((accept, fail) => {
+      this.#waiting.push({ command, bytes, isAlone: true, isHeld: true, accept, fail });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  /**
+   * Takes a batch back whose blocks cannot be held: its commands wait for them, and what is behind
+   * it goes on. Its number is used up; should the log have it all the same, then what refers to
+   * blocks is there once, however often it comes.
+   *
+   * @throws CooeeError ERR_STORAGE_*: it is still there
+   */
+  async takeBack(batch: OutboxBatch): Promise<void> {
+    const rows = this.#held.rowsFor(batch);
+    await this.#write([{ namespace: 'outbox', key: batch.key }, ...rows]);
+    if (this.#batches.get(batch.key) !== batch) {
+      // Decided by the log meanwhile: that word stands.
+      return await this.#write(rows.map(({ namespace, key }) => ({ namespace, key })));
+    }
+    this.#batches.delete(batch.key);
+    this.#held.setEntered(batch.commands, false);
+    this.#changed();
   }
 
   /** The batches that are not decided yet, in the order in which they are sent. */
@@ -147,8 +196,8 @@ export class Outbox {
   }
 
   /** Commands that are not decided yet, in the order in which they came. */
-  *undecided(): Iterable<Command> {
-    for (const { commands } of this.#batches.values()) yield* commands;
+  undecided(): Iterable<Command> {
+    return this.#held.among([...this.#batches.values()].flatMap(({ commands }) => commands));
   }
 
   /**
@@ -160,13 +209,9 @@ export class Outbox {
     if (batch === undefined) return [];
     const isWritten = !this.#unwritten.has(batch.key);
     const writes: StoreWrite[] = isWritten ? [{ namespace: 'outbox', key: batch.key }] : [];
-    const { onRefused } = this.#components;
-    // A second start with this number names its commands alike: their outcomes are not ours.
-    if (onRefused === undefined || !equalBytes(batch.bytes, entry.batchBytes)) return writes;
-    for (const { command, outcome } of entry.decisions) {
-      if (outcome.ok) continue;
-      const { code, message = ERROR_CODES[code].meaning } = outcome;
-      writes.push(...onRefused(command, { code, message, index: entry.index }));
+    writes.push(...this.#held.deletesFor(batch.commands));
+    for (const { command, refused } of refusedIn(entry, batch)) {
+      writes.push(...(this.#components.onRefused?.(command, refused) ?? []));
     }
     return writes;
   }
@@ -176,19 +221,7 @@ export class Outbox {
     const batch = this.#own(entry);
     if (batch === undefined) return;
     this.#remove(batch);
-    // A second start with this number names its commands alike: their outcomes are not ours.
-    const isOurs = equalBytes(batch.bytes, entry.batchBytes);
-    const decisions = isOurs ? entry.decisions : [];
-    const outcomes = new Map(decisions.map((it) => [it.command.id, it.outcome]));
-    for (const { id } of batch.commands) {
-      const outcome = outcomes.get(id);
-      this.#settle(
-        id,
-        outcome === undefined
-          ? { error: new CooeeError('ERR_MEMBERSHIP_CLONE', 'another start used this number') }
-          : { index: entry.index, outcome },
-      );
-    }
+    for (const [id, decided] of decidedIn(entry, batch)) this.#callers.tell(id, decided);
   }
 
   /**
@@ -200,15 +233,12 @@ export class Outbox {
   async onReplaced(state: StateReader): Promise<void> {
     const mark = state.get('origin', this.#components.signer.peer);
     const gone = [...this.#batches.values()].filter((batch) => isBehind(batch, mark));
+    const writes = gone.flatMap((batch) => this.#skipped(batch));
     for (const batch of gone) {
       this.#remove(batch);
       const error = new CooeeError('ERR_SLURP_SKIPPED');
-      for (const { id } of batch.commands) this.#settle(id, { error });
+      for (const { id } of batch.commands) this.#callers.tell(id, { error });
     }
-    const writes = gone.flatMap(({ key, commands }): StoreWrite[] => [
-      { namespace: 'outbox', key },
-      ...this.#skipped(commands),
-    ]);
     if (writes.length > 0) await this.#write(writes);
   }
 
@@ -218,14 +248,13 @@ export class Outbox {
    * @throws CooeeError ERR_STORAGE_*: it is still there
    */
   async refuse(batch: OutboxBatch, error: CooeeError): Promise<void> {
-    const { onRefused } = this.#components;
-    const { code, message } = error;
-    const kept = batch.commands.flatMap((it) => onRefused?.(it, { code, message }) ?? []);
-    await this.#write([{ namespace: 'outbox', key: batch.key }, ...kept]);
+    const { key, commands } = batch;
+    const rows = this.#held.deletesFor(commands);
+    await this.#write([{ namespace: 'outbox', key }, ...rows, ...this.#refusalOf(commands, error)]);
     // Decided by the log meanwhile: that word stands.
     if (this.#batches.get(batch.key) !== batch) return;
     this.#remove(batch);
-    for (const { id } of batch.commands) this.#settle(id, { error });
+    for (const { id } of batch.commands) this.#callers.tell(id, { error });
   }
 
   /**
@@ -242,6 +271,7 @@ export class Outbox {
     this.#closed ??= new CooeeError('ERR_API_STARTING', 'the node stops');
     this.#gathering.end();
     await this.#flushing;
+    await this.#held.settled();
     this.#late.stop(this.#closed);
   }
 
@@ -253,25 +283,8 @@ export class Outbox {
     if (origin !== this.#components.signer.peer || isLeaderBatch(entry.batch)) return false;
     if (entry.batch.boot !== this.#boot) return entry.batch.boot > this.#boot;
     if (entry.batch.seq > this.#seq) return true;
-    const own = this.#batches.get(keyOf(entry.batch.boot, entry.batch.seq));
+    const own = this.#batches.get(keyOf(entry.batch));
     return own !== undefined && !equalBytes(own.bytes, entry.batchBytes);
-  }
-
-  #command(kind: string, body: Record<string, unknown>, actor?: Omit<Actor, 'peer'>): Command {
-    const { signer, clock, crypto } = this.#components;
-    this.#commandCount++;
-    const name = [signer.peer, this.#boot, this.#commandCount];
-    return {
-      id: cidOf(crypto.sha256, encodeCanonical(name)),
-      kind,
-      actor: {
-        ...(actor?.agent === undefined ? {} : { agent: actor.agent }),
-        ...(actor?.human === undefined ? {} : { human: actor.human }),
-        peer: signer.peer,
-      },
-      timeMs: clock.nowMs(),
-      body,
-    };
   }
 
   async #flush(): Promise<void> {
@@ -279,11 +292,12 @@ export class Outbox {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const { size } = this.#batches;
-      await this.#gathering.wait(size, this.#waiting.length, this.#awaited.size);
+      await this.#gathering.wait(size, this.#waiting.length, this.#callers.awaited);
       const taken = this.#waiting.splice(0, batchLength(this.#waiting));
       // All were refused meanwhile.
       if (taken.length === 0) break;
-      const isLeader = this.#components.isLeader?.() ?? false;
+      // What was accepted before must be here until it is decided: it has no 20 ms.
+      const isLeader = !taken.some((it) => it.isHeld) && (this.#components.isLeader?.() ?? false);
       try {
         const key = await this.#keep(taken, isLeader);
         if (isLeader) this.#late.wait(key, taken);
@@ -293,17 +307,30 @@ export class Outbox {
         this.#fail(taken, error);
         continue;
       }
-      for (const listener of this.#changeListeners) listener();
+      this.#changed();
     }
     this.#flushing = undefined;
   }
 
   #fail(items: readonly Waiting[], error: unknown): void {
-    for (const { command, fail } of items) {
-      this.#quota.release(command);
-      this.#decided.delete(command.id);
-      this.#awaited.delete(command.id);
+    for (const { command, isHeld, fail } of items) {
+      if (!isHeld) this.#giveUp(command);
       fail(error);
+    }
+  }
+
+  #giveUp(command: Command): void {
+    this.#quota.release(command);
+    this.#callers.forget(command.id);
+  }
+
+  async #holdBack(command: Command): Promise<void> {
+    try {
+      await this.#held.add({ boot: this.#boot, number: this.#commands.count, command });
+    } catch (error) {
+      this.#components.logger.warn({ err: toError(error) }, 'a command could not be kept');
+      this.#giveUp(command);
+      throw error;
     }
   }
 
@@ -314,13 +341,14 @@ export class Outbox {
     const commands = taken.map(({ command }) => command);
     const batch = { mesh: this.#meshId, boot, seq, commands };
     const bytes = encodeBatch(this.#components.signer, batch);
-    const key = keyOf(boot, seq);
+    const key = keyOf({ boot, seq });
     // When this fails its bytes may be on the disk all the same: nobody has seen them, and the next
     // batch takes the same number, so that it overwrites them.
     if (isLeader) this.#unwritten.add(key);
     else await this.#write([{ namespace: 'outbox', key, value: bytes }]);
     this.#seq = seq;
     this.#batches.set(key, { key, boot, seq, bytes, commands });
+    this.#held.setEntered(commands, true);
     return key;
   }
 
@@ -332,54 +360,40 @@ export class Outbox {
     await this.#write([{ namespace: 'outbox', key, value: batch.bytes }]);
   }
 
-  /**
-   * On the disk when it resolves. A failed store acknowledges nothing until it was opened again.
-   */
   async #write(writes: readonly StoreWrite[]): Promise<void> {
-    const { store } = this.#components;
-    if (store.status === 'failed') await store.open();
-    await store.batch(writes, { sync: true });
+    await writeSynced(this.#components.store, writes);
   }
 
   #remove(batch: OutboxBatch): void {
     this.#batches.delete(batch.key);
     this.#unwritten.delete(batch.key);
+    this.#held.forget(batch.commands);
     this.#late.settle(batch.key);
     this.#gathering.end();
     for (const command of batch.commands) this.#quota.release(command);
+    this.#changed();
+  }
+
+  #changed(): void {
     for (const listener of this.#changeListeners) listener();
   }
 
-  /** What is kept of commands that the log has decided while this node was away. */
-  #skipped(commands: readonly Command[]): readonly StoreWrite[] {
-    const code = 'ERR_SLURP_SKIPPED';
-    const refused = { code, message: ERROR_CODES[code].meaning } as const;
-    return commands.flatMap((it) => this.#components.onRefused?.(it, refused) ?? []);
+  /** The writes that forget a batch which the log has decided while this node was away. */
+  #skipped({ key, commands }: OutboxBatch): readonly StoreWrite[] {
+    const rows = this.#held.deletesFor(commands);
+    const kept = this.#refusalOf(commands, new CooeeError('ERR_SLURP_SKIPPED'));
+    return [{ namespace: 'outbox', key }, ...rows, ...kept];
+  }
+
+  /** What is kept of commands that were refused before the log. */
+  #refusalOf(commands: readonly Command[], { code, message }: CooeeError): readonly StoreWrite[] {
+    return commands.flatMap((it) => this.#components.onRefused?.(it, { code, message }) ?? []);
   }
 
   #own(entry: AppliedEntry): OutboxBatch | undefined {
     // A leader's own never came from here, whatever their number.
     if (isLeaderBatch(entry.batch)) return undefined;
     if (entry.batch.origin !== this.#components.signer.peer) return undefined;
-    return this.#batches.get(keyOf(entry.batch.boot, entry.batch.seq));
+    return this.#batches.get(keyOf(entry.batch));
   }
-
-  #settle(id: string, decided: Decided): void {
-    this.#decided.get(id)?.(decided);
-    this.#decided.delete(id);
-    this.#awaited.delete(id);
-  }
-}
-
-function keyOf(boot: number, seq: number): string {
-  return `${String(boot).padStart(10, '0')}-${String(seq).padStart(12, '0')}`;
-}
-
-/** Whether the log has decided a batch: its origin's mark is at or beyond it. */
-function isBehind(
-  batch: { readonly boot: number; readonly seq: number },
-  mark: { readonly boot: number; readonly seq: number } | undefined,
-): boolean {
-  if (mark === undefined) return false;
-  return batch.boot < mark.boot || (batch.boot === mark.boot && batch.seq <= mark.seq);
 }

@@ -7,8 +7,9 @@ import {
   toError,
 } from '../../interface/index.ts';
 import type { TrustBook } from '../heads/trust-book.ts';
+import { linkIndex } from '../heads/trust-store.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
-import { decodeEntry, decodeHead } from '../machine/codec.ts';
+import { decodeEntry } from '../machine/codec.ts';
 import { LINKS_MAX } from '../protocol.ts';
 import { AuditTree } from './audit-tree.ts';
 import { toBase64 } from './base64.ts';
@@ -102,7 +103,7 @@ export class ProofMaker {
     for (let from = after; ; ) {
       const more = await trust.links(from, LINKS_MAX);
       for (const link of more) {
-        from = decodeHead(link).head.index;
+        from = linkIndex(link);
         if (from > upTo) return links;
         links.push(link);
       }

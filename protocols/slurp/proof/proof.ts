@@ -99,7 +99,7 @@ function verifyParsed(crypto: Crypto, proof: Proof, anchor: TrustAnchor | undefi
   const signed = decodeHead(fromBase64(proof.head));
   const { head } = signed;
   if (head.mesh !== proof.mesh) throw refuseProof('mesh', 'the head is of another mesh');
-  const start = anchor ?? genesisVoters(crypto, proof);
+  const start: VoterSet = anchor ?? genesisVoters(crypto, proof);
   const sets = chainSets(crypto, proof, start);
   if (head.index < start.index) {
     throw refuseProof('old', 'the head is older than the anchor: ask for a new proof');
@@ -108,7 +108,7 @@ function verifyParsed(crypto: Crypto, proof: Proof, anchor: TrustAnchor | undefi
     throw refuseProof('anchor', 'the head has another root than the anchor');
   }
   const electorate = electorateAt(sets, head.index);
-  verifyHead(crypto, signed, { mesh: proof.mesh, epoch: 0, electorate });
+  verifyHead(crypto, signed, { mesh: proof.mesh, epoch: electorate.epoch, electorate });
   const { entry, batch } = verifyEntry(crypto, proof, signed);
   return {
     entry,
@@ -122,13 +122,11 @@ function verifyParsed(crypto: Crypto, proof: Proof, anchor: TrustAnchor | undefi
 
 /** All voters on the way from the start up to the head. */
 function chainSets(crypto: Crypto, proof: Proof, start: VoterSet): VoterSet[] {
-  const set = { index: start.index, voters: start.voters };
+  const { index, voters, epoch } = start;
+  const set: VoterSet = { index, voters, epoch };
   const links = proof.links.map(fromBase64);
-  const followed = followChain(crypto, { mesh: proof.mesh, epoch: 0, set }, links);
-  return [
-    set,
-    ...followed.links.map(({ signed: { head } }) => ({ index: head.index, voters: head.voters })),
-  ];
+  const followed = followChain(crypto, { mesh: proof.mesh, epoch, set }, links);
+  return [set, ...followed.links.map((link) => link.set)];
 }
 
 function verifyEntry(crypto: Crypto, proof: Proof, { head }: SignedHead) {
@@ -161,7 +159,7 @@ function genesisVoters(crypto: Crypto, proof: Proof): VoterSet {
   if (!isGenesis || cidOf(crypto.sha256, encodeCanonical(named)) !== proof.mesh) {
     throw refuseProof('genesis', 'the genesis is not the one that the mesh id names');
   }
-  return { index: 1, voters: [batch.origin] };
+  return { index: 1, voters: [batch.origin], epoch: 0 };
 }
 
 function refuseProof(reason: string, message: string, details: ErrorDetails = {}): CooeeError {

@@ -54,6 +54,8 @@ export interface ReplicaComponents {
    * The disk said no to a sync: what it holds is unknown, so the process must end and look again.
    */
   readonly onFatal?: (error: CooeeError) => void;
+  /** What is applied here is not what the operator recovered elsewhere. */
+  readonly onSuperseded?: (() => void) | undefined;
 }
 
 /**
@@ -163,8 +165,7 @@ export class Replica {
    * an end to it.
    *
    * @throws CooeeError what the last source answered, ERR_SLURP_NO_LEADER when there is no source,
-   * ERR_WIRE_TIMEOUT when no
-   *   source gets there in about 10 s; the signal's reason
+   * ERR_WIRE_TIMEOUT when no source gets there in about 10 s; the signal's reason
    */
   async follow(index: number, signal?: AbortSignal): Promise<void> {
     const { meshLog, clock } = this.#components;
@@ -235,6 +236,7 @@ export class Replica {
       } catch (error) {
         last = error;
         this.#watch.refused(source, error);
+        this.#onMisfit(error);
         const code = isCooeeError(error) ? error.code : 'ERR_API_INTERNAL';
         metrics.count('cooee_slurp_pull_failures_total', { code });
         // One's own disk or program is at fault: another source would not help.
@@ -257,6 +259,14 @@ export class Replica {
       await this.#write(() => meshLog.dropUncommitted());
       while (await this.#pullOnce(source));
     }
+  }
+
+  /** A recovery may have left out what is committed here: that shows by nothing else. */
+  #onMisfit(error: unknown): void {
+    const { trust, onSuperseded } = this.#components;
+    if (!isMisfit(error)) return;
+    trust.epochs.misfit();
+    if (trust.epochs.isSuperseded) onSuperseded?.();
   }
 
   /** The head and the links of one source; true when there are more links. */
@@ -309,6 +319,7 @@ export class Replica {
     }
     const before = meshLog.appliedIndex;
     await this.#adopt(signed, head);
+    if (meshLog.appliedIndex > before) trust.epochs.fit();
     this.#watch.fits(source, meshLog.appliedIndex > before);
     return false;
   }

@@ -12,6 +12,7 @@ import type {
 } from '../../../protocols/interface/index.ts';
 import type { TrustAnchor } from '../../../protocols/membership/index.ts';
 import {
+  BlockCourier,
   Consensus,
   Courier,
   HeadService,
@@ -75,6 +76,7 @@ export interface MeshParts {
   readonly outbox: Outbox;
   readonly submit: Submit;
   readonly courier: Courier;
+  readonly blockCourier: BlockCourier;
   readonly calls: CallTimers;
 }
 
@@ -102,7 +104,8 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     {
       ...common,
       head: () => trust.highest(),
-      isUnlinked: () => trust.missingLinks().length > 0,
+      epochs: trust.epochs,
+      isUnlinked: () => trust.unlinked().length > 0,
       makeReplica: () => new Replica({ ...common, snapshots }),
       installFrom: (peer, indexMin, signal) => snapshots.installFrom(peer, indexMin, signal),
     },
@@ -136,17 +139,24 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     propose: (batches, isOwn) => consensus.propose(batches, isOwn),
   });
   const courier = new Courier({
-    outbox,
-    meshLog,
-    clock,
-    random,
+    ...{ outbox, meshLog, clock, random },
     logger: ports.logger,
     deliver: (batches) => submit.deliver(batches),
     follow: (index) => consensus.follow(index),
   });
+  const blockCourier = courierOfBlocks(ports, outbox);
   const calls = callTimers(ports, { meshLog, consensus, outbox });
   const agreed = { meshLog, trust, snapshots, consensus, headSigner, heads, outbox };
-  return { ...agreed, submit, courier, calls };
+  return { ...agreed, submit, courier, blockCourier, calls };
+}
+
+/** Blocks are not simulated: everybody holds them. */
+function courierOfBlocks({ signer, clock, random, logger }: MeshPorts, outbox: Outbox) {
+  return new BlockCourier({
+    ...{ self: signer.peer, outbox, clock, random, logger },
+    contents: { fetch: async () => undefined },
+    hold: async () => undefined,
+  });
 }
 
 function callTimers(
@@ -203,6 +213,7 @@ export async function startParts(ports: MeshPorts, parts: MeshParts): Promise<vo
   await submit.start();
   await consensus.start();
   courier.start();
+  parts.blockCourier.start();
   heads.start();
 }
 

@@ -101,6 +101,12 @@ const TABLE: readonly Row[] = [
     types: [],
   },
   {
+    // The command that installs it.
+    from: /^daemon\/cli\/service\//,
+    values: [INTERFACE, 'bootstrap/service/index.ts'],
+    types: [],
+  },
+  {
     // Interface and codecs: typed errors, and `id encode|decode` and address checks without a
     // daemon.
     from: /^daemon\/(cli|mcp)\//,

@@ -30,7 +30,9 @@ export function nameFindings(paths: readonly string[]): readonly Finding[] {
  * `routes.test.ts` may stand for a folder `routes/`.
  */
 export function mirrorFindings(paths: readonly string[]): readonly Finding[] {
-  const sources = paths.filter((path) => isProgram(path) || /^(test\/tidy|bench)\//.test(path));
+  const sources = paths.filter(
+    (path) => isProgram(path) || /^(test\/(tidy|testnet)|bench)\//.test(path),
+  );
   return paths
     .filter((path) => path.startsWith('test/unit/') && path.endsWith('.test.ts'))
     .filter((path) => !sources.some((source) => mirrors(path, source)))

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { invitersOf, type RedeemInit, redeemInvite } from '../../../bootstrap/index.ts';
+import {
+  invitersOf,
+  JoinHints,
+  type RedeemInit,
+  redeemInvite,
+  vouchedBy,
+} from '../../../bootstrap/index.ts';
 import { nodeCrypto, peerOfKey, seedKey } from '../../../daemon/system/crypto.ts';
 import { CooeeError, type ErrorCode, silentLogger } from '../../../protocols/interface/index.ts';
 import {
@@ -197,6 +203,87 @@ describe('redeemInvite', () => {
     expect(late).toBe('ERR_MEMBERSHIP_INVITE_EXPIRED');
   });
 
+  it('gives up a dial when the member is heard of elsewhere', async () => {
+    const bench = new Bench();
+    bench.dial = (signal) => forever(signal);
+    const hints = new JoinHints([peerOf(1)]);
+    const result = bench.run({ hints });
+    await bench.clock.advance(700);
+    bench.dial = async () => undefined;
+    hints.add(peerOf(1), ['/ip4/10.0.0.77/tcp/26633']);
+    await bench.clock.advance(0);
+    expect(await result).toBe(17);
+    expect(bench.dialled).toEqual([
+      { peer: peerOf(1), addresses: [addressOf(1)], atMs: 0 },
+      { peer: peerOf(1), addresses: ['/ip4/10.0.0.77/tcp/26633'], atMs: 700 },
+    ]);
+  });
+
+  it('is not kept from the addresses of the invite by hints that are made up', async () => {
+    const bench = new Bench();
+    const named = { addresses: [addressOf(1), addressOf(2)] };
+    const hints = new JoinHints([peerOf(1), peerOf(2)]);
+    for (let number = 1; number <= 100; number++) {
+      hints.add(peerOf(1), [`/ip4/10.9.9.${number}/tcp/1`]);
+      hints.add(peerOf(2), [`/ip4/10.9.9.${number}/tcp/1`]);
+    }
+    // Only the second address of the invite answers.
+    bench.dial = (signal) =>
+      bench.dialled.at(-1)?.addresses[0] === addressOf(2) ? Promise.resolve() : forever(signal);
+    const result = bench.run({ hints, invite: { ...bench.invite, ...named }, patienceMs: 30_000 });
+    await bench.clock.advance(10_000);
+    expect(await result).toBe(17);
+    expect(bench.dialled.map(({ addresses: [it] }) => it)).toEqual([
+      '/ip4/10.9.9.100/tcp/1',
+      addressOf(1),
+      '/ip4/10.9.9.100/tcp/1',
+      addressOf(2),
+    ]);
+  });
+
+  it('follows 16 hints in a round at the most', async () => {
+    const bench = new Bench();
+    const voters = [1, 2, 3, 4].map(peerOf);
+    const hints = new JoinHints(voters);
+    for (const peer of voters) {
+      for (let port = 1; port <= 16; port++) hints.add(peer, [`/ip4/10.9.9.9/tcp/${port}`]);
+    }
+    bench.dial = async () => {
+      throw new Error('refused');
+    };
+    const result = bench.run({ hints, patienceMs: 200 });
+    await bench.clock.advance(1_000);
+    expect(await result).toBe('ERR_BOOTSTRAP_INVITER_UNREACHABLE');
+    expect(bench.dialled).toHaveLength(16 + 1);
+  });
+
+  it('does not give up a dial to where a member is heard of for another hint', async () => {
+    const bench = new Bench();
+    const hints = new JoinHints([peerOf(1), peerOf(2)]);
+    hints.add(peerOf(1), ['/ip4/10.0.0.77/tcp/26633']);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    bench.dial = (signal) => Promise.race([promise, forever(signal)]);
+    const result = bench.run({ hints });
+    await bench.clock.advance(100);
+    hints.add(peerOf(2), ['/ip4/10.0.0.78/tcp/26633']);
+    await bench.clock.advance(100);
+    resolve();
+    await bench.clock.advance(0);
+    expect(await result).toBe(17);
+    expect(bench.dialled).toHaveLength(1);
+  });
+
+  it('asks who is heard of while it waits, at once', async () => {
+    const bench = new Bench();
+    bench.answers = [refuse('ERR_SLURP_NO_LEADER'), admit];
+    const hints = new JoinHints([peerOf(1)]);
+    const result = bench.run({ hints });
+    await bench.clock.advance(1);
+    hints.add(peerOf(1), ['/ip4/10.0.0.77/tcp/26633']);
+    await bench.clock.advance(0);
+    expect(await result).toBe(17);
+  });
+
   it.each([
     ['while it waits', 100],
     ['while it dials', 300],
@@ -224,5 +311,13 @@ describe('invitersOf', () => {
       { peer: peerOf(1), address: addressOf(1) },
       { peer: peerOf(2), address: relayed },
     ]);
+  });
+});
+
+describe('vouchedBy', () => {
+  it('names each member of the invite once, also who only signed the log', () => {
+    const anchor = { index: 1, root: new Uint8Array(32), voters: [peerOf(1), peerOf(3)] };
+    const addresses = [addressOf(1), addressOf(2)];
+    expect(vouchedBy({ addresses, anchor })).toEqual([peerOf(1), peerOf(2), peerOf(3)]);
   });
 });

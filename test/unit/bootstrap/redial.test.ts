@@ -52,14 +52,106 @@ describe('Redial', () => {
     onDial = () => Promise.reject(new Error('no route'));
   });
 
-  it('dials at once and then with doubled waits up to the cap, for ever', async () => {
+  const dialTimes = (): number[] => dials.map(([atMs]) => atMs);
+
+  it('says in plain words that nobody answered', async () => {
+    onDial = () => Promise.reject(new DOMException('The operation was aborted', 'TimeoutError'));
     await start();
-    await clock.advance(300_000);
-    const times = dials.map(([atMs]) => atMs);
-    expect(times.slice(0, 9)).toEqual([0, 250, 750, 1750, 3750, 7750, 15_750, 31_750, 61_750]);
-    expect(times.slice(9, 12)).toEqual([91_750, 121_750, 151_750]);
-    expect(redial.states()).toMatchObject([{ peer: 'a', attempts: times.length }]);
+    expect(redial.states()[0]?.lastError).toBe('no answer in time');
+    await redial.stop();
+  });
+
+  it('dials at once and then with doubled waits, for ever', async () => {
+    connected.add('b');
+    members = [...members, { peer: 'b', addresses: ['/ip4/192.0.2.2/tcp/1'] }];
+    await start();
+    await clock.advance(3_600_000);
+    const times = dialTimes();
+    // About once a second while it may be starting anew, every 5 s for a while, then every 30 s.
+    expect(times.slice(0, 6)).toEqual([0, 250, 750, 1750, 2750, 3750]);
+    const gapAfter = (ms: number): number => {
+      const i = times.findIndex((atMs) => atMs > ms);
+      return (times[i + 1] ?? 0) - (times[i] ?? 0);
+    };
+    expect([60_000, 118_000, 130_000, 590_000, 700_000, 3_500_000].map(gapAfter)).toEqual([
+      1_000, 1_000, 5_000, 5_000, 30_000, 30_000,
+    ]);
+    expect(redial.states()[0]).toMatchObject({ peer: 'a', attempts: times.length });
     expect(redial.states()[0]?.lastError).toBe('no route');
+    await redial.stop();
+  });
+
+  it('does not slow down to the longest wait while this node is alone', async () => {
+    await start();
+    await clock.advance(3_600_000);
+    const times = dialTimes();
+    expect((times.at(-1) ?? 0) - (times.at(-2) ?? 0)).toBe(5_000);
+    await redial.stop();
+  });
+
+  it('has one that was away for an hour back within the wait, and dials it no more', async () => {
+    connected.add('b');
+    members = [...members, { peer: 'b', addresses: ['/ip4/192.0.2.2/tcp/1'] }];
+    onDial = connect;
+    await start();
+    await clock.advance(60_000);
+    onDial = () => Promise.reject(new Error('no route'));
+    disconnect('a');
+    await clock.advance(3_600_000);
+    expect(redial.states()[0]?.awaySinceMs).toBe(61_000);
+    onDial = connect;
+    const before = dials.length;
+    await clock.advance(30_000);
+    expect(connected.has('a')).toBe(true);
+    await clock.advance(60_000);
+    expect(dials.length).toBe(before + 1);
+    expect(redial.states()[0]).toMatchObject({ attempts: 0, awaySinceMs: undefined });
+    await redial.stop();
+  });
+
+  it('tries all the others at once when one is back, also where a dial hangs', async () => {
+    members = ['a', 'b', 'c'].map((peer) => ({ peer, addresses: ['/ip4/192.0.2.1/tcp/1'] }));
+    let hangs = 0;
+    const hanging = new Redial({
+      ...{ clock, logger: silentLogger, members: () => members },
+      random: { bytes: (count) => new Uint8Array(count), fraction: () => 1 },
+      isConnected: (peer) => connected.has(peer),
+      dial: (peer, _addresses, signal) => {
+        dials.push([clock.monotonicMs(), peer]);
+        if (peer !== 'c') return Promise.reject(new Error('no route'));
+        hangs += 1;
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
+        });
+      },
+    });
+    await hanging.start();
+    // Far into the long waits.
+    await clock.advance(1_200_700);
+    const [before, beforeMs] = [dials.length, clock.monotonicMs()];
+    connected.add('a');
+    hanging.onConnect('a');
+    await clock.advance(260);
+    const since = dials.slice(before);
+    expect(since.map(([, peer]) => peer).sort()).toEqual(['b', 'c']);
+    expect(Math.max(...since.map(([atMs]) => atMs)) - beforeMs).toBeLessThanOrEqual(250);
+    expect(hangs).toBeGreaterThan(1);
+    await hanging.stop();
+  });
+
+  it('is not made to dial without end by one that comes and goes', async () => {
+    members = ['a', 'b'].map((peer) => ({ peer, addresses: ['/ip4/192.0.2.1/tcp/1'] }));
+    await start();
+    await clock.advance(1_200_000);
+    const before = dials.filter(([, peer]) => peer === 'b').length;
+    for (let i = 0; i < 300; i++) {
+      await connect('a');
+      await clock.advance(100);
+      disconnect('a');
+      await clock.advance(100);
+    }
+    // A minute: one for each five seconds, and those that were due anyway.
+    expect(dials.filter(([, peer]) => peer === 'b').length - before).toBeLessThan(30);
     await redial.stop();
   });
 

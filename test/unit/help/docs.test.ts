@@ -18,12 +18,13 @@ describe('docs/calls.md', () => {
     expect(callInput.parse(asked)).toEqual(asked);
   });
 
-  it('has an example of an answer, with all fields but those of a claim', () => {
+  it('has an example of an answer, with all fields but those of a claim or a refusal', () => {
     const parsed = ROUTES.getCall.response.parse(answered);
     expect(parsed).toEqual(answered);
     const fields = Object.keys(ROUTES.getCall.response.shape);
-    const claimed = ['claimedBy', 'claimedUntil'];
-    expect(Object.keys(parsed).sort()).toEqual(fields.filter((it) => !claimed.includes(it)).sort());
+    const ofOthers = ['claimedBy', 'claimedUntil', 'refusal'];
+    const own = fields.filter((it) => !ofOthers.includes(it));
+    expect(Object.keys(parsed).sort()).toEqual(own.sort());
   });
 
   it('explains every field of a call', () => {

@@ -95,7 +95,7 @@ class Bench {
     expect(await this.present(peer, boot, nonce)).toBe('ERR_MEMBERSHIP_CLONE');
     const details = (this.refusal as CooeeError | undefined)?.details ?? {};
     const start = startIn(details);
-    if (start === undefined) return JSON.stringify(details);
+    if (start === undefined) return 'only the log';
     expect(isStartOf(nodeCrypto.verify, { peer, mesh: MESH }, start)).toBe(true);
     return `${start.boot} ${start.bootNonce[0]}`;
   }
@@ -359,7 +359,7 @@ describe('Admission of a member that presents itself', () => {
     const bench = new Bench();
     bench.mesh.put(MEMBER, 'member', { boot: 3, bootNonce: nonceOf('a') });
     // The log is no proof that can be handed on.
-    expect(await bench.proof(MEMBER, 3, 'b')).toBe('{}');
+    expect(await bench.proof(MEMBER, 3, 'b')).toBe('only the log');
     expect(bench.clones).toEqual([`${MEMBER} 3`]);
     expect(await bench.proof(MEMBER, 3, 'a')).toBe('3 b');
     expect(bench.clones).toEqual([`${MEMBER} 3`, `${MEMBER} 3`]);
@@ -372,7 +372,7 @@ describe('Admission of a member that presents itself', () => {
     const bench = new Bench();
     expect(await bench.present(MEMBER, 3, 'a')).toBe(1);
     bench.mesh.put(MEMBER, 'member', { boot: 5, bootNonce: nonceOf('b') });
-    expect(await bench.proof(MEMBER, 4, 'a')).toBe('{}');
+    expect(await bench.proof(MEMBER, 4, 'a')).toBe('only the log');
     expect(await bench.present(MEMBER, 5, 'b')).toBe(1);
     expect(await bench.proof(MEMBER, 5, 'c')).toBe('5 b');
   });
@@ -385,5 +385,16 @@ describe('Admission of a member that presents itself', () => {
     expect(await bench.present(MEMBER, 5, 'a')).toBe(1);
     expect(await bench.proof(MEMBER, 5, 'b')).toBe('5 a');
     expect(bench.clones).toEqual([`${MEMBER} 5`]);
+  });
+
+  it('says that the other start was met beside it, or that nobody met one', async () => {
+    const bench = new Bench();
+    bench.mesh.put(MEMBER, 'member');
+    const isLive = async (boot: number, nonce: string): Promise<unknown> =>
+      (await bench.proof(MEMBER, boot, nonce)) && bench.refusal?.details['isLive'];
+    await bench.present(MEMBER, 3, 'a').then(() => bench.admission.disconnected(MEMBER));
+    expect([await isLive(2, 'b'), await isLive(3, 'c')]).toEqual([false, false]);
+    await bench.present(MEMBER, 4, 'd');
+    expect([await isLive(4, 'e'), await isLive(4, 'd')]).toEqual([true, true]);
   });
 });

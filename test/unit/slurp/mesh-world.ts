@@ -13,6 +13,7 @@ import type {
 import { encodeProof } from '../../../protocols/membership/index.ts';
 import {
   type Command,
+  decodeEntry,
   encodeBatch,
   encodeEntry,
   encodeHead,
@@ -46,6 +47,9 @@ export function signerOf(number: number): Signer {
   return { peer: peerOfKey(publicKey), sign };
 }
 
+/** Who holds the recovery key. */
+export const operator = keyOf(200);
+
 export const founder = signerOf(1);
 export const second = signerOf(2);
 export const third = signerOf(3);
@@ -60,7 +64,7 @@ const genesis = makeGenesis({
     name: 'test mesh',
     memberName: 'one',
     addresses: [],
-    recovery: new Uint8Array(32),
+    recovery: operator.publicKey,
     nonce: new Uint8Array(16),
     levels: [1, 1],
   },
@@ -295,3 +299,6 @@ export async function codeOf(task: Promise<unknown>): Promise<string> {
     return (error as { code?: string }).code ?? String(error);
   }
 }
+
+/** The batch in a record. */
+export const decodedBatch = ({ bytes }: LogRecord): Uint8Array => decodeEntry(bytes).batch;

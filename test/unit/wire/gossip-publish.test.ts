@@ -37,6 +37,18 @@ describe('GossipService publishes', () => {
     expect(bench.pubsub.sent).toHaveLength(3);
   });
 
+  it('nothing while it is muted, and again afterwards, counted', async () => {
+    const bench = await new GossipBench().start();
+    bench.gossip.mute(true);
+    bench.gossip.publish('capability', body(1));
+    bench.gossip.publish('enrol', body(2));
+    await bench.clock.advance(5_000);
+    expect(bench.pubsub.sent).toEqual([]);
+    bench.gossip.mute(false);
+    bench.gossip.publish('capability', body(3));
+    expect(bench.published().map(({ body: sent }) => sent[0])).toEqual([3]);
+  });
+
   it('each topic at its own pace, with one row of numbers', async () => {
     const bench = await new GossipBench().start();
     bench.gossip.publish('capability', body(1));

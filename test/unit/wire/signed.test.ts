@@ -12,7 +12,15 @@ import {
   signingInput,
 } from '../../../protocols/wire/signed.ts';
 
-const KINDS: readonly SignedKind[] = ['batch', 'claim', 'gossip', 'head', 'invite-proof', 'start'];
+const KINDS: readonly SignedKind[] = [
+  'batch',
+  'blocks',
+  'claim',
+  'gossip',
+  'head',
+  'invite-proof',
+  'start',
+];
 const schema = z.strictObject({ v: z.literal(1), text: z.string() });
 const key = seedKey(new Uint8Array(32).fill(7));
 const peer = peerOfKey(key.publicKey);

@@ -7,7 +7,7 @@ import {
   toError,
 } from '../../../interface/index.ts';
 import type { Configuration, RaftStatus } from '../../../raft/index.ts';
-import { LEARNER_AWAY_MS, planVoters, type Seat } from './voter-plan.ts';
+import { type Candidate, LEARNER_AWAY_MS, planVoters, type Seat } from './voter-plan.ts';
 
 /** How often the leader looks at the seats when nothing tells it to. */
 const ROUND_MS = 1_000;
@@ -16,8 +16,13 @@ const CAUGHT_UP_ENTRIES = 256;
 const ANSWERED_WITHIN_MS = 1_000;
 /** A voter away for this long gives its seat to another. */
 const VOTER_AWAY_MS = 10 * 60_000;
-/** A learner that said nothing is not asked again for this long, while others are. */
+/** A learner that said nothing is not asked again for this long, while others are there to ask. */
 const PASSED_OVER_MS = 10 * 60_000;
+/**
+ * When it alone is there to ask it gets another try after this long, and then after twice as long
+ * each time: every try is two changes in the log.
+ */
+const RETRY_MS = 15_000;
 /** Who wants to leave says so again while it waits. */
 const LEAVING_MS = 5_000;
 
@@ -37,13 +42,22 @@ export interface AutopilotComponents {
   readonly transfer: () => Promise<void>;
 }
 
+/** Since when a learner that did not answer is passed over. */
+interface PassedOver {
+  /** Until then others go before it. */
+  readonly untilMs: number;
+  /** Until then it gets no seat at all. */
+  readonly againMs: number;
+  readonly waitMs: number;
+}
+
 /** Keeps the voters as many as the mesh wants, while this node leads. */
 export class Autopilot {
   readonly #components: AutopilotComponents;
   readonly #voterAwayMs: number;
   readonly #answeredMs = new Map<string, number>();
-  /** Until when learners that did not answer are passed over. */
-  readonly #passedOver = new Map<string, number>();
+  /** Learners that did not answer. */
+  readonly #passedOver = new Map<string, PassedOver>();
   /** Until when members are about to leave. */
   readonly #leaving = new Map<string, number>();
   #timer: Timer | undefined;
@@ -143,26 +157,41 @@ export class Autopilot {
       });
   }
 
-  #members(
-    isConnected: (peer: string) => boolean,
-    self: string,
-  ): readonly { peer: string; isConnected: boolean; addedIndex: number }[] {
-    const members = [];
+  #members(isConnected: (peer: string) => boolean, self: string): readonly Candidate[] {
+    const members: Candidate[] = [];
     const nowMs = this.#components.clock.monotonicMs();
     for (const [peer, member] of this.#components.state.entries('member')) {
       if (member.removedIndex !== null) continue;
       const { addedIndex } = member;
-      const isMute = (this.#passedOver.get(peer) ?? 0) > nowMs;
+      const passed = this.#passedOver.get(peer);
+      const isMute = (passed?.againMs ?? 0) > nowMs;
       const isThere = peer === self || (isConnected(peer) && !isMute);
-      members.push({ peer, addedIndex, isConnected: isThere });
+      const isLast = (passed?.untilMs ?? 0) > nowMs;
+      members.push({ peer, addedIndex, isConnected: isThere, isLast });
     }
     return members;
+  }
+
+  #passOver(peer: string, nowMs: number): void {
+    const before = this.#passedOver.get(peer);
+    if (before !== undefined && before.againMs > nowMs) return;
+    const waitMs = before === undefined ? RETRY_MS : Math.min(before.waitMs * 2, PASSED_OVER_MS);
+    this.#passedOver.set(peer, {
+      untilMs: nowMs + PASSED_OVER_MS,
+      againMs: nowMs + waitMs,
+      waitMs,
+    });
   }
 
   #seats(raft: RaftStatus): readonly Seat[] {
     const nowMs = this.#components.clock.monotonicMs();
     if (raft.term !== this.#term) this.#answeredMs.clear();
     this.#term = raft.term;
+    // Whoever had a seat before begins anew: its old silence would cost it the new one at once.
+    const seated = new Set(raft.progress.map(({ peer }) => peer));
+    for (const peer of this.#answeredMs.keys()) {
+      if (!seated.has(peer)) this.#answeredMs.delete(peer);
+    }
     return raft.progress
       .filter(({ peer }) => peer !== raft.self)
       .map((it) => {
@@ -171,16 +200,13 @@ export class Autopilot {
         const answeredMs = Math.max(since, it.answeredMs);
         this.#answeredMs.set(it.peer, answeredMs);
         const silentMs = nowMs - answeredMs;
-        if (it.isLearner && silentMs >= LEARNER_AWAY_MS) {
-          this.#passedOver.set(it.peer, nowMs + PASSED_OVER_MS);
-        }
+        const isThere = it.answeredMs > 0 && nowMs - it.answeredMs <= ANSWERED_WITHIN_MS;
+        if (isThere) this.#passedOver.delete(it.peer);
+        else if (it.isLearner && silentMs >= LEARNER_AWAY_MS) this.#passOver(it.peer, nowMs);
         return {
           peer: it.peer,
           silentMs,
-          isCaughtUp:
-            it.answeredMs > 0 &&
-            nowMs - it.answeredMs <= ANSWERED_WITHIN_MS &&
-            it.match + CAUGHT_UP_ENTRIES >= raft.lastIndex,
+          isCaughtUp: isThere && it.match + CAUGHT_UP_ENTRIES >= raft.lastIndex,
           hasLostState: it.hasLostLog || this.#components.lost.has(it.peer),
         };
       });

@@ -36,6 +36,8 @@ export interface IntroductionsComponents {
   readonly member: (peer: string) => MemberRecord | undefined;
   /** A voter or learner was believed: what it says counts from now on. */
   readonly onIntroduced: (peer: string) => void;
+  /** Id of the recovery that began the epoch of this node's state; empty in the first one. */
+  readonly epoch: () => string;
   /** This node was shown that it lost its state, or was given a new start as a learner. */
   readonly onLost: () => void;
   /** A voter says that this node has no seat any more. */
@@ -61,6 +63,8 @@ export class Introductions {
   #proved: ReadonlySet<string> = new Set();
   /** Peers that lost their state, by their own word or by what is known here. */
   readonly lost = new Set<string>();
+  /** Of each of those the change of seats that was the last one when it said so. */
+  readonly #lostAt = new Map<string, number>();
   /**
    * Index up to which the log was when this node learnt that it lost its state; 0 for a log that
    * begins anew.
@@ -96,6 +100,16 @@ export class Introductions {
     this.look();
   }
 
+  /** To whom this node introduces itself: nobody when it has no seat. */
+  get partners(): readonly string[] {
+    const { self } = this.#init;
+    if (!this.#isConfigured(self)) return [];
+    const { voters, learners } = this.#components.configuration();
+    const peers = new Set([...voters, ...learners, ...this.#proved]);
+    peers.delete(self);
+    return [...peers];
+  }
+
   /** Whether what the peer says counts. */
   isKnown(peer: string): boolean {
     return this.#known.has(peer);
@@ -107,10 +121,8 @@ export class Introductions {
 
   /** Introduces this node to every voter and learner that is connected. */
   introduceAll(): void {
-    const { configuration, link } = this.#components;
-    const { voters, learners } = configuration();
-    for (const peer of [...voters, ...learners]) {
-      if (peer !== this.#init.self && link.isConnected(peer)) this.introduce(peer);
+    for (const peer of this.partners) {
+      if (this.#components.link.isConnected(peer)) this.introduce(peer);
     }
   }
 
@@ -144,10 +156,13 @@ export class Introductions {
    * seats is not from before the loss.
    */
   look(): void {
-    const { meshLog, logger, health, onLost } = this.#components;
+    const { meshLog, logger, health } = this.#components;
     const { configuration, configurationIndex: index } = meshLog.configuration();
     const { learners, voters } = configuration;
-    for (const peer of this.lost) if (!voters.includes(peer)) this.lost.delete(peer);
+    for (const peer of this.lost) {
+      // The change that made it a learner, or took that away, is what it waited for.
+      if (!voters.includes(peer) && this.#lostAt.get(peer) !== index) this.#found(peer);
+    }
     if (this.#lostIndex === undefined) return;
     const { self } = this.#init;
     if (voters.includes(self)) {
@@ -158,9 +173,15 @@ export class Introductions {
     }
     health.clear('lost-state');
     if (index <= this.#lostIndex || !learners.includes(self) || !this.#isRegistered()) return;
-    this.#lostIndex = undefined;
     logger.info({ index }, 'this node was added anew, as a learner');
-    void this.#keep().finally(onLost);
+    this.regain();
+  }
+
+  /** Another epoch is followed: who was believed in the last one must say so again. */
+  forgetAll(): void {
+    this.#known.clear();
+    this.lost.clear();
+    this.#lostAt.clear();
   }
 
   /**
@@ -184,14 +205,21 @@ export class Introductions {
     const { configuration, member, head, metrics, logger, link, onIntroduced } = this.#components;
     const { voters } = configuration();
     const highest = head();
+    // Votes and entries of another epoch count for nothing here; the recovery itself is shown by
+    // other ways.
+    if (hello.epoch !== this.#components.epoch()) {
+      this.#known.delete(peer);
+      metrics.count('cooee_slurp_voters_refused_total', { reason: 'epoch' });
+      return;
+    }
     const reason = introductionProblem(peer, hello, {
       isConfigured: this.#isConfigured(peer),
       member: member(peer) ?? (this.#proved.has(peer) ? UNKNOWN_START : undefined),
       head: highest?.signed,
     });
     const isLost = reason === 'lost-state' || reason === 'stale-start' || hello.hasLostState;
-    if (isLost && voters.includes(peer)) this.lost.add(peer);
-    else this.lost.delete(peer);
+    if (isLost && (voters.includes(peer) || this.#isLostLearner(peer, hello))) this.#miss(peer);
+    else this.#found(peer);
     if (reason === undefined && !hello.hasLostState) {
       if (this.#known.has(peer)) return;
       this.#known.add(peer);
@@ -206,6 +234,30 @@ export class Introductions {
     link.send(peer, encodeRefused(reason, highest?.bytes ?? new Uint8Array()));
   }
 
+  /**
+   * A learner that lost its state before the seats changed last waits for the next change: it must
+   * be added once more. One that has not come that far yet, or whose start is not in the log, goes
+   * on by itself when it has: to add it again and again would not help it.
+   */
+  #isLostLearner(peer: string, hello: Hello): boolean {
+    const { meshLog, member } = this.#components;
+    const { configuration, configurationIndex } = meshLog.configuration();
+    const record = member(peer);
+    const isStarted = record?.boot === hello.boot && record.bootNonce === hello.bootNonce;
+    const isSeated = configuration.learners.includes(peer);
+    return isSeated && isStarted && hello.hasLostState && hello.lastIndex >= configurationIndex;
+  }
+
+  #miss(peer: string): void {
+    this.lost.add(peer);
+    this.#lostAt.set(peer, this.#components.meshLog.configuration().configurationIndex);
+  }
+
+  #found(peer: string): void {
+    this.lost.delete(peer);
+    this.#lostAt.delete(peer);
+  }
+
   #onRefused(peer: string, refused: Extract<LinkMessage, { kind: 'refused' }>): void {
     const { logger, metrics } = this.#components;
     if (refused.reason === 'not-configured') {
@@ -216,7 +268,7 @@ export class Introductions {
     if (this.hasLostState) return;
     const evidence = this.#weigh(refused.evidence);
     if (refused.reason === 'stale-start' ? this.#isStale() : evidence === 'proof') {
-      this.lose();
+      this.shown();
       return;
     }
     metrics.count('cooee_slurp_false_evidence_total');
@@ -224,11 +276,32 @@ export class Introductions {
     if (refused.reason === 'lost-state' && evidence === 'outrun') this.introduce(peer);
   }
 
-  /** This node was shown that it lost its state: it keeps that in mind over restarts. */
-  lose(): void {
+  /** This node was shown that it lost its state. */
+  shown(): void {
+    void this.lose().catch((error: unknown) => this.#notKept(error));
+  }
+
+  /**
+   * This node lost its state: it keeps that in mind over restarts. On the disk when it resolves.
+   *
+   * @param index - what its log had then; what it followed since is no part of the loss
+   * @throws CooeeError ERR_STORAGE_*: it is lost all the same
+   */
+  async lose(index = this.#components.meshLog.commitIndex): Promise<void> {
     if (this.hasLostState) return;
-    this.#lostIndex = this.#components.meshLog.commitIndex;
+    this.#lostIndex = Math.max(1, index);
     this.#raise();
+    const { store, onLost } = this.#components;
+    await store.batch([this.#lostWrite()], { sync: true }).finally(onLost);
+  }
+
+  /**
+   * What this node has is what goes on: nobody but it votes, and it has all that others know, or
+   * the operator says so.
+   */
+  regain(): void {
+    this.#lostIndex = undefined;
+    this.#components.health.clear('lost-state');
     void this.#keep().finally(this.#components.onLost);
   }
 
@@ -288,11 +361,14 @@ export class Introductions {
   }
 
   async #keep(): Promise<void> {
-    const { store, logger } = this.#components;
-    await store.batch([this.#lostWrite()], { sync: true }).catch((error: unknown) => {
-      // The others remember: the next start is shown the same evidence.
-      logger.error({ err: error }, 'the loss of the state could not be kept');
-    });
+    const { store } = this.#components;
+    const written = store.batch([this.#lostWrite()], { sync: true });
+    await written.catch((error: unknown) => this.#notKept(error));
+  }
+
+  /** The others remember: the next start is shown the same evidence. */
+  #notKept(error: unknown): void {
+    this.#components.logger.error({ err: error }, 'the loss of the state could not be kept');
   }
 
   #send(peer: string, isAnswer: boolean): void {
@@ -307,6 +383,7 @@ export class Introductions {
           term: meshLog.term,
           lastIndex: meshLog.tailIndex,
           hasLostState: this.hasLostState,
+          epoch: this.#components.epoch(),
         },
         isAnswer,
       ),

@@ -93,6 +93,13 @@ export class SeatWatch {
     this.#timer = undefined;
   }
 
+  /** The log that this node has is the one that goes on: what it was told before is over. */
+  async recovered(): Promise<void> {
+    if (this.#outUntil === 0) return;
+    await this.#components.store.batch([{ namespace: 'meta', key: OUT_KEY }], { sync: true });
+    this.#outUntil = 0;
+  }
+
   /** Whether the seat that this node's own state gives it was given away since. */
   get isOut(): boolean {
     return this.#components.held().appliedIndex < this.#outUntil;

@@ -7,6 +7,8 @@ export interface Candidate {
   readonly isConnected: boolean;
   /** Order of admission: among equals the older member gets the seat. */
   readonly addedIndex: number;
+  /** It did not answer when it had a seat: it gets one that nobody else is there for. */
+  readonly isLast?: boolean | undefined;
 }
 
 /** A voter or learner as the leader sees it. */
@@ -57,6 +59,7 @@ export function planVoters(everything: VoterPlanInput): Configuration | undefine
   return (
     dropOne(input, removedSeat(input)) ??
     demoteLost(input) ??
+    dropLostLearner(input) ??
     demote(input, superfluous(input)) ??
     promote(input) ??
     dropOne(input, awayVoter(input)) ??
@@ -92,6 +95,14 @@ function demoteLost({ configuration, seats }: VoterPlanInput): Configuration | u
     voters: voters.filter((peer) => peer !== lost.peer),
     learners: [...learners, lost.peer],
   };
+}
+
+/** A learner that lost its state is let go; it is added anew with the next change. */
+function dropLostLearner({ configuration, seats }: VoterPlanInput): Configuration | undefined {
+  const { voters, learners } = configuration;
+  const isLost = (peer: string): boolean => seats.some((it) => it.peer === peer && it.hasLostState);
+  const kept = learners.filter((peer) => !isLost(peer));
+  return kept.length === learners.length ? undefined : { voters, learners: kept };
 }
 
 /**
@@ -151,13 +162,15 @@ function tidyLearners(input: VoterPlanInput): Configuration | undefined {
   const taken = new Set([...voters, ...kept]);
   const fresh = members
     .filter((it) => it.isConnected && !taken.has(it.peer))
-    .sort((a, b) => a.addedIndex - b.addedIndex)
+    .sort((a, b) => lastness(a) - lastness(b) || a.addedIndex - b.addedIndex)
     .slice(0, wanted - kept.length)
     .map(({ peer }) => peer);
   const next = [...kept, ...fresh];
   const isSame = next.length === learners.length && next.every((peer) => learners.includes(peer));
   return isSame ? undefined : { voters, learners: next };
 }
+
+const lastness = ({ isLast }: Candidate): number => (isLast === true ? 1 : 0);
 
 /**
  * Makes a voter a learner: it signs for the voters that come after it, so it must hear of them.

@@ -16,7 +16,7 @@ import { pullRequest, pullResponse, replicaProtocol } from '../../protocol.ts';
 import { untilAborted } from '../../until-aborted.ts';
 import { encodeHeadBody, type VoterSet } from '../head-rules.ts';
 import type { Leadership, StateMarks } from '../ports.ts';
-import { EPOCH, type TrustBook } from '../trust-book.ts';
+import type { TrustBook } from '../trust-book.ts';
 import { collectHead, stopsSigning } from './collect.ts';
 import type { HeadSigner } from './head-signer.ts';
 import { linkRoot } from './link-root.ts';
@@ -154,11 +154,10 @@ export class HeadService {
   }
 
   async #round(): Promise<void> {
-    const { leadership, logger, health } = this.#components;
+    const { leadership, logger } = this.#components;
     if (!leadership.isLeader) {
       // Whoever leads now sees to it.
-      this.#unlinkedSinceMs = undefined;
-      health.clear('voters-unproved');
+      this.#proved();
       return;
     }
     try {
@@ -224,12 +223,26 @@ export class HeadService {
   #unlinked() {
     const { trust } = this.#components;
     const passed = trust.highest()?.signed.head.index ?? 0;
-    return trust.missingLinks().filter(({ set }) => set.index > passed);
+    return trust.unlinked().filter(({ set }) => set.index > passed);
+  }
+
+  /**
+   * Voters who have not signed for those after them, although this node has asked for so long as
+   * leader; empty while all is well.
+   */
+  unproved(forMs: number): readonly string[] {
+    const { clock, leadership } = this.#components;
+    const sinceMs = this.#unlinkedSinceMs;
+    if (!leadership.isLeader || sinceMs === undefined) return [];
+    if (clock.monotonicMs() - sinceMs < forMs) return [];
+    return this.#unlinked()[0]?.before.voters ?? [];
   }
 
   async #makeLinks(): Promise<void> {
     const { trust, leadership, logger } = this.#components;
     for (const missing of this.#unlinked()) await this.#link(missing);
+    // Also where a recovery led past them.
+    this.#proved();
     const [oldest] = trust.missingLinks();
     if (oldest === undefined || this.#searchedTerm === leadership.term) return;
     // A head has passed these, so others have their links; nobody waits for this node's copy.
@@ -246,7 +259,8 @@ export class HeadService {
     const { store, meshLog, trust } = this.#components;
     this.#unlinkedSinceMs ??= this.#components.clock.monotonicMs();
     try {
-      const root = await linkRoot(store, meshLog.state, set.index);
+      const isSignable = set.isRecovered !== true;
+      const root = isSignable ? await linkRoot(store, meshLog.state, set.index) : undefined;
       if (root === undefined) {
         await this.#fetchLinks(before.index);
       } else {
@@ -266,6 +280,10 @@ export class HeadService {
       this.#tellUnlinked(set);
       throw stopsSigning();
     }
+    this.#proved();
+  }
+
+  #proved(): void {
     this.#unlinkedSinceMs = undefined;
     this.#components.health.clear('voters-unproved');
   }
@@ -283,7 +301,9 @@ export class HeadService {
       code: 'voters-unproved',
       severity: 'error',
       text: `A majority of the voters before entry ${index} has not signed for the new ones.`,
-      remedy: 'Start the hosts that voted before: members that only follow wait for that.',
+      remedy:
+        'Start the hosts that voted before: members that only follow wait for that. If they are ' +
+        'lost for good, run on this host: cooee recover',
     });
   }
 
@@ -314,10 +334,10 @@ export class HeadService {
   ): Promise<Uint8Array> {
     const { meshLog, trust, leadership, self, signer, requester, crypto } = this.#components;
     const { term } = leadership;
-    const { signers, voters } = trust.electorateAt(of.index);
+    const { signers, voters, epoch = 0 } = trust.electorateAt(of.index);
     const body = encodeHeadBody({
       mesh: meshLog.meshId,
-      epoch: EPOCH,
+      epoch,
       term,
       ...of,
       voters: [...(voters ?? signers)],

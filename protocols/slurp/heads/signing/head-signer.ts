@@ -23,7 +23,7 @@ import type { MeshLog } from '../../log/mesh-log.ts';
 import { decodeHeadBody, type Head } from '../../machine/codec.ts';
 import { isSameVoters, refuseHead, signHeadBody } from '../head-rules.ts';
 import type { Leadership, StateMarks } from '../ports.ts';
-import { EPOCH, type TrustBook } from '../trust-book.ts';
+import type { TrustBook } from '../trust-book.ts';
 import { linkRoot } from './link-root.ts';
 import { headAnswer, headProtocol } from './protocol.ts';
 
@@ -123,9 +123,9 @@ export class HeadSigner {
   }
 
   #assertAsker(peer: string, head: Head): void {
-    const { meshLog, leadership } = this.#components;
+    const { meshLog, leadership, trust } = this.#components;
     if (head.mesh !== meshLog.meshId) throw refuseHead('mesh');
-    if (head.epoch !== EPOCH) throw refuseHead('epoch');
+    if (head.epoch !== (trust.electorateAt(head.index).epoch ?? 0)) throw refuseHead('epoch');
     if (head.term !== leadership.term || leadership.leader !== peer) {
       throw refuseHead('leader', 'not asked by the leader of this term', {
         term: leadership.term,

@@ -25,6 +25,7 @@ const AGENT_MAY: readonly RouteName[] = [
   'getRecord',
   'getStatus',
   'getSubmission',
+  'getWhy',
   'listAgents',
   'listCalls',
   'listMembers',
@@ -42,6 +43,7 @@ const AGENT_ACTS: readonly RouteName[] = ['announceAgent', 'openCall', 'submit',
 const BODIES: Partial<Record<RouteName, string>> = {
   setMesh: '{"votersTarget":3}',
   joinMesh: '{"invite":"cooee1abc"}',
+  recoverMesh: '{"dryRun":true}',
   setMemberRole: '{"role":"admin"}',
   enrolAgents: '{"model":"m"}',
   announceAgent: '{"status":"idle"}',
@@ -55,6 +57,7 @@ const BODIES: Partial<Record<RouteName, string>> = {
 };
 
 const QUERIES: Partial<Record<RouteName, string>> = {
+  getWhy: '?thing=beta',
   getRecord: '?address=ucxl%3A%2F%2Fagentid%3A458RV',
   getHistory: '?address=ucxl%3A%2F%2Fagentid%3A458RV',
 };

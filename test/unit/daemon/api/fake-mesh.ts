@@ -18,6 +18,10 @@ export function fakeMesh(note: (name: string, ...args: readonly unknown[]) => vo
       note('transferLeader', to ?? null);
       return { peer: PEER, term: 2, recipient: 'age1xyz' };
     },
+    stageBackup: async () => {
+      note('stageBackup');
+      return '/h/staging/1';
+    },
     issueInvite: async (input) => {
       note('issueInvite', input);
       return { invite: 'cooee1abc', expiresAt: TIME, uses: input.uses };
@@ -25,6 +29,13 @@ export function fakeMesh(note: (name: string, ...args: readonly unknown[]) => vo
     join: async (invite) => {
       note('join', invite);
       return { mesh: 'bafy', peer: PEER };
+    },
+    recover: async (input) => {
+      note('recover', input);
+      return {
+        ...{ epoch: 1, id: 'ab', index: 7, term: 3, voters: [PEER] },
+        ...{ away: [], reachable: [], lostIndex: null },
+      };
     },
     leave: async () => {
       note('leave');

@@ -70,6 +70,7 @@ const STATUS: StatusView = {
     leader: PEER,
     isLeader: true,
     term: 1,
+    epoch: 0,
     commitIndex: 7,
     appliedIndex: 7,
     voters: [PEER],
@@ -124,6 +125,13 @@ export function fakeServices(calls: Calls, events: EventLog): ApiServices {
       throw new CooeeError('ERR_API_TIMEOUT');
     },
     ...fakeMesh(note),
+    why: async (thing, caller) => {
+      note('why', thing, caller);
+      return {
+        ...{ thing, kind: 'peer', id: PEER, verdict: 'here', text: 'It answers.', next: [] },
+        because: [{ fact: 'connected', source: 'connections' }],
+      };
+    },
     queryAgents: (query) => {
       note('queryAgents', query);
       return { json: JSON.stringify({ agents: [agent()], cursor: null }) };

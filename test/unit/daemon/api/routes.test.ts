@@ -24,6 +24,10 @@ const ROWS: { readonly [N in CallName]: Row<N> } = {
     calls: ['issueInvite({"uses":3,"ttlMs":86400000,"role":"member"})'],
   },
   joinMesh: { input: { body: { invite: 'cooee1abc' } }, calls: ['join("cooee1abc")'] },
+  recoverMesh: {
+    input: { body: { key: 'cooee-recovery1abc', lost: [PEER] } },
+    calls: [`recover({"key":"cooee-recovery1abc","lost":["${PEER}"],"dryRun":false})`],
+  },
   leaveMesh: { input: {}, calls: ['leave()'] },
   setMemberRole: {
     input: { params: { peer: PEER }, body: { role: 'curator' } },
@@ -146,6 +150,11 @@ const ROWS: { readonly [N in CallName]: Row<N> } = {
     calls: [`setMesh({"votersTarget":5,"level":2}, ${WAIT})`],
   },
   getDoctor: { input: {}, calls: [] },
+  getWhy: {
+    input: { query: { thing: PEER } },
+    calls: [`why("${PEER}", {"rights":"operator"})`],
+  },
+  stageBackup: { input: {}, calls: ['stageBackup()'] },
   stopDaemon: { input: {}, calls: ['stop()'] },
   getMetrics: { input: {}, calls: [] },
   getOpenApi: { input: {}, calls: [] },

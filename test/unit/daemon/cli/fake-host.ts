@@ -71,7 +71,17 @@ export async function run(args: readonly string[], init: RunInit = {}): Promise<
         up.push(options);
         return 0;
       },
+      examineOffline: async ({ home }) => {
+        const cause = `not running on ${home}`;
+        return {
+          ok: false,
+          checks: [{ name: 'daemon', state: 'fail', cause, remedy: 'Start it: cooee up' }],
+        };
+      },
     }),
+    loadBackup: async () => {
+      throw new Error('the test has no backup tools');
+    },
     delay: async () => undefined,
     nowMs: () => NOW_MS,
     ...init.host,
@@ -120,6 +130,7 @@ export function status(change: Partial<StatusView> = {}): StatusView {
       leader: PEER_A,
       isLeader: true,
       term: 1,
+      epoch: 0,
       commitIndex: 7,
       appliedIndex: 7,
       voters: [PEER_A],

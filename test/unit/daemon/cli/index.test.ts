@@ -38,6 +38,32 @@ describe('usage', () => {
     expect(stderr).toContain('(Did you mean status?)');
   });
 
+  it.each([
+    [['up', '--log-level', 'loud'], 'up'],
+    [['start', '--nope'], 'up'],
+    [['why'], 'why'],
+    [['service', 'install', '--nope'], 'service install'],
+    [['nope'], ''],
+  ])('names the help that helps: %j', async (args, words) => {
+    const { stderr } = await run(args);
+    expect(stderr).toContain(
+      `hint: see: ${['cooee', words, '--help'].filter(Boolean).join(' ')}\n`,
+    );
+  });
+
+  it('does not put the home at hand into what is typed at another one', async () => {
+    const { stderr } = await run(['join', 'cooee1garbage', '--home', '/h']);
+    expect(stderr).toContain('that cooee invite printed\n');
+  });
+
+  it('explains no empty thing', async () => {
+    const { exit, stderr } = await run(['why', ' ', '--home', '/h']);
+    expect([exit, stderr]).toEqual([
+      2,
+      'cooee: the thing to explain is empty\ncooee: hint: see: cooee --home /h why --help\n',
+    ]);
+  });
+
   it('tells how to quote a number that the shell took for a comment', async () => {
     const { exit, stderr } = await run(['resolve']);
     expect(exit).toBe(2);
@@ -62,7 +88,7 @@ describe('usage', () => {
       error: {
         code: 'ERR_API_USAGE',
         message: expect.stringContaining('--nope') as unknown,
-        remedy: 'See: cooee --help',
+        remedy: 'See: cooee status --help',
         retryable: false,
       },
     });
@@ -84,7 +110,6 @@ describe('without a daemon', () => {
     [['announce', '458RV']],
     [['resolve', '#7']],
     [['leader']],
-    [['doctor']],
   ])('%j: exit 5, says how to start one', async (args) => {
     const { exit, stdout, stderr } = await run(args);
     expect({ exit, stdout }).toEqual({ exit: 5, stdout: '' });

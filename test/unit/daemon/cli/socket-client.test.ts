@@ -85,6 +85,18 @@ describe('SocketClient', () => {
     await expect(client.call('getStatus')).rejects.toMatchObject({ code });
   });
 
+  it('gives up a daemon that takes the request and says nothing', async () => {
+    await serve(() => undefined);
+    const path = join(folder, 's');
+    const client = new SocketClient(path, undefined, { lookTimeoutMs: 50 });
+    for (const name of ['getStatus', 'getDoctor', 'stopDaemon'] as const) {
+      await expect(client.call(name)).rejects.toMatchObject({
+        code: 'ERR_API_TIMEOUT',
+        message: `the daemon on ${path} did not answer in time; it is busy or hangs`,
+      });
+    }
+  });
+
   it('names the socket when there is no daemon', async () => {
     const path = join(folder, 'none');
     await expect(new SocketClient(path).call('getStatus')).rejects.toMatchObject({

@@ -17,6 +17,8 @@ describe('parseConfig', () => {
   it('gives the defaults without a file, and with an empty object', () => {
     const defaults = {
       mdns: true,
+      relay: false,
+      useRelays: true,
       seal: 'hybrid',
       enrol: 'auto',
       models: [],
@@ -35,6 +37,8 @@ describe('parseConfig', () => {
     const config = {
       listen: ['/ip4/127.0.0.1/tcp/4001', '/ip6/::1/tcp/4001'],
       mdns: false,
+      relay: true,
+      useRelays: false,
       agentGroup: 'agents',
       seal: 'x25519',
       enrol: 'manual',
@@ -96,4 +100,9 @@ describe('parseConfig', () => {
     const padded = `{}${' '.repeat(64 * 1024)}`;
     expect(refusal(padded)).toMatchObject({ message: expect.stringContaining('too large') });
   });
+});
+
+it('names the file that it read', () => {
+  const file = '/h/config.json';
+  expect(() => parseConfig('{', file)).toThrow(`the configuration ${file} is not valid: not JSON`);
 });

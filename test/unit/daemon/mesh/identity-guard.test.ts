@@ -22,6 +22,7 @@ import {
   TestMesh,
 } from '../../membership/mesh-fixture.ts';
 import { CountingMetrics } from '../../wire/gossip-fixture.ts';
+import { ManualClock } from '../../wire/manual-clock.ts';
 
 // Goal: a node stops for a proof and for its own log, never for a member's word. The node under
 // test is MEMBER, in its third start.
@@ -36,24 +37,29 @@ let metrics: CountingMetrics;
 let health: HealthBook;
 let closed: string[];
 let guard: IdentityGuard;
+let clock: ManualClock;
 
 beforeEach(() => {
   mesh = new TestMesh();
   metrics = new CountingMetrics();
   health = new HealthBook(silentLogger);
   closed = [];
+  clock = new ManualClock();
   const part = (name: string) => ({ stop: async () => void closed.push(name) });
   const outbox = {
     shut: ({ code }: CooeeError) => void closed.push(`outbox ${code}`),
     first: () => undefined,
   };
   guard = new IdentityGuard({
-    ...{ outbox, courier: part('courier') },
+    ...{ outbox, courier: part('courier'), blockCourier: part('block courier') },
     consensus: { retire: async (what: string) => void closed.push(`retire ${what}`) },
     ...{ view: { voters: () => [ADMIN] }, state: mesh.state, crypto: nodeCrypto },
     ...{ health, metrics, logger: silentLogger, self: MEMBER, meshId: MESH, boot: OWN },
     network: { node: { getConnections: () => [{ close: async () => void closed.push('cut') }] } },
     noteBoot: async (boot: number) => void closed.push(`boot ${boot}`),
+    noteStale: async () => void closed.push('stale'),
+    startAgain: () => void closed.push('again'),
+    clock,
     onRemoved: () => void closed.push('removed'),
   } as unknown as IdentityGuardComponents);
 });
@@ -89,7 +95,14 @@ describe('IdentityGuard', () => {
     expect(health.list()[0]?.text).toContain(MEMBER);
     await Promise.resolve();
     await Promise.resolve();
-    expect(closed).toEqual(['outbox ERR_MEMBERSHIP_CLONE', 'courier', 'retire seat']);
+    const done = [
+      'outbox ERR_MEMBERSHIP_CLONE',
+      'courier',
+      'block courier',
+      'stale',
+      'retire seat',
+    ];
+    expect(closed).toEqual(done);
     expect(accusations()).toBe(0);
   });
 
@@ -165,5 +178,53 @@ describe('IdentityGuard', () => {
     guard.acquit(STRANGER);
     expect(codes()).toEqual([]);
     expect(guard.verdict).toBeUndefined();
+  });
+});
+
+describe('IdentityGuard of a home that was put back from an older copy', () => {
+  const later: Start = { boot: 9, bootNonce: nonceOf('c') };
+  const AGAIN = ['boot 9', 'stale', 'again'];
+
+  it('begins a start behind the one that it was shown, when nobody met that one', async () => {
+    accuse({ ...proofOf(later), isLive: false });
+    await clock.advance(2_900);
+    expect(closed).not.toContain('again');
+    await clock.advance(200);
+    expect(closed.slice(-3)).toEqual(AGAIN);
+  });
+
+  it('begins it behind the one in the log, whoever said before that nobody met it', async () => {
+    accuse({ isLive: false });
+    expect(guard.verdict).toBeUndefined();
+    mesh.put(MEMBER, 'member', { boot: 9, bootNonce: nonceOf('d') });
+    guard.cloned();
+    await clock.advance(5_000);
+    expect(closed.slice(-3)).toEqual(AGAIN);
+  });
+
+  it.each<[string, () => void]>([
+    ['a member met the other one', () => accuse({ ...proofOf(later), isLive: true }, ADMIN)],
+    ['a member does not tell', () => accuse(proofOf(later), ADMIN)],
+  ])('stays shut when %s', async (_what, word) => {
+    accuse({ ...proofOf(later), isLive: false });
+    word();
+    await clock.advance(60_000);
+    expect(closed).not.toContain('again');
+    expect(guard.verdict).toBe('ERR_MEMBERSHIP_CLONE');
+  });
+
+  it('stays shut when the log had its start: the other one came later', async () => {
+    mesh.put(MEMBER, 'member', OWN);
+    guard.counted();
+    accuse({ ...proofOf(later), isLive: false });
+    await clock.advance(60_000);
+    expect(closed).not.toContain('again');
+    expect(closed).not.toContain('stale');
+  });
+
+  it("does nothing for a member's word alone", async () => {
+    accuse({ isLive: false });
+    await clock.advance(60_000);
+    expect(closed).toEqual([]);
   });
 });

@@ -13,6 +13,7 @@ function slurpOf(log: { commitIndex: number; appliedIndex: number }, knownIndex?
       replica: knownIndex === undefined ? undefined : { knownIndex },
     },
     network: { node: { getMultiaddrs: () => [] } },
+    trust: { epochs: { current: { epoch: 0 } } },
     view: {
       ...{ leader: () => undefined, leaderRecord: () => undefined },
       ...{ voters: () => [], connected: () => [] },
@@ -41,3 +42,15 @@ it('a voter shows what is committed in its own log', () => {
   const log = { commitIndex: 9, appliedIndex: 7 };
   expect(slurpOf(log)).toMatchObject({ commitIndex: 9, appliedIndex: 7 });
 });
+
+it.each(['ERR_MEMBERSHIP_CLONE', 'ERR_MEMBERSHIP_REMOVED'])(
+  'a mesh is not recovered on a node that is shut: %s',
+  async (verdict) => {
+    const parts = { guard: { verdict }, recovery: {}, trust: { voters: () => [] } };
+    const init = { daemon: { memberNode: { parts } } } as unknown as MeshServicesInit;
+    for (const dryRun of [true, false]) {
+      const recovered = new MeshServices(init).recover({ lost: [], dryRun, key: 'x' });
+      await expect(recovered).rejects.toMatchObject({ code: verdict });
+    }
+  },
+);

@@ -14,6 +14,7 @@ import {
   type StateReader,
   silentLogger,
 } from '../../../../protocols/interface/index.ts';
+import { agentAddress } from '../../../../protocols/ucxl/index.ts';
 import { MemoryStore } from '../../../../storage/memory-store.ts';
 import { standingClock } from '../api/fixture.ts';
 
@@ -25,15 +26,28 @@ export const OTHER_PEER = peerOfKey(new Uint8Array(32).fill(9));
 /** Agents that tests may retire and move. */
 export class Agents {
   readonly records = new Map<string, AgentRecord>();
+  /** Versions of their records, by address. */
+  readonly versions = new Map<string, number>();
 
   grant(token: string, change: Partial<AgentRecord> = {}): void {
-    const known = { token, peer: PEER, grantedIndex: 3, retiredIndex: null };
-    this.records.set(token, { ...(known as unknown as AgentRecord), ...change });
+    const count = this.records.size;
+    const { number, gpuSlot } = this.records.get(token) ?? {
+      number: Math.floor(count / 16),
+      gpuSlot: count % 16,
+    };
+    const known = { token, number, gpuSlot, peer: PEER, grantedIndex: 3, retiredIndex: null };
+    const record = { ...(known as unknown as AgentRecord), ...change };
+    // What changes nothing is no version.
+    if (JSON.stringify(record) === JSON.stringify(this.records.get(token))) return;
+    this.records.set(token, record);
+    const address = agentAddress(number, gpuSlot);
+    this.versions.set(address, (this.versions.get(address) ?? 0) + 1);
   }
 
-  /** Only the table of agents is asked for. */
+  /** Only agents and their versions are asked for. */
   get state(): StateReader {
-    const get = (_table: string, token: string) => this.records.get(token);
+    const get = (table: string, key: string) =>
+      table === 'agent' ? this.records.get(key) : this.versions.get(key);
     return { get } as unknown as StateReader;
   }
 }

@@ -3,6 +3,7 @@ import { SignJWT } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type KeyValueStore, LIMITS } from '../../../../protocols/interface/index.ts';
 import type { AppliedEntry } from '../../../../protocols/slurp/index.ts';
+import { encodeCanonical } from '../../../../protocols/wire/index.ts';
 import {
   forge,
   goodClaims,
@@ -40,6 +41,7 @@ describe('a ticket', () => {
     expect(session).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{32}$/),
       agent: '458RV',
+      version: 1,
       createdMs: Math.floor(clock.nowMs() / 1000) * 1000,
       expiresMs: session.createdMs + 30 * DAY_MS,
     });
@@ -298,6 +300,33 @@ describe('sessions', () => {
     for (const [token, record] of known) agents.records.set(token, record);
     again.onReplaced();
     expect(await again.authenticate(ticket)).toBe('458RV');
+  });
+
+  it('of an agent that was granted again in a state taken as a whole are over', async () => {
+    const { sessions, agents, store, restart } = parts;
+    const gone = await sessions.create('458RV');
+    const stays = await sessions.create('45A01');
+    await sessions.authenticate(gone.ticket);
+    // Both entries came with the state: nobody was told of either.
+    agents.grant('458RV', { retiredIndex: 8 });
+    agents.grant('458RV');
+    sessions.onReplaced();
+    for (const at of [sessions, await restart()]) {
+      expect(await refusal(() => at.authenticate(gone.ticket))).toBe('ERR_SESSIONS_REVOKED');
+      expect(await at.authenticate(stays.ticket)).toBe('45A01');
+    }
+    expect(await keptIn(store)).toEqual([stays.id]);
+    expect((await sessions.create('458RV')).version).toBe(3);
+  });
+
+  it('of an earlier version of the program, which kept no version, stay', async () => {
+    const { sessions, agents, store, restart } = parts;
+    const { ticket, id, agent, createdMs, expiresMs } = await sessions.create('458RV');
+    const value = encodeCanonical({ v: 1, agent, createdMs, expiresMs });
+    await store.batch([{ namespace: 'session', key: id, value }]);
+    agents.grant('458RV', { retiredIndex: 8 });
+    agents.grant('458RV');
+    expect(await (await restart()).authenticate(ticket)).toBe('458RV');
   });
 
   it('that ended are gone from the store at the next start', async () => {

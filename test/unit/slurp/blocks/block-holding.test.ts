@@ -86,7 +86,12 @@ describe('BlockHolding', () => {
     const other = pullOf('+2\n');
     await author.contents.keep(author.peer, other.blocks);
     world.wires.cut(voters[2]!.peer);
-    expect(await code(propose(author.batch(2, other)))).toBe('ERR_SUBMISSION_BLOCK_MISSING');
+    const missing = await propose(author.batch(2, other)).catch((thrown: unknown) => thrown);
+    const without = expect.stringContaining(voters[2]!.peer);
+    expect(missing).toMatchObject({
+      code: 'ERR_SUBMISSION_BLOCK_MISSING',
+      details: { voters: without },
+    });
     expect(proposed).toBe(1);
     await voters[2]!.open();
     expect(await propose(author.batch(2, other))).toBe(1);

@@ -90,6 +90,41 @@ describe('a block', () => {
     expect(await here.store.get('content', one.cid)).toEqual(one.bytes);
   });
 
+  const bend = async (block: { cid: string; bytes: Uint8Array }): Promise<void> => {
+    const bent = block.bytes.slice();
+    bent[7]! ^= 1;
+    await here.store.batch([{ namespace: 'content', key: block.cid, value: bent }]);
+  };
+  const isSound = async (block: { cid: string; bytes: Uint8Array }): Promise<boolean> =>
+    Buffer.compare((await here.store.get('content', block.cid)) ?? Buffer.of(), block.bytes) === 0;
+
+  it('that is found damaged is fetched anew, whoever looked', async () => {
+    for (const node of [here, there]) await node.contents.keep(there.peer, [one]);
+    await apply(here, recordOf(one));
+    world.attach(recordOf(one));
+    await bend(one);
+    expect(await here.contents.held(recordOf(one))).toBeUndefined();
+    for (let i = 0; i < 10; i++) await here.clock.advance(100);
+    expect(await isSound(one)).toBe(true);
+  });
+
+  it('that is damaged and that nobody reads is found within the day', async () => {
+    const blocks = Array.from({ length: 20 }, (_, i) => blockOf(100 + i));
+    for (const node of [here, there]) await node.contents.keep(there.peer, blocks);
+    for (const block of blocks) await apply(here, recordOf(block));
+    world.attach(...blocks.map(recordOf));
+    here.contents.start();
+    // One a second, then all are looked at; a day later again.
+    for (let i = 0; i < 25; i++) await here.clock.advance(1_000);
+    await bend(blocks[3]!);
+    await here.clock.advance(23 * HOUR_MS);
+    expect(await isSound(blocks[3]!)).toBe(false);
+    await here.clock.advance(HOUR_MS);
+    for (let i = 0; i < 25; i++) await here.clock.advance(1_000);
+    expect(await isSound(blocks[3]!)).toBe(true);
+    await here.contents.stop();
+  });
+
   it('of another length than its submission says is refused', async () => {
     await here.contents.keep(here.peer, [one]);
     const read = here.contents.read({ cid: one.cid, bytes: one.bytes.length + 1 });

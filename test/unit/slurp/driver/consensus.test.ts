@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Recovery } from '../../../../protocols/slurp/recovery/recovery-link.ts';
 import { codeOf, rename } from '../mesh-world.ts';
 import { batchOf, founder, type RaftNode, RaftWorld, rootOf, second } from './raft-world.ts';
 
@@ -35,6 +36,44 @@ describe('a single voter', () => {
     expect(leader.applied[0]?.decisions[0]?.command.kind).toBe('leader.announce');
     await commit(leader, 'one');
     expect(nameOf(leader)).toBe('one');
+  });
+});
+
+describe('a voter that two recoveries halt', () => {
+  const rival = {} as Recovery;
+
+  it('is none, and keeps for the choice what it has acknowledged, over a restart', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    for (const node of others(leader)) world.cut(leader, node);
+    const { appliedIndex } = leader.machine.meshLog;
+    const lost = codeOf(leader.submit(rename('acknowledged')));
+    await world.pass(1_500);
+    expect(await lost).toBe('ERR_SLURP_NO_LEADER');
+    leader.epochs.rival = rival;
+    leader.consensus.onEpoch();
+    await world.pass(100);
+    expect([leader.consensus.raft, leader.consensus.canVote]).toEqual([undefined, true]);
+    leader.kill();
+    await leader.revive();
+    await world.pass(3_000);
+    expect([leader.consensus.raft, leader.consensus.canVote]).toEqual([undefined, true]);
+    const found: unknown[] = [];
+    await leader.consensus.refound(async (how) => {
+      found.push(how, leader.machine.meshLog.tailIndex > appliedIndex);
+    });
+    expect(found).toEqual([{ hadSeat: true, isLed: false }, true]);
+  });
+
+  it('knows whether it was led when its log is begun anew, and hands nothing over', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const found: unknown[] = [];
+    const done = leader.consensus.refound(async (how) => void found.push(how));
+    await world.pass(10);
+    await done;
+    expect(found).toEqual([{ hadSeat: true, isLed: true }]);
+    expect(others(leader).some((it) => it.consensus.isLeader)).toBe(false);
   });
 });
 

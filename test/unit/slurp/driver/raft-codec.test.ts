@@ -64,7 +64,8 @@ describe('messages between voters', () => {
   });
 
   it('introduce a start, and refuse one', () => {
-    const hello = { boot: 3, bootNonce: 'ab', term: 9, lastIndex: 70, hasLostState: true };
+    const log = { term: 9, lastIndex: 70, hasLostState: true };
+    const hello = { boot: 3, bootNonce: 'ab', ...log, epoch: '' };
     expect(decodeLinkMessage(encodeHello(hello, false), ends)).toEqual({
       kind: 'hello',
       hello,

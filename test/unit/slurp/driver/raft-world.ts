@@ -3,6 +3,7 @@ import type { RaftTiming } from '../../../../protocols/raft/index.ts';
 import { Consensus } from '../../../../protocols/slurp/driver/consensus.ts';
 import { leaderBatch } from '../../../../protocols/slurp/driver/leader-batch.ts';
 import type { AppliedEntry, Replica } from '../../../../protocols/slurp/index.ts';
+import type { Recovery } from '../../../../protocols/slurp/recovery/recovery-link.ts';
 import {
   add,
   batchOf,
@@ -102,6 +103,11 @@ export class RaftNode {
   readonly signer: Signer;
   readonly applied: AppliedEntry[] = [];
   readonly fatal: unknown[] = [];
+  /** What it heard of recoveries. */
+  readonly epochs: { isBehind: boolean; rival: Recovery | undefined } = {
+    isBehind: false,
+    rival: undefined,
+  };
   machine!: Machine;
   consensus!: Consensus;
   isUp = false;
@@ -163,6 +169,7 @@ export class RaftNode {
         logger: machine.logger,
         onFatal: (error) => void this.fatal.push(error),
         head: () => undefined,
+        epochs: this.epochs,
         isUnlinked: () => false,
         makeReplica: () => nothingToPull,
         installFrom: () => Promise.reject(new Error('no snapshots in this world')),

@@ -14,7 +14,7 @@ const votersOf = (place: number) => changes.get(indices[place] as number) ?? [];
 describe('followChain', () => {
   it('follows many changes, to voters of whom none was there at the start', () => {
     const { set, links: followed } = follow(links);
-    expect(set).toEqual({ index: indices.at(-1), voters: names(votersOf(29)) });
+    expect(set).toEqual({ index: indices.at(-1), voters: names(votersOf(29)), epoch: 0 });
     expect(set.voters).not.toContain(founder.peer);
     expect(followed).toHaveLength(30);
   });
@@ -22,7 +22,7 @@ describe('followChain', () => {
   it('begins anywhere, and passes over what is before', () => {
     const set = { index: (indices[11] as number) + 1, voters: names(votersOf(11)) };
     const { links: followed } = follow(links, { ...start, set });
-    expect(followed.map(({ signed }) => signed.head.index)).toEqual(indices.slice(12));
+    expect(followed.map(({ set: it }) => it.index)).toEqual(indices.slice(12));
     expect(follow(links.slice(0, 12), { ...start, set }).set).toEqual(set);
   });
 

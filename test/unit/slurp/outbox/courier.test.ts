@@ -184,6 +184,30 @@ describe('Courier', () => {
     await courier.stop();
   });
 
+  it.each(['ERR_SUBMISSION_BLOCK_MISSING', 'ERR_SUBMISSION_BLOCKS_FULL'] as const)(
+    'takes back what voters cannot hold any more, so that others go on: %s',
+    async (code) => {
+      const { machine, outbox, over, leader, submit, courier } = await start({
+        deliver: failing(code),
+      });
+      const stuck = submit('stuck');
+      await stuck.accepted;
+      await submit('behind').accepted;
+      await machine.clock.advance(4_000);
+      expect(outbox.first()?.commands[0]?.id).toBe(stuck.id);
+      over.deliver = async (batches) => {
+        const [first] = batches as [Uint8Array];
+        if (decodeBatch(first).value.seq === 2) throw new CooeeError(code);
+        return await leader.propose(...batches);
+      };
+      for (let i = 0; i < 60; i++) await machine.clock.advance(100);
+      expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'behind' });
+      expect([...outbox.held.all()].map(({ command }) => command.id)).toEqual([stuck.id]);
+      expect(outbox.waitingCount).toBe(1);
+      await courier.stop();
+    },
+  );
+
   it.each([
     'ERR_MEMBERSHIP_REMOVED',
     'ERR_SLURP_COMMAND',

@@ -190,3 +190,53 @@ describe('mesh', () => {
     expect(await run(words, { answers: {} })).toMatchObject({ exit: 2, calls: [] });
   });
 });
+
+describe('recover', () => {
+  const KEY = `cooee-recovery1${'a2'.repeat(26)}`;
+  const plan = {
+    ...{ epoch: 1, id: null, index: 40, term: 9, voters: [PEER_A], away: [PEER_B] },
+    ...{ reachable: [], lostIndex: 44 },
+  };
+  const done = { ...plan, id: 'abcd', lostIndex: null };
+  type Asked = { readonly body: { readonly dryRun?: boolean } };
+  const answers = {
+    recoverMesh: (input: unknown) => ((input as Asked).body.dryRun === true ? plan : done),
+  };
+
+  it('says what would happen, and needs no key for that', async () => {
+    const { exit, stdout, calls } = await run(['recover', '--dry-run'], { answers });
+    expect(exit).toBe(0);
+    expect(stdout).toContain('epoch 1 would begin behind entry 40');
+    expect(stdout).toContain('entries 41 to 44 were committed elsewhere and are lost');
+    expect(calls.map(({ input }) => input)).toEqual([{ body: { dryRun: true } }]);
+  });
+
+  it('takes all voters that do not answer for lost only when told so', async () => {
+    const { exit, stdout, calls } = await run(['recover', '--yes', '--key', '-'], {
+      answers,
+      stdin: `${KEY}\n`,
+    });
+    expect(exit).toBe(0);
+    expect(stdout).toContain('recovered: epoch 1 (abcd) begins behind entry 40');
+    expect(calls.at(-1)?.input).toEqual({ body: { key: KEY, lost: [PEER_B] } });
+  });
+
+  it('names the voters to name', async () => {
+    const refuse = () => {
+      const details = { reason: 'lost', lost: PEER_B };
+      throw new CooeeError('ERR_SLURP_RECOVERY', 'these voters do not answer', { details });
+    };
+    const { exit, stderr } = await run(['recover', '--key', '-', '--home', '/h'], {
+      answers: { recoverMesh: refuse },
+      stdin: KEY,
+    });
+    expect(exit).toBe(4);
+    expect(stderr).toContain(`: cooee --home /h recover --lost ${PEER_B}\n`);
+  });
+
+  it('takes no key from the command line', async () => {
+    const { exit, calls } = await run(['recover', '--yes', '--key', KEY], { answers });
+    expect(exit).toBe(2);
+    expect(calls.every(({ input }) => !JSON.stringify(input).includes(KEY))).toBe(true);
+  });
+});

@@ -6,6 +6,9 @@ import { PEER_A, run, status } from '../fake-host.ts';
 
 const INVITE = `cooee1${'a2'.repeat(40)}`;
 
+/** The part of the daemon's code that `up` does not use. */
+const NO_DOCTOR = { examineOffline: async () => ({ ok: true, checks: [] }) };
+
 describe('up', () => {
   it('hands over what was given and nothing more', async () => {
     const { exit, up } = await run(['up']);
@@ -54,12 +57,13 @@ describe('up', () => {
   });
 
   it('exits as the daemon does', async () => {
-    const loadDaemon = async () => ({ runDaemon: async () => 4 });
+    const loadDaemon = async () => ({ ...NO_DOCTOR, runDaemon: async () => 4 });
     expect(await run(['up'], { host: { loadDaemon } })).toMatchObject({ exit: 4 });
   });
 
   it('reports what kept the daemon from starting', async () => {
     const loadDaemon = async () => ({
+      ...NO_DOCTOR,
       runDaemon: async () => {
         throw new CooeeError('ERR_STORAGE_HOME_LOCKED', 'another daemon (pid 7) holds this home');
       },
@@ -151,10 +155,65 @@ describe('leader, doctor, events', () => {
       answers: { getDoctor: () => ({ ok: false, checks }) },
     });
     expect(exit).toBe(1);
-    expect(stdout).toBe(`ok    home    Mode 0700.
-fail  leader  There is none.
-              See: cooee status
+    expect(stdout).toBe(`✓ ok    home    Mode 0700.
+✗ fail  leader  There is none.
+                → See: cooee status
+2 checks: 1 failed, 0 to look at
 `);
+  });
+
+  it('says what it can without a daemon: exit 5', async () => {
+    const { exit, stdout, stderr } = await run(['doctor', '--home', '/h']);
+    expect({ exit, stderr }).toEqual({ exit: 5, stderr: '' });
+    expect(stdout).toContain('✗ fail  daemon  not running on /h\n');
+    expect(stdout).toContain('→ Start it: cooee --home /h up\n');
+    const json = await run(['doctor', '--json']);
+    expect([json.exit, JSON.parse(json.stdout).ok]).toEqual([5, false]);
+  });
+
+  it('says what it can of a daemon that hangs', async () => {
+    const getDoctor = () => {
+      throw new CooeeError('ERR_API_TIMEOUT');
+    };
+    const { exit, stdout } = await run(['doctor', '--home', '/h'], { answers: { getDoctor } });
+    expect(exit).toBe(5);
+    expect(stdout).toContain('✗ fail  daemon  not running on /h\n');
+  });
+
+  it('breaks long lines at the width of the terminal', async () => {
+    const cause = 'a cause that is far too long for one line of a narrow terminal';
+    const checks = [{ name: 'disk', state: 'warn', cause, remedy: '' }];
+    const lines: string[] = [];
+    const stdout = { columns: 50, write: (text: string) => lines.push(text) };
+    const answers = { getDoctor: () => ({ ok: true, checks }) };
+    const { exit } = await run(['doctor'], { answers, host: { stdout } });
+    const widths = lines
+      .join('')
+      .split('\n')
+      .map(({ length }) => length);
+    expect([exit, Math.max(...widths) <= 50, widths.length]).toEqual([0, true, 4]);
+  });
+
+  it('why: verdict, facts with when and where, and what to type', async () => {
+    const why = {
+      ...{ thing: 'beta', kind: 'peer', id: PEER_A, verdict: 'removed', text: 'It was removed.' },
+      because: [
+        { fact: 'removed by alpha', at: '2026-11-21T11:59:00.000Z', index: 9, source: 'log' },
+        { fact: 'due', at: '2026-11-21T13:00:00.000Z', source: 'log' },
+      ],
+      next: ['cooee invite'],
+    } as const;
+    const { exit, stdout, calls } = await run(['why', 'beta', '--home', '/h'], {
+      answers: { getWhy: () => why },
+    });
+    expect([exit, calls[0]?.input]).toEqual([0, { query: { thing: 'beta' } }]);
+    expect(stdout).toBe(
+      `peer ${PEER_A}\nIt was removed.\n  · removed by alpha (1 min ago, entry 9)\n  · due\n` +
+        '  → cooee --home /h invite\n',
+    );
+    const several = { ...why, kind: 'several', id: '' };
+    const many = await run(['why', 'beta', '--json'], { answers: { getWhy: () => several } });
+    expect([many.exit, JSON.parse(many.stdout).kind]).toEqual([2, 'several']);
   });
 
   it('writes JSON lines, holes included', async () => {

@@ -30,6 +30,7 @@ const answers = {
   getRecord: { address: NOTE, kind: 'submission', version: 1, value: row },
   getStatus: { role: 'voter' },
   getSubmission: { ...row, content: {} },
+  getWhy: { kind: 'peer', id: 'P', verdict: 'here', text: 'beta is here', because: [], next: [] },
   listAgents: { agents: [agent], cursor: 'next' },
   listCalls: { calls: [call], cursor: null },
   listSubmissions: { submissions: [row], cursor: null },
@@ -72,6 +73,7 @@ describe('docs/mcp.md', () => {
 describe('tools ask for', () => {
   const cases: [string, unknown, { name: string; input: unknown }[]][] = [
     ['cooee_status', undefined, [{ name: 'getStatus', input: {} }]],
+    ['cooee_why', { thing: 'beta' }, [{ name: 'getWhy', input: { query: { thing: 'beta' } } }]],
     [
       'cooee_announce',
       { token: '4001Y', load: 5 },

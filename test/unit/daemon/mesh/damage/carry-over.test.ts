@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { waitingIn } from '../../../../../daemon/mesh/damage/carry-over.ts';
+import { Outbox } from '../../../../../protocols/slurp/index.ts';
 import { MemoryStore } from '../../../../../storage/memory-store.ts';
 import { BlockWorld, pullOf } from '../../../slurp/blocks/block-world.ts';
+import { crypto, founder, Machine, MESH } from '../../../slurp/mesh-world.ts';
 import { recordLogger } from '../../../storage/record-logger.ts';
 
 // Goal: of a damaged home what nobody else has is kept: what was accepted and is not decided.
@@ -34,6 +36,27 @@ describe('waitingIn', () => {
     expect(await fresh.get('outbox', key)).toEqual(value);
     expect(await fresh.get('content', block?.cid ?? '')).toEqual(block?.bytes);
     expect(logger.lines.some(({ message }) => message.includes('is damaged'))).toBe(true);
+  });
+
+  it('finds what is held back, with its blocks', async () => {
+    const machine = await Machine.open();
+    const waits = pullOf('+1\n');
+    const init = { meshId: MESH, boot: 1, lastSeq: 1 };
+    const outbox = new Outbox({ ...machine, signer: founder, crypto }, init);
+    await outbox.submit('submission.commit', waits.body).accepted;
+    const [block] = waits.blocks as [{ cid: string; bytes: Uint8Array }];
+    const content = { namespace: 'content' as const, key: block.cid, value: block.bytes };
+    const damaged = { namespace: 'heldback' as const, key: 'x', value: new Uint8Array(3) };
+    await machine.store.batch([content, damaged]);
+    const logger = recordLogger();
+    const writes = await waitingIn(machine.store, logger);
+    expect(writes.map((it) => it.namespace)).toEqual(['heldback', 'content']);
+    expect(logger.lines.some(({ message }) => message.includes('is damaged'))).toBe(true);
+    const next = await Machine.open();
+    await next.store.batch(writes);
+    const again = new Outbox({ ...next, signer: founder, crypto }, init);
+    await again.open(next.meshLog.state);
+    expect([...again.held.all()]).toHaveLength(1);
   });
 
   it('gives what it could read when the store breaks', async () => {

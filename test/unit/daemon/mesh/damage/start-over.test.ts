@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startOver } from '../../../../../daemon/mesh/damage/start-over.ts';
 import { MeshFolder } from '../../../../../daemon/mesh/mesh-folder.ts';
+import { openMeshStores } from '../../../../../daemon/mesh/stores.ts';
 import { HealthBook } from '../../../../../daemon/system/health.ts';
 import { CooeeError } from '../../../../../protocols/interface/index.ts';
 import { LevelStore } from '../../../../../storage/level-store.ts';
@@ -55,6 +56,22 @@ it('keeps what waits in the outbox, and sets the rest aside', async () => {
   const [label] = readdirSync(join(folder.path, 'damaged'));
   expect(readdirSync(join(folder.path, 'damaged', label ?? '')).sort()).toEqual(['log', 'store']);
   expect(readdirSync(folder.path).sort()).toEqual(['damaged', 'mesh.json', 'store']);
+});
+
+it.each(['log', 'nothing'])('is finished by the next start, with %s in place yet', async (left) => {
+  const fresh = new LevelStore({}, { directory: folder.freshStorePath });
+  await fresh.open();
+  await fresh.batch([{ namespace: 'head', key: 'recovery', value: new Uint8Array([1]) }]);
+  await fresh.close();
+  const earlier = join(folder.path, 'damaged', '2026-01-01');
+  const begun = join(folder.path, 'damaged', '2026-02-01');
+  for (const path of [earlier, begun]) mkdirSync(join(path, 'store'), { recursive: true });
+  mkdirSync(left === 'log' ? folder.logPath : join(begun, 'log'));
+  const { store, close } = await openMeshStores(folder, recordLogger(), () => undefined);
+  expect(await store.get('head', 'recovery')).toEqual(new Uint8Array([1]));
+  await close();
+  expect(readdirSync(begun).sort()).toEqual(['log', 'store']);
+  expect(readdirSync(folder.path).sort()).toEqual(['damaged', 'log', 'store']);
 });
 
 it('leaves all as it is when nobody could heal it, or it is no damage', async () => {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Daemon } from '../../../../../daemon/daemon.ts';
+import { nothingSeen } from '../../../../../daemon/mesh/seen/index.ts';
 import { CallServices } from '../../../../../daemon/services/calls/call-services.ts';
 import type { Command } from '../../../../../protocols/slurp/index.ts';
 import { CallWorld, founder } from '../../../help/call-world.ts';
@@ -27,10 +28,11 @@ function start() {
     state: new CallWorld().state,
     outbox: { undecided: () => undecided },
     snapshots: { assertSound: () => undefined },
+    seen: nothingSeen(new ManualClock()),
   };
   const daemon = { soundNode: { parts } } as unknown as Daemon;
   const calls = new CallServices(daemon, new ManualClock());
-  return { calls, reads: () => reads };
+  return { calls, reads: () => reads, seen: parts.seen, call };
 }
 
 it('a call in the outbox is read once, however often it is listed and shown', () => {
@@ -49,4 +51,22 @@ it('a call in the outbox is read once, however often it is listed and shown', ()
   expect(calls.get('aaa')).toMatchObject({ deadline: new Date(61_000).toISOString() });
   expect(reads()).toBe(once);
   for (const id of ['ccc', 'ddd']) expect(() => calls.get(id)).toThrow('call');
+});
+
+it('a call that was refused is shown with the code, to who asks for it', async () => {
+  const { calls, seen } = start();
+  const body = { question: 'Why?', context: 'c', deadline: { afterMs: 60_000 } };
+  const command: Command = {
+    ...{ id: 'eee', kind: 'call.open', actor: { peer: founder.peer }, timeMs: 1_000 },
+    body: { ...body, options: [], onTimeout: 'wait', severity: 'info' },
+  };
+  seen.calls.writesFor(command, { code: 'ERR_HELP_TOO_MANY', message: 'Too many', index: 9 });
+  const refusal = { code: 'ERR_HELP_TOO_MANY', message: 'Too many', index: 9 };
+  expect(calls.get('eee')).toMatchObject({ state: 'refused', question: 'Why?', refusal });
+  const ids = (state?: 'accepted' | 'active' | 'refused') =>
+    calls.list({ limit: 100, ...(state === undefined ? {} : { state }) }).calls.map(({ id }) => id);
+  expect(ids('refused')).toEqual(['eee']);
+  expect(ids('accepted')).toEqual(['bbb', 'aaa']);
+  expect(ids()).toEqual(['bbb', 'aaa', 'eee']);
+  expect(ids('active')).toEqual([]);
 });

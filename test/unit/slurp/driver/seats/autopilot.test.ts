@@ -96,6 +96,52 @@ describe('Autopilot', () => {
     autopilot.stop();
   });
 
+  it('gives a learner that it passed over its full time when that has started again', async () => {
+    const how = { mute: 'B' };
+    const { clock, autopilot, changes } = start('ABC', how);
+    autopilot.start();
+    await clock.advance(12_000);
+    expect(changes).toEqual(['A+BC', 'A+C']);
+    autopilot.started('B');
+    await clock.advance(3_000);
+    how.mute = '';
+    await clock.advance(3_000);
+    expect([...(changes.at(-1) ?? '')].sort().join('')).toBe('+ABC');
+    expect(changes.at(-1)?.endsWith('+')).toBe(true);
+    autopilot.stop();
+  });
+
+  it('asks a mute learner again when nobody else is there, ever more rarely', async () => {
+    const how = { mute: 'B' };
+    const { clock, autopilot, changes } = start('ABC', how);
+    autopilot.start();
+    await clock.advance(12_000);
+    expect(changes).toEqual(['A+BC', 'A+C']);
+    await clock.advance(12_000);
+    expect(changes).toEqual(['A+BC', 'A+C']);
+    await clock.advance(4_000);
+    expect(changes.at(-1)).toBe('A+CB');
+    await clock.advance(15_000);
+    expect(changes.at(-1)).toBe('A+C');
+    // Twice as long from time to time: each try is written into the log.
+    await clock.advance(20_000);
+    expect(changes).toHaveLength(4);
+    how.mute = '';
+    await clock.advance(15_000);
+    expect([...(changes.at(-1) ?? '')].sort().join('')).toBe('+ABC');
+    expect(changes.at(-1)?.endsWith('+')).toBe(true);
+    autopilot.stop();
+  });
+
+  it('asks one that never says anything a few times an hour', async () => {
+    const { clock, autopilot, changes } = start('ABC', { mute: 'B' });
+    autopilot.start();
+    for (let minute = 0; minute < 60; minute++) await clock.advance(60_000);
+    expect(changes.filter((it) => it === 'A+CB').length).toBeLessThan(12);
+    expect(changes.filter((it) => it === 'A+CB').length).toBeGreaterThan(6);
+    autopilot.stop();
+  });
+
   it('moves the seat of a leader that is about to leave, and hands over', async () => {
     const { clock, autopilot, changes } = start('AB');
     autopilot.look();

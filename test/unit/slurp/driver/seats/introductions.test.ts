@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Configuration } from '../../../../../protocols/raft/index.ts';
 import {
   decodeLinkMessage,
+  encodeHello,
   encodeRefused,
 } from '../../../../../protocols/slurp/driver/raft-codec.ts';
 import { Introductions } from '../../../../../protocols/slurp/driver/seats/introductions.ts';
@@ -53,6 +54,7 @@ async function open(start = START): Promise<Introductions> {
         },
       },
       head: () => undefined,
+      epoch: () => '',
       configuration: () => configuration,
       member: (peer) => registered.get(peer),
       onIntroduced: () => undefined,
@@ -85,6 +87,15 @@ describe('a node whose log begins anew', () => {
       { peer: second.peer, kind: 'hello', hasLostState: true },
       { peer: third.peer, kind: 'hello', hasLostState: true },
     ]);
+  });
+
+  it('has those as partners to whom it has to say so, while it is one of them', async () => {
+    const node = await open();
+    expect(node.partners).toEqual([second.peer, third.peer]);
+    configuration = { voters: [second.peer], learners: [third.peer] };
+    expect(node.partners).toEqual([]);
+    node.prove(ALL);
+    expect(node.partners).toEqual([second.peer, third.peer]);
   });
 
   it('keeps that in mind over a restart, with entries in its log by then', async () => {
@@ -164,3 +175,54 @@ async function genesis() {
   if (first === undefined) throw new Error('no genesis');
   return first;
 }
+
+describe('a learner that lost its state', () => {
+  beforeEach(async () => {
+    machine = await Machine.open();
+    register();
+  });
+
+  const hear = (node: Introductions, lastIndex: number, hasLostState: boolean, later = 0) => {
+    const record = memberRecord(third.peer);
+    const start = { ...record, boot: record.boot + later };
+    const log = { term: 1, lastIndex, hasLostState };
+    const hello = { boot: start.boot, bootNonce: start.bootNonce, ...log, epoch: '' };
+    const message = decodeLinkMessage(encodeHello(hello, true), { from: third.peer, to: self });
+    if (message.kind === 'raft') throw new Error('no word of the core');
+    node.onMessage(third.peer, message);
+  };
+
+  it('is known to have, until the seats change, when it says so of the present ones', async () => {
+    configuration = { voters: [self, second.peer], learners: [third.peer] };
+    configurationIndex = 9;
+    const node = await open();
+    // It has not seen yet that it was made a learner: it will go on by itself.
+    hear(node, 8, true);
+    expect([...node.lost]).toEqual([]);
+    // A start that is not in the log is no use to be added with.
+    hear(node, 12, true, 1);
+    expect([...node.lost]).toEqual([]);
+    hear(node, 12, true);
+    expect([...node.lost]).toEqual([third.peer]);
+    node.look();
+    expect([...node.lost]).toEqual([third.peer]);
+    configurationIndex = 13;
+    node.look();
+    expect([...node.lost]).toEqual([]);
+    hear(node, 14, true);
+    hear(node, 15, false);
+    expect([...node.lost]).toEqual([]);
+  });
+
+  it('is one of them at once when it was a voter before: that change brings it back', async () => {
+    configuration = { voters: [self, second.peer, third.peer], learners: [] };
+    configurationIndex = 9;
+    const node = await open();
+    hear(node, 3, true);
+    expect([...node.lost]).toEqual([third.peer]);
+    configuration = { voters: [self, second.peer], learners: [third.peer] };
+    configurationIndex = 10;
+    node.look();
+    expect([...node.lost]).toEqual([]);
+  });
+});

@@ -111,6 +111,20 @@ describe('planVoters', () => {
     expect(planned(input('ABC', { voters: 'ABC' }, { seats, away: 'C' }))).toBe('-');
   });
 
+  it('lets a learner that lost its state go, and adds it anew at once', () => {
+    const seats = [seat('B', { hasLostState: true, isCaughtUp: false }), seat('C')];
+    expect(planned(input('ABC', { voters: 'A', learners: 'BC' }, { seats }))).toBe('A+C');
+    expect(planned(input('ABC', { voters: 'A', learners: 'C' }))).toBe('A+CB');
+  });
+
+  it('asks those last that did not answer before', () => {
+    const members = [...'ABCD'].map((peer, addedIndex) => ({
+      ...{ peer, addedIndex, isConnected: true, isLast: peer === 'B' },
+    }));
+    expect(planned(input('ABCD', { voters: 'A' }, { members }))).toBe('A+CD');
+    expect(planned(input('ABC', { voters: 'A' }, { members: members.slice(0, 3) }))).toBe('A+CB');
+  });
+
   it('makes a voter that lost its state a learner, and a voter again', () => {
     const seats = [seat('B'), seat('C', { hasLostState: true })];
     expect(planned(input('ABC', { voters: 'ABC' }, { seats }))).toBe('AB+C');

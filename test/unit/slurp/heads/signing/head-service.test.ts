@@ -147,6 +147,8 @@ describe('HeadService', () => {
     await mesh.advance(11_000);
     expect(leader.shown).toEqual([]);
     expect(leader.machine.health.list().map(({ code }) => code)).toContain('voters-unproved');
+    expect(leader.service.unproved(10_000)).toEqual(names(some(1)));
+    expect(leader.service.unproved(30_000)).toEqual([]);
     await mesh
       .node(two)
       .book.learn([
@@ -156,6 +158,7 @@ describe('HeadService', () => {
     await mesh.advance(1_000);
     expect(leader.shown.map(indexOf)).toEqual([20]);
     expect(leader.machine.health.list()).toEqual([]);
+    expect(leader.service.unproved(0)).toEqual([]);
     await leader.service.stop();
   });
 

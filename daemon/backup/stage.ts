@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { toStorageError } from '../../storage/durable-file.ts';
+import { STAGING_FOLDER } from '../../storage/home-restore.ts';
+import { copyStores, type StoresInUse } from './copy-stores.ts';
+import { homeFiles } from './home-files.ts';
+
+/** After this time nobody reads a copy any more: its command was killed. */
+const FORGOTTEN_MS = 60 * 60 * 1000;
+
+const LOG_FOLDER = 'mesh/log';
+const STORE_FOLDER = 'mesh/store';
+
+/** A home in use, and the stores that its daemon has open. */
+export interface HomeInUse extends StoresInUse {
+  readonly home: string;
+  readonly nowMs: number;
+}
+
+/**
+ * Makes a copy of a home that is in use, in a folder of that home: files as they are, log and state
+ * as of one moment. It is as secret as the home, and is removed by whoever asked for it; at the
+ * latest when the home is opened the next time.
+ *
+ * @returns the folder
+ * @throws CooeeError ERR_STORAGE_*; nothing is left of it then
+ */
+export async function stageHome(use: HomeInUse): Promise<string> {
+  const staging = join(use.home, STAGING_FOLDER);
+  const folder = join(staging, randomUUID());
+  try {
+    await mkdir(staging, { recursive: true, mode: 0o700 });
+    await removeForgotten(staging, use.nowMs);
+    await mkdir(folder, { mode: 0o700 });
+    const { files } = await homeFiles(use.home, [LOG_FOLDER, STORE_FOLDER]);
+    for (const { path, source } of files) {
+      await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
+      await copyFile(source, join(folder, path));
+    }
+    await mkdir(join(folder, 'mesh'), { recursive: true, mode: 0o700 });
+    const targets = { log: join(folder, LOG_FOLDER), store: join(folder, STORE_FOLDER) };
+    await copyStores(use, targets);
+    return folder;
+  } catch (thrown) {
+    await rm(folder, { recursive: true, force: true });
+    throw toStorageError(thrown, folder);
+  }
+}
+
+async function removeForgotten(staging: string, nowMs: number): Promise<void> {
+  for (const name of await readdir(staging)) {
+    const { mtimeMs } = await stat(join(staging, name));
+    if (nowMs - mtimeMs > FORGOTTEN_MS) await rm(join(staging, name), { recursive: true });
+  }
+}

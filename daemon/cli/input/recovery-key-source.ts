@@ -1,0 +1,72 @@
+import { createReadStream } from 'node:fs';
+import { CooeeError } from '../../../protocols/interface/index.ts';
+import type { CliHost } from '../context.ts';
+
+/** Where a recovery key may come from: never from the command line, which all users can read. */
+export interface KeySource extends Pick<CliHost, 'stdin' | 'stderr'> {
+  /** `@FILE` or `-` for stdin; absent: asked for on a terminal. */
+  readonly argument: string | undefined;
+}
+
+const KEY_BYTES_MAX = 4 * 1024;
+/** Return, line feed, and what a terminal sends for the end of its input. */
+const ENDS = ['\r', '\n', '\u0004'];
+const INTERRUPT = '\u0003';
+const REMEDY = 'Give @FILE with a file that holds the key, - for stdin, or type it on a terminal.';
+
+/**
+ * The text of the operator's recovery key; the daemon checks it.
+ *
+ * @throws CooeeError ERR_API_USAGE
+ */
+export async function readRecoveryKey(source: KeySource): Promise<string> {
+  const { argument, stdin } = source;
+  const isTyped = argument === undefined && stdin.isTTY === true;
+  const text = isTyped ? await readTyped(source) : await readGiven(argument, stdin);
+  if (text.trim() === '') throw usage('the recovery key is empty');
+  return text.trim();
+}
+
+async function readGiven(argument: string | undefined, stdin: KeySource['stdin']): Promise<string> {
+  if (argument === undefined || argument === '-') return await readAll(stdin);
+  if (!argument.startsWith('@')) throw usage('a recovery key is not given on the command line');
+  const path = argument.slice(1);
+  try {
+    return await readAll(createReadStream(path));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw usage(`cannot read the recovery key from ${path} (${code ?? ''})`);
+  }
+}
+
+async function readAll(source: KeySource['stdin']): Promise<string> {
+  let text = '';
+  for await (const chunk of source) {
+    text += Buffer.from(chunk).toString('utf8');
+    if (text.length > KEY_BYTES_MAX) throw usage('that is too long for a recovery key');
+  }
+  return text;
+}
+
+/** Reads a line that is not shown. */
+async function readTyped({ stdin, stderr }: KeySource): Promise<string> {
+  stderr.write('recovery key (it is not shown): ');
+  stdin.setRawMode?.(true);
+  let text = '';
+  try {
+    for await (const chunk of stdin) {
+      text += Buffer.from(chunk).toString('utf8');
+      if (text.includes(INTERRUPT)) throw usage('no key was given');
+      if (ENDS.some((end) => text.includes(end)) || text.length > KEY_BYTES_MAX) break;
+    }
+  } finally {
+    stdin.setRawMode?.(false);
+    stderr.write('\n');
+  }
+  const ends = ENDS.map((end) => text.indexOf(end)).filter((at) => at >= 0);
+  return text.slice(0, Math.min(text.length, ...ends));
+}
+
+function usage(message: string): CooeeError {
+  return new CooeeError('ERR_API_USAGE', message, { remedy: REMEDY });
+}

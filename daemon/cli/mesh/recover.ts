@@ -1,0 +1,90 @@
+import { CooeeError, isCooeeError } from '../../../protocols/interface/index.ts';
+import type { ResponseOf } from '../../api/routes/index.ts';
+import type { CliContext } from '../context.ts';
+import { readRecoveryKey } from '../input/recovery-key-source.ts';
+import type { CliClient } from '../socket-client.ts';
+import { findPeer } from './members.ts';
+
+/** Options of `cooee recover`. */
+export interface RecoverFlags {
+  readonly key?: string;
+  readonly lost?: readonly string[];
+  readonly yes?: boolean;
+  readonly choose?: string;
+  readonly dryRun?: boolean;
+}
+
+type Recovered = ResponseOf<'recoverMesh'>;
+
+/** `cooee recover`: the log of this node goes on after a majority of the voters was lost. */
+export async function runRecover(context: CliContext, flags: RecoverFlags): Promise<number> {
+  const client = await context.client();
+  const chosen = flags.choose === undefined ? {} : { choose: flags.choose };
+  if (flags.dryRun === true) {
+    const plan = await client.call('recoverMesh', { body: { ...chosen, dryRun: true } });
+    context.answer(plan, () => planText(plan));
+    return 0;
+  }
+  const lost = await lostVoters(client, { flags, chosen });
+  const { host } = context;
+  const key = await readRecoveryKey({ ...host, argument: flags.key });
+  const recovered = await recover(client, { ...chosen, key, lost });
+  context.answer(recovered, () => recoveredText(recovered));
+  context.remark(
+    'cooee: the others follow by themselves and get seats again; members that joined later than ' +
+      `entry ${recovered.index} must join again\n` +
+      `cooee: hint: next: ${context.command} status\n`,
+  );
+  return 0;
+}
+
+async function lostVoters(
+  client: CliClient,
+  { flags, chosen }: { readonly flags: RecoverFlags; readonly chosen: { choose?: string } },
+): Promise<string[]> {
+  if (flags.yes === true) {
+    return (await client.call('recoverMesh', { body: { ...chosen, dryRun: true } })).away;
+  }
+  const peers: string[] = [];
+  for (const text of flags.lost ?? []) peers.push(await findPeer(client, text));
+  return peers;
+}
+
+/** Names what to type when voters were not named. */
+async function recover(
+  client: CliClient,
+  body: { readonly key: string; readonly lost: string[]; readonly choose?: string },
+): Promise<Recovered> {
+  try {
+    return await client.call('recoverMesh', { body });
+  } catch (error) {
+    if (!isCooeeError(error, 'ERR_SLURP_RECOVERY') || error.details['reason'] !== 'lost') {
+      throw error;
+    }
+    const lost = String(error.details['lost']);
+    const remedy = `When they are lost for good, name them: cooee recover --lost ${lost}`;
+    throw new CooeeError(error.code, error.message, { details: error.details, remedy });
+  }
+}
+
+function planText(plan: Recovered): string {
+  return (
+    `epoch ${plan.epoch} would begin behind entry ${plan.index} of this node\n` +
+    `voters that do not answer: ${plan.away.join(' ') || 'none'}\n` +
+    lostText(plan)
+  );
+}
+
+function recoveredText(plan: Recovered): string {
+  return (
+    `recovered: epoch ${plan.epoch} (${plan.id ?? ''}) begins behind entry ${plan.index}\n` +
+    lostText(plan)
+  );
+}
+
+function lostText({ index, lostIndex }: Recovered): string {
+  if (lostIndex === null) {
+    return `what the lost voters alone had behind entry ${index} is lost\n`;
+  }
+  return `entries ${index + 1} to ${lostIndex} were committed elsewhere and are lost\n`;
+}

@@ -1,0 +1,69 @@
+import {
+  type Consensus,
+  epochOf,
+  genesisOf,
+  type MemberReport,
+  MeshRecovery,
+  RecoveryExchange,
+} from '../../protocols/slurp/index.ts';
+import type { NodeComponents, NodeParts } from '../node.ts';
+
+/** For so long the leader asks the voters before a change to sign for it before it may go past. */
+const UNPROVED_MS = 30_000;
+
+/** Connecting to a voter that is away may take so long before it counts as lost. */
+const DIAL_TIMEOUT_MS = 5_000;
+
+/** The parts of a node that recover a mesh, and hear of a recovery. */
+type RecoveryParts = Pick<NodeParts, 'recovery' | 'recoveries'>;
+
+/** The parts that those work with. */
+type Ground = Pick<NodeParts, 'meshLog' | 'trust' | 'network' | 'streams' | 'view' | 'heads'> & {
+  readonly consensus: Consensus;
+};
+
+/** Recovery of a lost majority: what the operator asks for here, and what others did elsewhere. */
+export function buildRecovery(components: NodeComponents, ground: Ground): RecoveryParts {
+  const { meshLog, trust, network, streams, view, consensus, heads } = ground;
+  const logger = components.logger.child('cooee:slurp:recovery');
+  const report = (): Omit<MemberReport, 'peer'> => reportOf(ground);
+  const recoveries = new RecoveryExchange({
+    ...{ ...components, trust, logger, report },
+    meshId: meshLog.meshId,
+    requester: streams,
+    responder: streams,
+    genesis: () => genesisOf(components.store),
+    connected: view.connected,
+  });
+  const dial = async (peers: readonly string[]): Promise<void> => {
+    const targets = view.dialTargets().filter(({ peer }) => peers.includes(peer));
+    await Promise.allSettled(
+      targets
+        .filter(({ peer }) => !view.isConnected(peer))
+        .map(({ peer, addresses }) =>
+          network.dial(peer, addresses, AbortSignal.timeout(DIAL_TIMEOUT_MS)),
+        ),
+    );
+  };
+  const recovery = new MeshRecovery({
+    ...{ ...components, meshLog, trust, consensus, logger, report, dial },
+    exchange: recoveries,
+    connected: view.connected,
+    unproved: () => heads.unproved(UNPROVED_MS),
+  });
+  return { recovery, recoveries };
+}
+
+function reportOf({ meshLog, trust, consensus }: Ground): Omit<MemberReport, 'peer'> {
+  const { tailIndex: index } = meshLog;
+  const headIndex = trust.highest()?.signed.head.index ?? 0;
+  return {
+    epoch: trust.epochs.isBehind ? epochOf(meshLog.state) : trust.epochs.current,
+    canVote: consensus.canVote,
+    isLed: consensus.raft?.leader != null,
+    tail: { index, term: meshLog.held.termOf(index) ?? meshLog.appliedTerm },
+    headIndex,
+    knownIndex: Math.max(headIndex, trust.newest()?.signed.head.index ?? 0, meshLog.commitIndex),
+    term: Math.max(consensus.term, meshLog.term),
+  };
+}

@@ -1,0 +1,135 @@
+import type { Logger } from '../../interface/index.ts';
+import type { MeshLog } from '../log/mesh-log.ts';
+import type { EpochBook } from '../recovery/epoch-book.ts';
+import { recoveryIn } from '../recovery/recovery-entry.ts';
+import type { Recovery } from '../recovery/recovery-link.ts';
+import type { VoterSet } from './head-rules.ts';
+import type { KnownHeads } from './known-heads.ts';
+import type { MissingLink } from './missing-links.ts';
+import type { ChainLink } from './trust-chain.ts';
+import type { TrustStore } from './trust-store.ts';
+import type { VoterHistory } from './voter-history.ts';
+
+/** What {@link RecoveredChain} works with: parts of the book that it is a part of. */
+export interface RecoveredChainComponents {
+  readonly meshLog: Pick<MeshLog, 'read'>;
+  readonly logger: Logger;
+  readonly epochs: EpochBook;
+  readonly history: VoterHistory;
+  readonly store: TrustStore;
+  /** Indices of the links that are kept; changed here. */
+  readonly kept: () => Set<number>;
+  /** Changes that the state knows, and whose links are not here. */
+  readonly missing: () => readonly MissingLink[];
+  readonly heads: KnownHeads;
+}
+
+/** What recoveries do to the chain of trust: they lead on from it, and end what was behind them. */
+export class RecoveredChain {
+  readonly #components: RecoveredChainComponents;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(components: RecoveredChainComponents) {
+    this.#components = components;
+  }
+
+  /**
+   * Goes by the recovery that was followed last; epochs and heads are loaded. The program may have
+   * ended before all that was given up by then was forgotten.
+   *
+   * @throws CooeeError ERR_WIRE_*, ERR_STORAGE_*
+   */
+  async open(): Promise<void> {
+    const { newest } = this.#components.epochs;
+    if (newest === undefined) return;
+    this.#components.history.recover(setOf(newest));
+    await this.#giveUp({ bytes: newest.bytes, set: setOf(newest) });
+  }
+
+  /**
+   * Takes a recovery in, one at a time; true when another epoch is followed from now on, or none
+   * until the operator has chosen.
+   *
+   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*
+   */
+  async take(bytes: Uint8Array): Promise<boolean> {
+    const done = this.#turn.then(() => this.#take(bytes));
+    this.#turn = done.catch(() => undefined);
+    return await done;
+  }
+
+  /** Recoveries that are part of the state and not of the chain, as their entries hold them. */
+  async missing(): Promise<readonly Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    for (const index of this.#missingIndices()) {
+      const bytes = await recoveryIn(this.#components.meshLog, index);
+      if (bytes !== undefined) found.push(bytes);
+    }
+    return found;
+  }
+
+  /** Whether there is any to look for. */
+  get isIncomplete(): boolean {
+    return this.#missingIndices().length > 0;
+  }
+
+  #missingIndices(): readonly number[] {
+    const { epochs, kept } = this.#components;
+    return epochs.entryIndices().filter((index) => !kept().has(index));
+  }
+
+  async #take(bytes: Uint8Array): Promise<boolean> {
+    const { epochs, logger, history } = this.#components;
+    const recovery = epochs.verify(bytes);
+    const { id, epoch, index } = recovery;
+    const verdict = epochs.judge(recovery);
+    const link = { bytes, set: setOf(recovery) };
+    if (verdict === 'rival') {
+      // It stands still already: of three, each that meets two of them does.
+      if (epochs.rival !== undefined) return false;
+      logger.error({ id, epoch }, 'the same epoch was begun twice');
+      await epochs.keepRival(recovery);
+      return true;
+    }
+    if (verdict === 'news') {
+      logger.warn({ id, epoch, index }, 'the operator recovered the mesh');
+      // First: a chain that ends here says nothing while an older epoch is followed.
+      await epochs.adopt(recovery);
+      history.recover(link.set);
+      await this.#giveUp(link);
+      return true;
+    }
+    // Where it was done, or an end of the program later, the state has it before the chain does.
+    if (verdict === 'known' && this.#isMissing(link.set)) await this.#giveUp(link);
+    else if (this.#isMissing(link.set)) {
+      await this.#components.store.keepLinks([link]);
+      this.#components.kept().add(link.set.index);
+    }
+    if (verdict === 'old' || epochs.newest?.id === id) return false;
+    await epochs.adopt(recovery);
+    return true;
+  }
+
+  #isMissing({ index, epoch }: VoterSet): boolean {
+    const isThat = ({ set }: MissingLink): boolean => set.index === index && set.epoch === epoch;
+    return this.#components.missing().some(isThat);
+  }
+
+  /** Forgets the branch that a recovery gives up. */
+  async #giveUp(link: ChainLink): Promise<void> {
+    const { store, kept, heads } = this.#components;
+    const { index, epoch } = link.set;
+    const links = await store.linksBefore(epoch, index);
+    const names = heads.givenUpBy({ index, epoch });
+    if (links.length + names.length > 0 || !kept().has(index)) {
+      await store.keepRecovery(link, { links, heads: names });
+    }
+    for (const it of links) kept().delete(it);
+    kept().add(index);
+    heads.giveUp({ index, epoch });
+  }
+}
+
+function setOf({ entryIndex: index, voters, epoch }: Recovery): ChainLink['set'] {
+  return { index, voters, epoch, isRecovered: true };
+}

@@ -1,0 +1,106 @@
+import {
+  isCooeeError,
+  type Logger,
+  type Metrics,
+  type Requester,
+  type Responder,
+  toError,
+} from '../../interface/index.ts';
+import type { EpochBook } from './epoch-book.ts';
+import { type RecoveryAnswer, recoveryAnswer, recoveryAsk, recoveryProtocol } from './protocol.ts';
+import type { MemberReport } from './recovery-rules.ts';
+
+const ASK_TIMEOUT_MS = 3_000;
+
+/** What {@link RecoveryExchange} works with. */
+export interface RecoveryExchangeComponents {
+  readonly meshId: string;
+  readonly requester: Requester;
+  readonly responder: Responder;
+  readonly trust: {
+    readonly epochs: Pick<EpochBook, 'newest' | 'rival'>;
+    recover(bytes: Uint8Array): Promise<void>;
+  };
+  /** What this node says of itself. */
+  readonly report: () => Omit<MemberReport, 'peer'>;
+  /** What the mesh id is made of; undefined when this node has it no more. */
+  readonly genesis: () => Promise<Uint8Array | undefined>;
+  /** Members that are connected. */
+  readonly connected: () => readonly string[];
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/**
+ * Shows a recovery to every member that is met, and learns of one in turn: a node of an earlier
+ * epoch may know nobody but those whose votes are over.
+ */
+export class RecoveryExchange {
+  readonly #components: RecoveryExchangeComponents;
+
+  constructor(components: RecoveryExchangeComponents) {
+    this.#components = components;
+  }
+
+  /** Answers other members. */
+  async start(): Promise<void> {
+    const { responder, meshId, report, genesis } = this.#components;
+    await responder.handle(recoveryProtocol(meshId), async (peer, body) => {
+      const ask = recoveryAsk.decode(body);
+      await this.#learn(peer, ask.links);
+      return recoveryAnswer.encode({
+        report: report(),
+        links: this.#links(),
+        ...(ask.genesis ? { genesis: await genesis() } : {}),
+      });
+    });
+  }
+
+  /** A member is here: it is shown what this node knows of recoveries, when that is anything. */
+  met(peer: string): void {
+    if (this.#components.trust.epochs.newest === undefined) return;
+    this.ask(peer).catch((error: unknown) => {
+      const { logger } = this.#components;
+      logger.debug({ err: toError(error), peer }, 'a recovery could not be shown');
+    });
+  }
+
+  /** There is news: all that are connected are shown it. */
+  tellAll(): void {
+    for (const peer of this.#components.connected()) this.met(peer);
+  }
+
+  /**
+   * Asks a member for its report, and takes in the recoveries that it knows.
+   *
+   * @throws CooeeError ERR_WIRE_*, the refusal of the other side
+   */
+  async ask(peer: string, wants = { genesis: false }): Promise<RecoveryAnswer> {
+    const { requester, meshId } = this.#components;
+    const body = recoveryAsk.encode({ links: this.#links(), ...wants });
+    const options = { timeoutMs: ASK_TIMEOUT_MS };
+    const bytes = await requester.request(peer, recoveryProtocol(meshId), body, options);
+    const answer = recoveryAnswer.decode(bytes);
+    await this.#learn(peer, answer.links);
+    return answer;
+  }
+
+  #links(): Uint8Array[] {
+    const { newest, rival } = this.#components.trust.epochs;
+    return [newest, rival].flatMap((it) => (it === undefined ? [] : [it.bytes]));
+  }
+
+  /** A forged one is counted and said; what else the peer says is its own matter. */
+  async #learn(peer: string, links: readonly Uint8Array[]): Promise<void> {
+    const { trust, metrics, logger } = this.#components;
+    for (const bytes of links) {
+      try {
+        await trust.recover(bytes);
+      } catch (error) {
+        if (!isCooeeError(error) || error.code.startsWith('ERR_STORAGE_')) throw error;
+        metrics.count('cooee_slurp_recoveries_refused_total');
+        logger.warn({ err: error, peer }, 'a recovery is not valid');
+      }
+    }
+  }
+}

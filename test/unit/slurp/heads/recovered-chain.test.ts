@@ -1,0 +1,252 @@
+import { describe, expect, it } from 'vitest';
+import { VoterHistory } from '../../../../protocols/slurp/heads/voter-history.ts';
+import { decodeHead } from '../../../../protocols/slurp/index.ts';
+import { epochOf } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
+import { codeOf, GENESIS, Machine, operator, rootOf } from '../mesh-world.ts';
+import { applyRecovery, forger, recoverOn, recoveryAt } from '../recovery/recovery-world.ts';
+import { expectNoUnhandled } from '../unhandled.ts';
+import { anchorAt, batchesWith, headBy, names, openBook, refused, some } from './voters.ts';
+
+expectNoUnhandled();
+
+// Three vote from entry 5 on; the third one is what is left of them.
+const three = some(1, 2, 3);
+const [, , left] = three as [never, never, (typeof three)[number]];
+const changes = new Map([
+  [3, some(1, 2)],
+  [5, three],
+]);
+const batches = batchesWith(changes, 40);
+
+/** A node that has applied the log up to there. */
+async function applied(index: number): Promise<Machine> {
+  const machine = await Machine.open();
+  await machine.take(batches.slice(0, index - 1));
+  return machine;
+}
+
+/** The machine that goes on at that index, and what the operator signed. */
+async function recovered(index: number, epoch = 1) {
+  const machine = await applied(index);
+  const link = await recoverOn(machine, left, { epoch, term: 6 + epoch });
+  return { machine, link };
+}
+
+const oldHead = async (machine: Machine) => {
+  const records = await machine.records();
+  return headBy(three, { index: records.length, root: rootOf(records), by: three });
+};
+const newHead = async (machine: Machine, epoch = 1) => {
+  const records = await machine.records();
+  const root = rootOf(records);
+  return headBy([left], { index: records.length, root, by: [left], epoch, term: 9 });
+};
+
+describe('a recovery in the log', () => {
+  it('begins an epoch with the voters that it names, which later changes keep', async () => {
+    const { machine, link } = await recovered(20);
+    const { state } = machine.meshLog;
+    expect(epochOf(state).epoch).toBe(1);
+    expect(state.get('mesh', 'mesh')).toMatchObject({ voters: [left.peer], learners: [] });
+    const book = await openBook(machine);
+    expect(book.epochs.newest?.bytes).toEqual(link);
+    expect(book.missingLinks().map(({ set }) => set.index)).toEqual([3, 5]);
+    expect(book.unlinked()).toEqual([]);
+    expect((await book.accept(await newHead(machine))).head.index).toBe(21);
+  });
+
+  it.each([
+    ['another key', { by: forger }, 7],
+    ['another place', { index: 19 }, 7],
+    ['another term', { term: 8 }, 7],
+    ['voters without the one that brings it', { voters: some(2) }, 7],
+  ])('does nothing by %s', async (_name, other, term) => {
+    const machine = await applied(20);
+    const link = recoveryAt({ index: 20, term: 7, voters: [left], ...other });
+    await applyRecovery(machine, { signer: left, link, term });
+    expect(epochOf(machine.meshLog.state).epoch).toBe(0);
+    expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ voters: names(three) });
+  });
+});
+
+describe('a node that hears of a recovery', () => {
+  it('follows it, and heads of the epoch before no more', async () => {
+    const { machine: source, link } = await recovered(20);
+    const machine = await applied(18);
+    const book = await openBook(machine);
+    const before = await oldHead(machine);
+    await book.accept(before);
+    const head = await newHead(source);
+    await expect(book.accept(head)).rejects.toEqual(refused('epoch'));
+    let told = 0;
+    book.onRecovery(() => told++);
+    await book.recover(link);
+    expect([told, book.epochs.isBehind, book.epochs.isSuperseded]).toEqual([1, true, false]);
+    expect(book.voters()).toEqual([left.peer]);
+    await book.accept(head);
+    expect(book.highest()?.bytes).toEqual(before);
+    const later = await oldHead(await applied(25));
+    await expect(book.accept(later)).rejects.toEqual(refused('epoch'));
+    await book.recover(link);
+    expect(told).toBe(1);
+    const again = await openBook(machine);
+    expect(again.voters()).toEqual([left.peer]);
+    expect((await again.accept(head)).head.epoch).toBe(1);
+  });
+
+  it('goes past a change of voters that those before it never signed for', async () => {
+    const { machine: source, link } = await recovered(20);
+    const machine = await applied(4);
+    const book = await openBook(machine);
+    const before = await oldHead(await applied(20));
+    await expect(book.accept(before)).rejects.toMatchObject({ code: 'ERR_SLURP_HEAD' });
+    await book.learn([link]);
+    expect((await book.accept(await newHead(source))).head.index).toBe(21);
+    expect(book.epochs.isSuperseded).toBe(false);
+  });
+
+  it('forgets heads and links that it gives up, and sees that its log does not fit', async () => {
+    const { link } = await recovered(20);
+    const machine = await applied(25);
+    const book = await openBook(machine);
+    await book.accept(await oldHead(machine));
+    expect(book.highest()?.signed.head.index).toBe(25);
+    await book.recover(link);
+    expect(book.highest()).toBeUndefined();
+    expect(book.epochs.isSuperseded).toBe(true);
+    expect((await openBook(machine)).epochs.isSuperseded).toBe(true);
+  });
+
+  it('sees that its last entry is another one than the recovery speaks of', async () => {
+    const machine = await applied(20);
+    const book = await openBook(machine);
+    await book.recover(recoveryAt({ index: 20, voters: [left] }));
+    expect(book.epochs.isSuperseded).toBe(true);
+  });
+
+  it('gives up what does not fit after a few tries, only while it is behind', async () => {
+    const machine = await applied(18);
+    const book = await openBook(machine);
+    for (let i = 0; i < 5; i++) book.epochs.misfit();
+    expect(book.epochs.isSuperseded).toBe(false);
+    await book.recover(recoveryAt({ index: 20, voters: [left] }));
+    for (let i = 0; i < 2; i++) book.epochs.misfit();
+    // One that fits: it was the source that was at fault.
+    book.epochs.fit();
+    for (let i = 0; i < 2; i++) book.epochs.misfit();
+    expect(book.epochs.isSuperseded).toBe(false);
+    book.epochs.misfit();
+    expect(book.epochs.isSuperseded).toBe(true);
+  });
+
+  it('learns of it from the links of a pull, from an anchor and no state', async () => {
+    const { machine: source, link } = await recovered(20);
+    const empty = await Machine.open({ empty: true });
+    const anchor = anchorAt((await source.records()).slice(0, 10), 10, three);
+    const book = await openBook(empty, anchor);
+    // Without a state only a recovery that carries the genesis tells the key.
+    await expect(book.learn([link])).rejects.toEqual(refused('recovery'));
+    const { GENESIS_BODY } = await import('../recovery/recovery-world.ts');
+    const { root } = (await openBook(source)).epochs.newest ?? { root: new Uint8Array(32) };
+    const full = recoveryAt({ index: 20, root, voters: [left], genesis: GENESIS_BODY });
+    await book.learn([full]);
+    expect((await book.accept(await newHead(source))).head.epoch).toBe(1);
+  });
+
+  it('trusts an anchor behind the recovery in whatever epoch that is', async () => {
+    const { machine: source, link } = await recovered(20);
+    const records = await source.records();
+    const empty = await Machine.open({ empty: true });
+    const book = await openBook(empty, anchorAt(records, 21, [left]));
+    const head = await newHead(source);
+    expect(book.verify(head).head.epoch).toBe(1);
+    await codeOf(book.recover(link));
+    expect(book.voters()).toEqual([left.peer]);
+    expect(decodeHead(head).head.index).toBe(21);
+  });
+
+  it('refuses and counts a forged one, and stays where it was', async () => {
+    const machine = await applied(20);
+    const book = await openBook(machine);
+    const forged = recoveryAt({ index: 20, by: forger, voters: [left] });
+    await expect(book.recover(forged)).rejects.toEqual(refused('signature'));
+    await expect(book.learn([forged])).rejects.toEqual(refused('signature'));
+    expect(machine.refusals).toEqual(['signature', 'signature']);
+    expect(book.epochs.current.epoch).toBe(0);
+    expect(operator.publicKey).not.toEqual(forger.publicKey);
+  });
+});
+
+describe('a node that ended while it followed a recovery', () => {
+  it('starts, and forgets then what is given up', async () => {
+    const { machine: source, link } = await recovered(20);
+    const machine = await applied(18);
+    const book = await openBook(machine);
+    const four = some(1, 2, 3, 4);
+    await book.learn([headBy(three, { index: 30, root: new Uint8Array(32), by: four })]);
+    // That it follows is the first that was written, and was the last.
+    await machine.store.batch([{ namespace: 'head', key: 'recovery', value: link }]);
+    const again = await openBook(machine);
+    expect([again.voters(), again.chainIndex]).toEqual([[left.peer], 21]);
+    expect(await again.links(5, 9)).toEqual([link]);
+    expect((await again.accept(await newHead(source))).head.epoch).toBe(1);
+  });
+});
+
+describe('an installed state of another branch', () => {
+  it('tells other voters than those that were read before', async () => {
+    const { machine: ours } = await recovered(20);
+    const { machine: theirs } = await recovered(22);
+    let { state } = ours.meshLog;
+    const log = {
+      appliedIndex: 99,
+      get state() {
+        return state;
+      },
+    };
+    const history = new VoterHistory(log, { index: 1, voters: names(some(1)) });
+    expect(history.sets().map(({ index }) => index)).toEqual([1, 3, 5, 21]);
+    state = theirs.meshLog.state;
+    expect(history.sets().map(({ index }) => index)).toEqual([1, 3, 5, 23]);
+  });
+});
+
+describe('two recoveries of one epoch', () => {
+  it('are enough of three: the third is no news to whoever halted', async () => {
+    const { machine } = await recovered(20);
+    const book = await openBook(machine);
+    const [second, third] = [2, 1].map((seed) => recoveryAt({ index: 20, voters: some(seed) }));
+    let told = 0;
+    book.onRecovery(() => told++);
+    for (const link of [second, third, second, third]) await book.recover(link as Uint8Array);
+    expect([told, book.epochs.rival?.bytes]).toEqual([1, second]);
+  });
+
+  it('stop a node, over a restart, until a later one says which goes on', async () => {
+    const { machine, link } = await recovered(20);
+    const book = await openBook(machine);
+    const rival = recoveryAt({ index: 20, voters: some(2) });
+    await book.recover(rival);
+    expect(book.epochs.rival?.bytes).toEqual(rival);
+    expect(book.epochs.current.id).not.toBe(book.epochs.rival?.id);
+    expect(machine.health.list().map(({ code }) => code)).toEqual(['epoch-conflict']);
+    const again = await openBook(machine);
+    expect(again.epochs.rival?.bytes).toEqual(rival);
+    const chosen = await recoverOn(machine, left, { epoch: 2, term: 9 });
+    await again.recover(chosen);
+    expect(again.epochs.rival).toBeUndefined();
+    expect(machine.health.list()).toEqual([]);
+    await again.recover(link);
+    await again.recover(rival);
+    expect([again.epochs.current.epoch, again.epochs.rival]).toEqual([2, undefined]);
+  });
+
+  it('are both old news to who follows a later one already', async () => {
+    const { machine } = await recovered(20, 2);
+    const book = await openBook(machine);
+    await book.recover(recoveryAt({ index: 20, voters: some(2) }));
+    await book.recover(recoveryAt({ index: 20, voters: some(1) }));
+    expect([book.epochs.current.epoch, book.epochs.rival]).toEqual([2, undefined]);
+    expect(GENESIS.index).toBe(1);
+  });
+});

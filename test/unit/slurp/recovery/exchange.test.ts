@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { RecoveryExchange } from '../../../../protocols/slurp/index.ts';
+import { recoveryAnswer, recoveryAsk } from '../../../../protocols/slurp/recovery/protocol.ts';
+import { FIRST_EPOCH } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
+import { openBook, refused, some } from '../heads/voters.ts';
+import { codeOf, Machine, MESH } from '../mesh-world.ts';
+import { forger, recoveryAt } from './recovery-world.ts';
+
+const REPORT = {
+  ...{ epoch: FIRST_EPOCH, canVote: true, isLed: false, term: 4 },
+  ...{ tail: { index: 20, term: 4 }, headIndex: 18, knownIndex: 19 },
+};
+
+/** Two members that speak to each other; each with a book of its own. */
+async function pair() {
+  const handlers = new Map<string, (peer: string, body: Uint8Array) => Promise<Uint8Array>>();
+  const make = async (self: string, other: string) => {
+    const machine = await Machine.open();
+    const trust = await openBook(machine);
+    const exchange = new RecoveryExchange({
+      ...{ meshId: MESH, trust, metrics: machine.metrics, logger: machine.logger },
+      report: () => REPORT,
+      genesis: async () => Uint8Array.of(1),
+      connected: () => [other],
+      requester: {
+        request: async (peer, _protocol, body) => {
+          const handler = handlers.get(peer);
+          if (handler === undefined) throw new Error('nobody there');
+          return await handler(self, body);
+        },
+      },
+      responder: {
+        handle: async (_protocol, handler) =>
+          void handlers.set(self, (peer, body) =>
+            handler(peer, body, new AbortController().signal),
+          ),
+        unhandle: async () => undefined,
+      },
+    });
+    await exchange.start();
+    return { machine, trust, exchange };
+  };
+  return { a: await make('a', 'b'), b: await make('b', 'a') };
+}
+
+describe('recoveryAsk and recoveryAnswer', () => {
+  it('come out as they went in', () => {
+    const ask = { links: [Uint8Array.of(1), Uint8Array.of(2)], genesis: true };
+    expect(recoveryAsk.decode(recoveryAsk.encode(ask))).toMatchObject(ask);
+    const answer = { report: REPORT, links: [Uint8Array.of(3)], genesis: Uint8Array.of(4) };
+    expect(recoveryAnswer.decode(recoveryAnswer.encode(answer))).toEqual(answer);
+  });
+
+  it.each([[Uint8Array.of(1)], [new Uint8Array(20_000)]])(
+    'refuse what is neither',
+    async (bytes) => {
+      expect(await codeOf((async () => recoveryAsk.decode(bytes))())).toMatch(/^ERR_WIRE_/);
+      expect(await codeOf((async () => recoveryAnswer.decode(bytes))())).toMatch(/^ERR_WIRE_/);
+    },
+  );
+});
+
+describe('members that meet', () => {
+  it('say nothing of recoveries when there was none', async () => {
+    const { a, b } = await pair();
+    a.exchange.met('b');
+    expect((await a.exchange.ask('b', { genesis: true })).genesis).toEqual(Uint8Array.of(1));
+    expect((await a.exchange.ask('b')).genesis).toBeUndefined();
+    expect(b.trust.epochs.newest).toBeUndefined();
+  });
+
+  it('tell each other, whoever of them knows more', async () => {
+    const { a, b } = await pair();
+    const link = recoveryAt({ index: 20, voters: some(1) });
+    await a.trust.recover(link);
+    a.exchange.tellAll();
+    await expect.poll(() => b.trust.epochs.newest?.bytes).toEqual(link);
+    const later = recoveryAt({ index: 30, epoch: 2, voters: some(1) });
+    await b.trust.recover(later);
+    a.exchange.met('b');
+    await expect.poll(() => a.trust.epochs.newest?.bytes).toEqual(later);
+  });
+
+  it('show a rival on, so that both sides halt', async () => {
+    const { a, b } = await pair();
+    await a.trust.recover(recoveryAt({ index: 20, voters: some(1) }));
+    await b.trust.recover(recoveryAt({ index: 20, voters: some(2) }));
+    a.exchange.met('b');
+    await expect.poll(() => a.trust.epochs.rival?.id).toBe(b.trust.epochs.newest?.id);
+    await expect.poll(() => b.trust.epochs.rival?.id).toBe(a.trust.epochs.newest?.id);
+  });
+
+  it('count a forged one, answer all the same, and follow nobody', async () => {
+    const { a, b } = await pair();
+    const forged = recoveryAt({ index: 20, by: forger, voters: some(2) });
+    await expect(a.trust.recover(forged)).rejects.toEqual(refused('signature'));
+    // A hostile member's own program does not check what it sends.
+    const hostile = { ...a.trust, epochs: { newest: { bytes: forged }, rival: undefined } };
+    const exchange = new RecoveryExchange({
+      ...{ meshId: MESH, metrics: a.machine.metrics, logger: a.machine.logger },
+      trust: hostile as never,
+      report: () => REPORT,
+      genesis: async () => undefined,
+      connected: () => ['b'],
+      requester: {
+        request: async (_peer, _protocol, body) => await asked(body),
+      },
+      responder: { handle: async () => undefined, unhandle: async () => undefined },
+    });
+    let asked: (body: Uint8Array) => Promise<Uint8Array> = () => Promise.reject(new Error());
+    const serving = new RecoveryExchange({
+      ...{ meshId: MESH, trust: b.trust, metrics: b.machine.metrics, logger: b.machine.logger },
+      report: () => REPORT,
+      genesis: async () => undefined,
+      connected: () => [],
+      requester: { request: () => Promise.reject(new Error()) },
+      responder: {
+        handle: async (_protocol, handler) => {
+          asked = (body) => handler('a', body, new AbortController().signal);
+        },
+        unhandle: async () => undefined,
+      },
+    });
+    await serving.start();
+    expect((await exchange.ask('b')).report).toEqual(REPORT);
+    expect(b.machine.counted).toContain('cooee_slurp_recoveries_refused_total ');
+    expect(b.trust.epochs.current.epoch).toBe(0);
+  });
+});
