@@ -73,6 +73,8 @@ const GATHER_MS = 10;
 const ANNOUNCE_GAP_MS = 250;
 /** Beats after a connection: gossip needs a moment until the other side listens. */
 const GREETING_MS = [300, 1_500] as const;
+/** By then one of them has come, or the node is no better than silent. */
+const GREETED_MS = 2_500;
 const SWEEP_MS_MAX = 5_000;
 const SAVE_MS = 10_000;
 /**
@@ -299,8 +301,11 @@ export class CapabilityService implements Startable {
 
   #onLiveness(peer: string): void {
     if (!this.#isStarted) return;
+    const isBack = this.#components.liveness.isReachable(peer);
+    const nowMs = this.#components.clock.monotonicMs();
+    if (isBack && this.#table.isLive(peer, nowMs)) this.#table.extend(peer, nowMs + GREETED_MS);
     if (this.#table.get(peer) !== undefined) this.#noteReach(peer);
-    if (!this.#components.liveness.isReachable(peer)) return;
+    if (!isBack) return;
     this.#puller.met(peer);
     for (const delayMs of GREETING_MS)
       this.#timers.once(`greet-${delayMs}`, delayMs, () => this.#beat());

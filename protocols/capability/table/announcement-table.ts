@@ -106,6 +106,15 @@ export class AnnouncementTable {
   }
 
   /**
+   * A node that was away is back: a lease that still runs does not end before its first beat had
+   * the time to come, or its agents would be shown as away once more.
+   */
+  extend(peer: string, untilMs: number): void {
+    const entry = this.#entries.get(peer);
+    if (entry !== undefined) entry.leaseUntilMs = Math.max(entry.leaseUntilMs, untilMs);
+  }
+
+  /**
    * Takes in a part of an announcement. It counts as a sign of life of the time it was signed at,
    * like a beat that names it; one out of another's table gets what is left of a lease since then.
    */

@@ -25,7 +25,8 @@ export async function run(
   { env = {}, cwd, timeoutMs = 120_000 }: RunOptions = {},
 ): Promise<Ended> {
   const child = spawn(program, args, {
-    env: { ...process.env, ...env },
+    // What an engine needs stands where not every account looks.
+    env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     ...(cwd === undefined ? {} : { cwd }),

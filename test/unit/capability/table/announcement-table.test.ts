@@ -82,6 +82,19 @@ describe('AnnouncementTable', () => {
     expect(scene.isLive).toBe(true);
   });
 
+  it('lets a lease run on for a node that has just come back, and shortens none', () => {
+    const scene = new Scene();
+    scene.announce(A);
+    scene.ms = LEASE - 100;
+    scene.table.extend('node', scene.ms + 2_500);
+    scene.table.extend('node', scene.ms + 1_000);
+    scene.table.extend('nobody', scene.ms + 2_500);
+    scene.ms += 2_499;
+    expect(scene.isLive).toBe(true);
+    scene.ms += 1;
+    expect(scene.isLive).toBe(false);
+  });
+
   it('orders announcements by start, then number, and lets none go back', () => {
     const scene = new Scene();
     scene.announce(A, { boot: 2, seq: 5 });
