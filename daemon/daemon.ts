@@ -311,7 +311,7 @@ export class Daemon {
   }
 
   #openStores(): Promise<MeshStores> {
-    return openMeshStores(this.#folder, this.components.logger, this.components.onFatal);
+    return openMeshStores(this.#folder, this.components);
   }
 
   async #nextStart(): Promise<{ boot: number; bootNonce: string }> {

@@ -17,14 +17,13 @@ import { type Home, openHome } from '../storage/home.ts';
 import { loadOrCreateAgeIdentity, loadOrCreateNodeKey } from '../storage/keys.ts';
 import { EventLog } from './api/event-log.ts';
 import { createApiServer } from './api/server.ts';
-import type { ApiServices, EventInput } from './api/services.ts';
+import type { ApiServices } from './api/services.ts';
 import { formatStatus } from './cli/format-status.ts';
 import type { UpOptions } from './cli/up-options.ts';
 import { Daemon } from './daemon.ts';
 import { Host } from './host.ts';
 import { LISTEN_DEFAULT } from './libp2p.ts';
 import { keepRecoveryKey, recoveryKeyText } from './mesh/recovery-key.ts';
-import type { NodeEvent } from './node.ts';
 import { createSealer } from './sealer/index.ts';
 import { createServices } from './services/index.ts';
 import { loadSettings, type Settings } from './settings.ts';
@@ -127,7 +126,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
       signer: nodeSigner(privateKey),
       host,
       sealer: createSealer({ identities: [age.identity], clock: systemClock, logger }),
-      onEvent: ({ data, ...event }) => events.publish({ ...event, data: toJson(data) }),
+      onEvent: (event) => events.publish(event),
       onNode: (boot, startIndex) => events.begin(boot, startIndex),
       onFatal: (error) => stop.fail(error),
     },
@@ -194,20 +193,6 @@ class LateEvents {
     if (this.#log === undefined) throw new CooeeError('ERR_API_STARTING');
     return this.#log.subscribe(init);
   }
-}
-
-/** Events are small and plain; what JSON cannot say (bytes) is left out. */
-function toJson(data: NodeEvent['data']): EventInput['data'] {
-  // Most events are plain, and an enrolment of a large host brings hundreds at once.
-  if (Object.values(data).every(isPlain)) return { ...data } as EventInput['data'];
-  return JSON.parse(
-    JSON.stringify(data, (_key, value) => (value instanceof Uint8Array ? undefined : value)),
-  );
-}
-
-function isPlain(value: unknown): boolean {
-  if (Array.isArray(value)) return value.every((item) => typeof item === 'string');
-  return value === null || typeof value !== 'object';
 }
 
 /** Flags, else the configuration, else the ports of the last start, else the default. */

@@ -1,5 +1,6 @@
 import { ClassicLevel } from 'classic-level';
 import {
+  type Clock,
   CooeeError,
   type KeyValueStore,
   type Namespace,
@@ -7,7 +8,9 @@ import {
   type StoreSnapshot,
   type StoreStatus,
   type StoreWrite,
+  type Timer,
 } from '../protocols/interface/index.ts';
+import { DeferredWrites } from './disk/deferred-writes.ts';
 import { notOpenError } from './disk/io-error.ts';
 import { levelError } from './disk/level-error.ts';
 import {
@@ -16,7 +19,8 @@ import {
   planMigrations,
   STORE_FORMAT_VERSION,
 } from './disk/store-format.ts';
-import { assertKey, keyOf, storedBounds, storedKey, writeBytes } from './disk/store-keys.ts';
+import { jobBytes, pushWithDeferred, type StoreJob, writesOf } from './disk/store-job.ts';
+import { assertKey, keyOf, storedBounds, storedKey } from './disk/store-keys.ts';
 import { WriteQueue } from './disk/write-queue.ts';
 import { type Faults, noFaults } from './faults.ts';
 import {
@@ -31,6 +35,12 @@ const GROUP_BYTES_MAX = 1024 * 1024;
 /** What may wait to be written, in bytes. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
+/** How long deferred writes gather: long enough for a few hundred commits to share a batch. */
+const DEFER_MS = 20;
+
+/** What gathers goes at once beyond this: a batch is handed to LevelDB on the main thread. */
+const DEFER_BYTES_MAX = 256 * 1024;
+
 /** Entries fetched from LevelDB in one go. */
 const PAGE_ENTRIES = 128;
 
@@ -42,6 +52,8 @@ type StoreEntry = readonly [string, Uint8Array];
 export interface LevelStoreComponents {
   /** For tests; nothing fails by default. */
   readonly faults?: Faults;
+  /** Says when deferred writes have gathered long enough. Without it they go at once. */
+  readonly clock?: Clock;
   /**
    * Told of an input/output error after which nobody knows what is on the disk: the process must
    * end, and the next one looks.
@@ -60,11 +72,6 @@ export interface LevelStoreInit {
   readonly beforeMigration?: (found: number) => Promise<void>;
 }
 
-interface Job {
-  readonly writes: readonly StoreWrite[];
-  readonly sync: boolean;
-}
-
 /**
  * The key-value store on LevelDB. One native batch is written at a time, those of concurrent
  * callers as one: LevelDB goes on after a full disk and acknowledges synced writes that it then
@@ -75,19 +82,23 @@ export class LevelStore implements KeyValueStore {
   readonly #directory: string;
   readonly #beforeMigration: (found: number) => Promise<void>;
   readonly #faults: Faults;
+  readonly #clock: Clock | undefined;
+  readonly #deferred = new DeferredWrites();
   readonly #onFatal: (error: CooeeError) => void;
-  readonly #queue: WriteQueue<Job>;
+  readonly #queue: WriteQueue<StoreJob>;
   #status: StoreStatus = 'closed';
   #database: Database | null = null;
+  #deferTimer: Timer | undefined;
   #lifecycle: Promise<unknown> = Promise.resolve();
 
   constructor(components: LevelStoreComponents, init: LevelStoreInit) {
     this.#directory = init.directory;
     this.#beforeMigration = init.beforeMigration ?? (async () => undefined);
     this.#faults = components.faults ?? noFaults;
+    this.#clock = components.clock;
     this.#onFatal = components.onFatal ?? (() => undefined);
-    this.#queue = new WriteQueue<Job>({
-      sizeOf: (job) => writeBytes(job.writes),
+    this.#queue = new WriteQueue<StoreJob>({
+      sizeOf: jobBytes,
       flush: (jobs) => this.#flush(jobs),
       groupBytesMax: GROUP_BYTES_MAX,
       waitingBytesMax: WAITING_BYTES_MAX,
@@ -104,32 +115,48 @@ export class LevelStore implements KeyValueStore {
       await this.#release();
       this.#database = await openDatabase(this.#directory, this.#beforeMigration);
       this.#status = 'open';
+      // What could not be written before it failed.
+      await this.#writeDeferred();
     });
   }
 
   close(): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#status === 'open') {
+        // Whoever deferred it is told when this fails.
+        await this.#writeDeferred().catch(() => undefined);
+      }
       this.#status = 'closed';
       await this.#release();
+      this.#deferred.drop(notOpenError('closed'));
     });
   }
 
   async get(namespace: Namespace, key: string): Promise<Uint8Array | undefined> {
+    this.#openDatabase();
+    const deferred = this.#deferred.find(storedKey(namespace, key));
+    if (deferred !== undefined) return deferred.value?.slice();
     return await this.#get(namespace, key);
   }
 
   getSync(namespace: Namespace, key: string): Uint8Array | undefined {
     const database = this.#openDatabase();
+    const stored = storedKey(namespace, key);
+    const deferred = this.#deferred.find(stored);
+    if (deferred !== undefined) return deferred.value?.slice();
     try {
-      const value = database.getSync(storedKey(namespace, key));
+      const value = database.getSync(stored);
       return value === undefined ? undefined : plainBytes(value);
     } catch (cause) {
       throw levelError(cause, { operation: 'reading the store', file: this.#directory });
     }
   }
 
-  entries(namespace: Namespace, range: StoreRange = {}): AsyncGenerator<StoreEntry> {
-    return this.#read(namespace, range);
+  async *entries(namespace: Namespace, range: StoreRange = {}): AsyncGenerator<StoreEntry> {
+    this.#openDatabase();
+    // The iterator knows the database alone.
+    if (!this.#deferred.isEmpty) await this.#writeDeferred();
+    yield* this.#read(namespace, range);
   }
 
   snapshot(): StoreSnapshot {
@@ -158,7 +185,32 @@ export class LevelStore implements KeyValueStore {
     this.#openDatabase();
     for (const { key } of writes) assertKey(key);
     if (writes.length === 0) return;
-    await this.#queue.push({ writes, sync: options.sync ?? false });
+    await this.#push(writes, options.sync ?? false);
+  }
+
+  defer(writes: readonly StoreWrite[]): Promise<void> {
+    this.#openDatabase();
+    for (const { key } of writes) assertKey(key);
+    const written = this.#deferred.add(writes);
+    if (this.#clock === undefined || this.#deferred.bytes > DEFER_BYTES_MAX) this.#hurry();
+    else this.#deferTimer ??= this.#clock.schedule(DEFER_MS, () => this.#hurry());
+    return written;
+  }
+
+  /** What is deferred goes now; whoever deferred it is told when it fails. */
+  #hurry(): void {
+    this.#writeDeferred().catch(() => undefined);
+  }
+
+  /** Resolves when nothing is deferred that was when this was called. @throws CooeeError */
+  async #writeDeferred(): Promise<void> {
+    if (this.#status === 'open' && !this.#deferred.isEmpty) await this.#push([], false);
+  }
+
+  async #push(writes: readonly StoreWrite[], sync: boolean): Promise<void> {
+    this.#deferTimer?.cancel();
+    this.#deferTimer = undefined;
+    await pushWithDeferred(this.#queue, this.#deferred, { writes, sync });
   }
 
   async #get(
@@ -230,14 +282,13 @@ export class LevelStore implements KeyValueStore {
     }
   }
 
-  async #flush(jobs: readonly Job[]): Promise<void> {
+  async #flush(jobs: readonly StoreJob[]): Promise<void> {
     try {
       this.#faults.hit('store:write');
-      await this.#database?.batch(
-        jobs.flatMap((job) => job.writes.map(operationOf)),
-        { sync: jobs.some((job) => job.sync) },
-      );
+      const operations = [...writesOf(jobs)].map(operationOf);
+      await this.#database?.batch(operations, { sync: jobs.some((job) => job.sync) });
       this.#faults.hit('store:written');
+      for (const { deferred } of jobs) this.#deferred.settle(deferred);
     } catch (cause) {
       if (this.#status === 'open') this.#status = 'failed';
       const error = levelError(cause, { operation: 'writing the store', file: this.#directory });
@@ -295,7 +346,11 @@ async function migrate(database: Database, found: number): Promise<void> {
   }
 }
 
-function operationOf(write: StoreWrite) {
+type Operation =
+  | { readonly type: 'del'; readonly key: string }
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array };
+
+function operationOf(write: StoreWrite): Operation {
   const key = storedKey(write.namespace, write.key);
   if (write.value === undefined) return { type: 'del', key } as const;
   return { type: 'put', key, value: write.value } as const;

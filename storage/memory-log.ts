@@ -1,5 +1,6 @@
 import type {
   HardState,
+  LogMark,
   LogRecord,
   LogRecovery,
   LogStore,
@@ -11,6 +12,7 @@ import { type Faults, noFaults } from './faults.ts';
 import {
   assertFollows,
   assertHardState,
+  assertMark,
   assertReadable,
   assertTruncatable,
   HARD_STATE_NONE,
@@ -39,6 +41,7 @@ interface Content {
   readonly first: number;
   readonly records: readonly LogRecord[];
   readonly hardState: HardState;
+  readonly marks: ReadonlyMap<LogMark, number>;
 }
 
 type Job =
@@ -47,6 +50,7 @@ type Job =
       readonly records: readonly LogRecord[];
       readonly hardState?: HardState;
     }
+  | { readonly kind: 'mark'; readonly mark: LogMark; readonly index: number | null }
   | { readonly kind: 'truncate'; readonly from: number }
   | { readonly kind: 'compact'; readonly before: number };
 
@@ -64,7 +68,12 @@ export class MemoryLog implements LogStore {
   readonly #sync: () => Promise<void>;
   #queue = this.#newQueue();
   #status: StoreStatus = 'closed';
-  #content: Content = { first: 1, records: [], hardState: HARD_STATE_NONE };
+  #content: Content = {
+    first: 1,
+    records: [],
+    hardState: HARD_STATE_NONE,
+    marks: new Map(),
+  };
   /** What was written and not yet synced. */
   #unsynced: Content | null = null;
   #pending = { first: 1, last: 0 };
@@ -90,6 +99,10 @@ export class MemoryLog implements LogStore {
 
   get hardState(): HardState {
     return this.#content.hardState;
+  }
+
+  get marks(): ReadonlyMap<LogMark, number> {
+    return this.#content.marks;
   }
 
   termOf(index: number): number | undefined {
@@ -128,6 +141,12 @@ export class MemoryLog implements LogStore {
     const done = this.#queue.push({ kind: 'append', records: copies, ...state });
     this.#pending.last += records.length;
     await done;
+  }
+
+  async mark(mark: LogMark, index: number | null): Promise<void> {
+    this.#assertOpen();
+    assertMark(index);
+    await this.#queue.push({ kind: 'mark', mark, index });
   }
 
   async read(from: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
@@ -230,7 +249,12 @@ function withJob(content: Content, job: Job): Content {
   switch (job.kind) {
     case 'append': {
       const hardState = job.hardState ?? content.hardState;
-      return { first, records: [...records, ...job.records], hardState };
+      return { ...content, records: [...records, ...job.records], hardState };
+    }
+    case 'mark': {
+      const others = [...content.marks].filter(([mark]) => mark !== job.mark);
+      const marks = job.index === null ? others : [...others, [job.mark, job.index] as const];
+      return { ...content, marks: new Map(marks) };
     }
     case 'truncate':
       return { ...content, records: records.slice(0, Math.max(0, job.from - first)) };

@@ -6,15 +6,10 @@ import type {
   StoreStatus,
   StoreWrite,
 } from '../protocols/interface/index.ts';
+import { DeferredWrites } from './disk/deferred-writes.ts';
 import { notOpenError, withIoError } from './disk/io-error.ts';
-import {
-  assertKey,
-  compareKeys,
-  keyOf,
-  storedBounds,
-  storedKey,
-  writeBytes,
-} from './disk/store-keys.ts';
+import { jobBytes, pushWithDeferred, type StoreJob, writesOf } from './disk/store-job.ts';
+import { assertKey, compareKeys, keyOf, storedBounds, storedKey } from './disk/store-keys.ts';
 import { WriteQueue } from './disk/write-queue.ts';
 import { type Faults, noFaults } from './faults.ts';
 
@@ -24,11 +19,8 @@ export interface MemoryStoreComponents {
   readonly faults?: Faults;
   /** Stands for fsync of a synced batch. At once by default. */
   readonly sync?: () => Promise<void>;
-}
-
-interface Job {
-  readonly writes: readonly StoreWrite[];
-  readonly sync: boolean;
+  /** Has deferred writes written after a while. At once by default. */
+  readonly later?: (write: () => void) => void;
 }
 
 const GROUP_BYTES_MAX = 1024 * 1024;
@@ -90,6 +82,8 @@ class SortedMap {
 export class MemoryStore implements KeyValueStore {
   readonly #faults: Faults;
   readonly #sync: () => Promise<void>;
+  readonly #later: (write: () => void) => void;
+  readonly #deferred = new DeferredWrites();
   #queue = this.#newQueue();
   #status: StoreStatus = 'closed';
   #live = new SortedMap();
@@ -102,6 +96,7 @@ export class MemoryStore implements KeyValueStore {
   constructor(components: MemoryStoreComponents = {}) {
     this.#faults = components.faults ?? noFaults;
     this.#sync = components.sync ?? (async () => undefined);
+    this.#later = components.later ?? ((write) => write());
   }
 
   get status(): StoreStatus {
@@ -116,11 +111,15 @@ export class MemoryStore implements KeyValueStore {
     apply(this.#live, this.#unsynced);
     this.#status = 'open';
     this.#opening++;
+    await this.#writeDeferred();
   }
 
   async close(): Promise<void> {
+    // Whoever deferred it is told when this fails.
+    await this.#writeDeferred().catch(() => undefined);
     this.#status = 'closed';
     await this.#queue.idle();
+    this.#deferred.drop(notOpenError('closed'));
   }
 
   async get(namespace: Namespace, key: string): Promise<Uint8Array | undefined> {
@@ -129,7 +128,9 @@ export class MemoryStore implements KeyValueStore {
 
   getSync(namespace: Namespace, key: string): Uint8Array | undefined {
     this.#assertOpen();
-    return this.#live.get(storedKey(namespace, key))?.slice();
+    const stored = storedKey(namespace, key);
+    const deferred = this.#deferred.find(stored);
+    return (deferred === undefined ? this.#live.get(stored) : deferred.value)?.slice();
   }
 
   async *entries(
@@ -137,6 +138,7 @@ export class MemoryStore implements KeyValueStore {
     range: StoreRange = {},
   ): AsyncGenerator<readonly [string, Uint8Array]> {
     this.#assertOpen();
+    await this.#writeDeferred();
     for (const [key, value] of entriesOf(this.#live, namespace, range)) {
       this.#assertOpen();
       yield [key, value.slice()];
@@ -159,10 +161,25 @@ export class MemoryStore implements KeyValueStore {
     this.#assertOpen();
     for (const { key } of writes) assertKey(key);
     if (writes.length === 0) return;
-    const copies = writes.map((write) =>
-      write.value === undefined ? write : { ...write, value: write.value.slice() },
-    );
-    await this.#queue.push({ writes: copies, sync: options.sync ?? false });
+    const job = { writes: writes.map(copyOf), sync: options.sync ?? false };
+    await pushWithDeferred(this.#queue, this.#deferred, job);
+  }
+
+  defer(writes: readonly StoreWrite[]): Promise<void> {
+    this.#assertOpen();
+    for (const { key } of writes) assertKey(key);
+    const written = this.#deferred.add(writes.map(copyOf));
+    const opening = this.#opening;
+    this.#later(() => {
+      // Whoever deferred it is told when this fails.
+      if (this.#opening === opening) this.#writeDeferred().catch(() => undefined);
+    });
+    return written;
+  }
+
+  async #writeDeferred(): Promise<void> {
+    if (this.#status !== 'open' || this.#deferred.isEmpty) return;
+    await pushWithDeferred(this.#queue, this.#deferred, { writes: [], sync: false });
   }
 
   /**
@@ -176,11 +193,12 @@ export class MemoryStore implements KeyValueStore {
     this.#status = 'closed';
     this.#queue.abandon();
     this.#queue = this.#newQueue();
+    this.#deferred.drop(notOpenError('closed'));
   }
 
-  #newQueue(): WriteQueue<Job> {
-    const queue: WriteQueue<Job> = new WriteQueue<Job>({
-      sizeOf: (job) => writeBytes(job.writes),
+  #newQueue(): WriteQueue<StoreJob> {
+    const queue: WriteQueue<StoreJob> = new WriteQueue<StoreJob>({
+      sizeOf: jobBytes,
       flush: (jobs) => this.#flush(jobs, () => this.#queue === queue),
       groupBytesMax: GROUP_BYTES_MAX,
       waitingBytesMax: WAITING_BYTES_MAX,
@@ -192,8 +210,8 @@ export class MemoryStore implements KeyValueStore {
     if (this.#status !== 'open') throw notOpenError(this.#status);
   }
 
-  async #flush(jobs: readonly Job[], isPowered: () => boolean): Promise<void> {
-    const writes = jobs.flatMap((job) => job.writes);
+  async #flush(jobs: readonly StoreJob[], isPowered: () => boolean): Promise<void> {
+    const writes = [...writesOf(jobs)];
     try {
       await withIoError({ operation: 'writing the store' }, async () => {
         this.#faults.hit('store:write');
@@ -202,6 +220,7 @@ export class MemoryStore implements KeyValueStore {
         if (jobs.some((job) => job.sync)) await this.#makeDurable(isPowered);
         apply(this.#live, writes);
         this.#faults.hit('store:written');
+        for (const { deferred } of jobs) this.#deferred.settle(deferred);
       });
     } catch (error) {
       if (isPowered() && this.#status === 'open') this.#status = 'failed';
@@ -250,6 +269,10 @@ class MemorySnapshot implements StoreSnapshot {
   async close(): Promise<void> {
     this.#isClosed = true;
   }
+}
+
+function copyOf(write: StoreWrite): StoreWrite {
+  return write.value === undefined ? write : { ...write, value: write.value.slice() };
 }
 
 /** Entries of a range, as they are now. */

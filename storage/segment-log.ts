@@ -3,18 +3,20 @@ import {
   CooeeError,
   type HardState,
   type Logger,
+  type LogMark,
   type LogRecord,
   type LogRecovery,
   type LogStore,
   type StoreStatus,
 } from '../protocols/interface/index.ts';
-import { ioError, notOpenError, withIoError } from './disk/io-error.ts';
+import { ioError, notOpenError } from './disk/io-error.ts';
 import { WriteQueue } from './disk/write-queue.ts';
 import { type Faults, noFaults } from './faults.ts';
 import { batchBytes, encodeBatch } from './log/batch-codec.ts';
 import {
   assertFollows,
   assertHardState,
+  assertMark,
   assertReadable,
   assertTruncatable,
   LogState,
@@ -25,18 +27,26 @@ import {
   entryRecord,
   hardStateRecord,
   markerRecord,
+  markRecord,
   RECORD_TYPE,
   recordBytes,
   type StoredRecord,
 } from './log/record-codec.ts';
 import { recoverLog } from './log/recover-log.ts';
-import { SEGMENT_BYTES_RANGE, SEGMENT_HEADER_BYTES } from './log/segment-codec.ts';
+import {
+  LOG_FORMAT_MARKS,
+  LOG_FORMAT_VERSION,
+  SEGMENT_BYTES_RANGE,
+  SEGMENT_HEADER_BYTES,
+} from './log/segment-codec.ts';
 import {
   createSegment,
   type SegmentFile,
   type SegmentFileInit,
+  syncData,
   syncDirectory,
-  writeForSync,
+  writeFully,
+  writeNow,
 } from './log/segment-file.ts';
 
 /** Measured: filling and syncing it takes 10–30 ms, once per some ten thousand entries. */
@@ -119,6 +129,10 @@ export class SegmentLog implements LogStore {
     return this.#state.hardState;
   }
 
+  get marks(): ReadonlyMap<LogMark, number> {
+    return this.#state.marks;
+  }
+
   termOf(index: number): number | undefined {
     return this.#state.index.at(index)?.term;
   }
@@ -165,6 +179,12 @@ export class SegmentLog implements LogStore {
     const done = this.#queue.push({ kind: 'write', records: stored });
     this.#pending.last += records.length;
     await done;
+  }
+
+  async mark(mark: LogMark, index: number | null): Promise<void> {
+    this.#assertOpen();
+    assertMark(index);
+    await this.#queue.push({ kind: 'write', records: [markRecord(mark, index)] });
   }
 
   async read(from: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
@@ -236,7 +256,8 @@ export class SegmentLog implements LogStore {
 
   async #write(records: readonly StoredRecord[]): Promise<void> {
     let active = this.#activeSegment();
-    if (this.#end + batchBytes(records) > active.header.fileBytes) active = await this.#roll();
+    const isFull = this.#end + batchBytes(records) > active.header.fileBytes;
+    if (isFull || isOlder(active, records)) active = await this.#roll();
     const { segment } = active.header;
     const batch = this.#withOpening(records);
     const place = { segment, offset: this.#end, sequence: this.#sequence };
@@ -252,27 +273,31 @@ export class SegmentLog implements LogStore {
   async #persist(active: SegmentFile, bytes: Uint8Array): Promise<void> {
     const { faults } = this.#files;
     const { path, handle } = active;
-    await withIoError({ operation: 'writing the log', file: path }, async () => {
+    let operation = 'writing the log';
+    try {
       faults.hit('log:write');
-      await writeForSync(handle, bytes, this.#end);
-    });
-    await withIoError({ operation: 'syncing the log', file: path, isFatal: true }, async () => {
+      const done = writeNow(handle, bytes, this.#end);
+      // When all is written the sync begins in the same turn: a commit waits for it.
+      if (done < bytes.length) await writeFully(handle, bytes.subarray(done), this.#end + done);
+      operation = 'syncing the log';
       faults.hit('log:sync');
-      await handle.datasync();
-    });
-    await withIoError({ operation: 'acknowledging', file: path }, async () => {
+      await syncData(handle);
+      operation = 'acknowledging';
       faults.hit('log:synced');
-    });
+    } catch (cause) {
+      throw ioError(cause, { operation, file: path, isFatal: operation === 'syncing the log' });
+    }
   }
 
-  /** The first batch of a segment repeats the hard state, so that older segments can be dropped. */
+  /** The first batch of a segment repeats what older ones said, so that they can be dropped. */
   #withOpening(records: readonly StoredRecord[]): readonly StoredRecord[] {
     if (this.#end !== SEGMENT_HEADER_BYTES) return records;
-    return [hardStateRecord(this.#state.hardState), ...records];
+    return [...this.#state.opening, ...records];
   }
 
   async #roll(): Promise<SegmentFile> {
     const file = await createSegment(this.#files, {
+      version: LOG_FORMAT_VERSION,
       segment: this.#activeSegment().header.segment + 1,
       fileBytes: this.#segmentBytes,
       firstSequence: this.#sequence,
@@ -313,6 +338,11 @@ export class SegmentLog implements LogStore {
     if (this.#active === null) throw notOpenError(this.#status);
     return this.#active;
   }
+}
+
+/** A program that knows no marks takes one in a file of its format for damage. */
+function isOlder({ header }: SegmentFile, records: readonly StoredRecord[]): boolean {
+  return header.version < LOG_FORMAT_MARKS && records.some(({ type }) => type === RECORD_TYPE.mark);
 }
 
 function bytesOf(records: readonly StoredRecord[]): number {

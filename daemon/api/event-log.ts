@@ -26,10 +26,32 @@ export interface EventLogInit {
   readonly keptMax?: number;
 }
 
-interface Kept {
+/** An event in the ring. Its text is made for the first who reads it: most are read by nobody. */
+class Kept {
   readonly seq: number;
   readonly input: EventInput;
-  readonly json: string;
+  readonly #id: string;
+  readonly #atMs: number;
+  #json: string | undefined;
+
+  constructor(id: string, seq: number, atMs: number, input: EventInput) {
+    this.#id = id;
+    this.seq = seq;
+    this.#atMs = atMs;
+    this.input = input;
+  }
+
+  get json(): string {
+    const { type, index, address, data } = this.input;
+    const time = new Date(this.#atMs).toISOString();
+    this.#json ??= JSON.stringify({ id: this.#id, type, time, index, address, data }, withoutBytes);
+    return this.#json;
+  }
+}
+
+/** What JSON cannot say is left out. */
+function withoutBytes(_key: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? undefined : value;
 }
 
 /** Where a subscription stands: the next sequence, and what it must hear or skip before. */
@@ -70,10 +92,7 @@ export class EventLog implements EventSource {
     this.#lastSeq += 1;
     const seq = this.#lastSeq;
     const id = this.idOf(seq);
-    const time = new Date(this.#clock.nowMs()).toISOString();
-    const { type, index, address, data } = input;
-    const json = JSON.stringify({ id, type, time, index, address, data });
-    this.#ring[seq % this.#keptMax] = { seq, input, json };
+    this.#ring[seq % this.#keptMax] = new Kept(id, seq, this.#clock.nowMs(), input);
     for (const reader of this.#readers) reader.wake();
     return id;
   }

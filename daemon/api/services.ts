@@ -7,7 +7,6 @@ import type {
   DecidedView,
   DoctorView,
   EnrolView,
-  EventView,
   HistoryView,
   HostView,
   InviteView,
@@ -238,8 +237,8 @@ export interface EventInput {
   readonly index?: number;
   /** UCXL address of what it is about. */
   readonly address?: string;
-  /** JSON-safe, small. */
-  readonly data: EventView['data'];
+  /** Plain and small, and not changed any more; bytes in it are not told. */
+  readonly data: unknown;
 }
 
 /** Why events may be missing. */

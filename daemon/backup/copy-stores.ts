@@ -48,6 +48,7 @@ export async function copyStores(stores: StoresInUse, targets: CopyTargets): Pro
     const snapshot = stores.store.snapshot();
     try {
       await copyLog(stores, copy);
+      for (const [mark, index] of stores.log.marks) await copy.mark(mark, index);
       await copyStore(snapshot, targets.store);
     } finally {
       await snapshot.close();

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type {
+  Clock,
   CooeeError,
   KeyValueStore,
   Logger,
@@ -18,6 +19,14 @@ export interface MeshStores {
   close(): Promise<void>;
 }
 
+/** What {@link openMeshStores} works with. */
+export interface MeshStoresComponents {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** See `LevelStore`. */
+  readonly onFatal: (error: CooeeError) => void;
+}
+
 /**
  * Opens the stores of a mesh; a failed open leaves none open. Of a mesh whose store has an older
  * format a copy is kept first.
@@ -26,8 +35,7 @@ export interface MeshStores {
  */
 export async function openMeshStores(
   folder: MeshFolder,
-  logger: Logger,
-  onFatal: (error: CooeeError) => void,
+  { logger, clock, onFatal }: MeshStoresComponents,
 ): Promise<MeshStores> {
   await mkdir(folder.path, { recursive: true, mode: 0o700 });
   await folder.finishReplacing();
@@ -40,7 +48,10 @@ export async function openMeshStores(
     await keepOld(folder.path, kept);
     logger.info({ found, now: STORE_FORMAT_VERSION, kept }, 'the store is of an older format');
   };
-  const store = new LevelStore({ onFatal }, { directory: folder.storePath, beforeMigration });
+  const store = new LevelStore(
+    { onFatal, clock },
+    { directory: folder.storePath, beforeMigration },
+  );
   const close = async (): Promise<void> => {
     await store.close();
     await log.close();

@@ -117,7 +117,8 @@ export interface KeyValueStore {
   /** Entries in key order; bounded by `range`. */
   entries(namespace: Namespace, range?: StoreRange): AsyncIterable<readonly [string, Uint8Array]>;
   /**
-   * What the store holds now, at once: batches that have resolved, and none that has not.
+   * What the store holds now, at once: batches and deferred writes that have resolved, and none
+   * that has not.
    *
    * @throws CooeeError ERR_STORAGE_NOT_OPEN
    */
@@ -132,6 +133,17 @@ export interface KeyValueStore {
    * waits, ERR_STORAGE_KEY
    */
   batch(writes: readonly StoreWrite[], options?: { readonly sync?: boolean }): Promise<void>;
+  /**
+   * As {@link batch}, for what can be rebuilt and is written often: readers see it at once, and it
+   * goes to the disk with the next batch, before that, or a moment later; of several writes to one
+   * key the last. It resolves when it is written, not synced. When that fails it is kept, to be
+   * written when the store is opened again, and is gone with the process: all of what was deferred
+   * since some moment, and never what came before something that is there.
+   *
+   * @throws CooeeError at once ERR_STORAGE_NOT_OPEN, ERR_STORAGE_KEY; what it resolves to as
+   *   {@link batch}
+   */
+  defer(writes: readonly StoreWrite[]): Promise<void>;
 }
 
 /** One entry as the log store keeps it. */
@@ -152,6 +164,20 @@ export interface HardState {
   readonly commit: number;
 }
 
+/**
+ * What a voter must not forget besides its {@link HardState}, each with an index. Append-only: a
+ * name never gets another meaning.
+ *
+ * | mark | set while |
+ * |---|---|
+ * | `lost-state` | it lost what it had promised; the index is where its log ended then, or 0 |
+ * | `seat-out` | its seat was given away; until its state is that of the index |
+ */
+export const LOG_MARKS = ['lost-state', 'seat-out'] as const;
+
+/** One of {@link LOG_MARKS}. */
+export type LogMark = (typeof LOG_MARKS)[number];
+
 /** What opening a log found. */
 export interface LogRecovery {
   /** Bytes of an incomplete last record that were cut, 0 when there was none. */
@@ -168,6 +194,8 @@ export interface LogStore {
   /** The last index held; firstIndex - 1 when empty. */
   readonly lastIndex: number;
   readonly hardState: HardState;
+  /** The marks that are set, as they are on the disk. */
+  readonly marks: ReadonlyMap<LogMark, number>;
   /** Term of a record that is held; undefined for others. From memory. */
   termOf(index: number): number | undefined;
   /**
@@ -193,6 +221,12 @@ export interface LogStore {
    * ERR_STORAGE_BUSY
    */
   append(records: readonly LogRecord[], hardState?: HardState): Promise<void>;
+  /**
+   * Sets a mark, or takes it back (null), durably and in order with the appends. No truncation or
+   * compaction forgets it. Throws as {@link append} does, ERR_STORAGE_SEQUENCE for an index out of
+   * range.
+   */
+  mark(mark: LogMark, index: number | null): Promise<void>;
   /**
    * Records from `from` on: at most `countMax` and about `bytesMax` bytes, at least one when there
    * is one.

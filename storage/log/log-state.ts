@@ -1,6 +1,19 @@
-import { CooeeError, type HardState, type LogRecord } from '../../protocols/interface/index.ts';
+import {
+  CooeeError,
+  type HardState,
+  type LogMark,
+  type LogRecord,
+} from '../../protocols/interface/index.ts';
 import type { PlacedRecord } from './batch-codec.ts';
-import { hardStateOf, RECORD_TYPE, recordBytes } from './record-codec.ts';
+import {
+  hardStateOf,
+  hardStateRecord,
+  markOf,
+  markRecord,
+  RECORD_TYPE,
+  recordBytes,
+  type StoredRecord,
+} from './record-codec.ts';
 import { RecordIndex } from './record-index.ts';
 
 /** Hard state of a log that was never written to. */
@@ -16,10 +29,21 @@ const VOTE_CHARS_MAX = 255;
 export class LogState {
   readonly index = new RecordIndex();
   #hardState: HardState = HARD_STATE_NONE;
+  readonly #marks = new Map<LogMark, number>();
   #floor = 1;
 
   get hardState(): HardState {
     return this.#hardState;
+  }
+
+  get marks(): ReadonlyMap<LogMark, number> {
+    return this.#marks;
+  }
+
+  /** What the first batch of a file repeats, so that older files can be dropped. */
+  get opening(): readonly StoredRecord[] {
+    const marks = [...this.#marks].map(([mark, index]) => markRecord(mark, index));
+    return [hardStateRecord(this.#hardState), ...marks];
   }
 
   /**
@@ -56,7 +80,17 @@ export class LogState {
         this.#floor = Math.max(this.#floor, record.index);
         this.index.dropBefore(record.index);
         return true;
+      case RECORD_TYPE.mark:
+        return this.#mark(record);
     }
+  }
+
+  #mark(record: StoredRecord): boolean {
+    const found = markOf(record);
+    if (found === null) return false;
+    if (found.index === null) this.#marks.delete(found.mark);
+    else this.#marks.set(found.mark, found.index);
+    return true;
   }
 }
 
@@ -125,6 +159,16 @@ export function assertHardState(state: HardState): void {
   if (!isNumber || state.term < 0 || state.commit < 0 || !isVote) {
     throw sequenceError('a hard state out of range');
   }
+}
+
+/**
+ * Checks the index of a mark before it is written.
+ *
+ * @throws CooeeError ERR_STORAGE_SEQUENCE
+ */
+export function assertMark(index: number | null): void {
+  if (index === null || (Number.isSafeInteger(index) && index >= 0)) return;
+  throw sequenceError('a mark out of range');
 }
 
 function sequenceError(message: string): CooeeError {

@@ -1,4 +1,9 @@
-import type { HardState, LogRecord } from '../../protocols/interface/index.ts';
+import {
+  type HardState,
+  LOG_MARKS,
+  type LogMark,
+  type LogRecord,
+} from '../../protocols/interface/index.ts';
 import { crc32c } from './crc32c.ts';
 
 /** Record types of the segment log. Append-only: a number is never given a new meaning. */
@@ -14,6 +19,11 @@ export const RECORD_TYPE = {
    * there.
    */
   floor: 4,
+  /**
+   * A mark is set at `index` (`term` 1) or taken back (`index` and `term` 0); payload = its name as
+   * UTF-8. In files of format 2 and later.
+   */
+  mark: 5,
 } as const;
 
 /** A number out of {@link RECORD_TYPE}. */
@@ -31,6 +41,7 @@ export interface StoredRecord {
 export const RECORD_HEADER_BYTES = 28;
 
 const CRC_AT = 24;
+const MARK_SET = 1;
 const NOTHING = new Uint8Array(0);
 
 /** Bytes that a record takes in the file. */
@@ -87,7 +98,9 @@ export function decodeRecord(bytes: Uint8Array, at: number, limit: number): Stor
   if (!isRecordType(type) || !Number.isSafeInteger(index) || !Number.isSafeInteger(term)) {
     return null;
   }
-  return { type, index, term, payload: bytes.subarray(at + RECORD_HEADER_BYTES, end) };
+  const payload = bytes.subarray(at + RECORD_HEADER_BYTES, end);
+  const record = { type, index, term, payload };
+  return type === RECORD_TYPE.mark && markOf(record) === null ? null : record;
 }
 
 /** The record of an entry. */
@@ -121,11 +134,32 @@ export function markerRecord(type: 3 | 4, index: number): StoredRecord {
   return { type, index, term: 0, payload: NOTHING };
 }
 
+/** The record of a mark that is set, or taken back (null). */
+export function markRecord(mark: LogMark, index: number | null): StoredRecord {
+  return {
+    type: RECORD_TYPE.mark,
+    index: index ?? 0,
+    term: index === null ? 0 : MARK_SET,
+    payload: new TextEncoder().encode(mark),
+  };
+}
+
+/** What a record of that type says; null when this program does not know such a mark. */
+export function markOf(
+  record: StoredRecord,
+): { readonly mark: LogMark; readonly index: number | null } | null {
+  const { index, term, payload } = record;
+  const name = new TextDecoder().decode(payload);
+  const mark = LOG_MARKS.find((it) => it === name);
+  if (mark === undefined || term > MARK_SET || (term !== MARK_SET && index !== 0)) return null;
+  return { mark, index: term === MARK_SET ? index : null };
+}
+
 function recordCrc(bytes: Uint8Array, at: number, end: number): number {
   const header = crc32c(bytes.subarray(at, at + CRC_AT));
   return crc32c(bytes.subarray(at + RECORD_HEADER_BYTES, end), header);
 }
 
 function isRecordType(type: number): type is RecordType {
-  return type >= RECORD_TYPE.entry && type <= RECORD_TYPE.floor;
+  return type >= RECORD_TYPE.entry && type <= RECORD_TYPE.mark;
 }

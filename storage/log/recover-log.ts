@@ -108,8 +108,13 @@ function assertNoHole(directory: string, numbers: readonly number[]): void {
 }
 
 function createFirst(init: RecoverInit): Promise<SegmentFile> {
-  const header = { segment: 1, fileBytes: init.segmentBytes, firstSequence: 1, baseIndex: 0 };
-  return createSegment(init, header);
+  return createSegment(init, {
+    version: LOG_FORMAT_VERSION,
+    segment: 1,
+    fileBytes: init.segmentBytes,
+    firstSequence: 1,
+    baseIndex: 0,
+  });
 }
 
 async function openSegment(directory: string, number: number): Promise<SegmentFile> {

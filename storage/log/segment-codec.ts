@@ -4,8 +4,14 @@ import { readUint53, viewOf, writeUint53 } from './record-codec.ts';
 /** `COOEELOG`: begins every segment file. */
 const MAGIC = new TextEncoder().encode('COOEELOG');
 
-/** Version of the format of segment files that this program writes. */
-export const LOG_FORMAT_VERSION = 1;
+/**
+ * Version of the format of segment files that this program writes. 1 has no marks: it is read, and
+ * written on until the file is full or a mark is due.
+ */
+export const LOG_FORMAT_VERSION = 2;
+
+/** From this version on a file may hold marks; a program that does not know them refuses it. */
+export const LOG_FORMAT_MARKS = 2;
 
 /** Bytes before the first batch: one sector, so that it is never half-written. */
 export const SEGMENT_HEADER_BYTES = 512;
@@ -21,6 +27,8 @@ export const SEGMENT_BYTES_RANGE = { min: 4096, max: 64 * 1024 * 1024 } as const
 
 /** What the header of a segment file says. */
 export interface SegmentHeader {
+  /** Format of the file. */
+  readonly version: number;
   /** Counts the files of a log from 1, without holes. */
   readonly segment: number;
   /** Size of the file. */
@@ -52,7 +60,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
   const view = viewOf(bytes);
   bytes.set(MAGIC);
-  view.setUint32(8, LOG_FORMAT_VERSION);
+  view.setUint32(8, header.version);
   view.setUint32(12, header.segment);
   writeUint53(view, 16, header.fileBytes);
   writeUint53(view, 24, header.firstSequence);
@@ -76,12 +84,14 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeaderFound {
   if (version > LOG_FORMAT_VERSION) return { kind: 'newer', version };
   const padding = bytes.subarray(CHECKED_BYTES + 4, SEGMENT_HEADER_BYTES);
   const header = {
+    version,
     segment: view.getUint32(12),
     fileBytes: readUint53(view, 16),
     firstSequence: readUint53(view, 24),
     baseIndex: readUint53(view, 32),
   };
   const isSane =
+    version >= 1 &&
     header.fileBytes >= SEGMENT_BYTES_RANGE.min &&
     header.fileBytes <= SEGMENT_BYTES_RANGE.max &&
     Number.isSafeInteger(header.firstSequence) &&

@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { fdatasync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ioError, withIoError } from '../disk/io-error.ts';
@@ -64,19 +64,24 @@ export async function createSegment(
 const WRITTEN_HERE_BYTES_MAX = 64 * 1024;
 
 /**
- * Writes all of `bytes` to the system's cache, for a sync that follows: a few on this thread, since
- * the way to another and back costs every commit more than the copy; many on another.
+ * Writes to the system's cache, on this thread, what takes less than the way to another and back:
+ * all of a few bytes, nothing of many.
+ *
+ * @returns how many were written
  */
-export async function writeForSync(
-  handle: FileHandle,
-  bytes: Uint8Array,
-  position: number,
-): Promise<void> {
-  let done = 0;
-  if (bytes.length <= WRITTEN_HERE_BYTES_MAX) {
-    done = writeSync(handle.fd, bytes, 0, bytes.length, position);
-  }
-  await writeFully(handle, bytes.subarray(done), position + done);
+export function writeNow(handle: FileHandle, bytes: Uint8Array, position: number): number {
+  if (bytes.length > WRITTEN_HERE_BYTES_MAX) return 0;
+  return writeSync(handle.fd, bytes, 0, bytes.length, position);
+}
+
+/** fdatasync(2), begun in this turn of the loop. */
+export function syncData(handle: FileHandle): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasync(handle.fd, (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
 }
 
 /** Writes all of `bytes`: one call may write less. */

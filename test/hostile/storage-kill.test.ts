@@ -76,6 +76,7 @@ it.each<[FaultPoint, number]>([
   const log = new SegmentLog({ logger: silentLogger }, { directory, segmentBytes: SEGMENT_BYTES });
   await log.open();
   expect(log.lastIndex).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
+  expect(log.marks.get('seat-out') ?? 0).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
   for (const index of acknowledged.filter((one) => one >= log.firstIndex)) {
     const [found] = await log.read(index, 1, 1);
     expect(Buffer.compare(found!.bytes, payload(index))).toBe(0);

@@ -27,8 +27,13 @@ const target = kind === 'log' ? log : store;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 const write = async (n: number): Promise<void> => {
-  if (kind === 'log') await log.append([{ index: n, term: 1, bytes: payload(n) }]);
-  else await store.batch([{ namespace: 'state', key: `k${n}`, value: payload(n) }], { sync: true });
+  if (kind === 'log') {
+    await Promise.all([
+      log.append([{ index: n, term: 1, bytes: payload(n) }]),
+      log.mark('seat-out', n),
+    ]);
+  } else
+    await store.batch([{ namespace: 'state', key: `k${n}`, value: payload(n) }], { sync: true });
 };
 
 await target.open();

@@ -89,9 +89,10 @@ export async function startInnerNode(host: TestHost, init: InnerNodeInit = {}): 
   const folder = new MeshFolder(home.path);
   const file = await folder.load();
   if (file === undefined) throw new Error(`${host.name} has not joined`);
-  const stores = await openMeshStores(folder, logger, (error) => {
+  const onFatal = (error: unknown): never => {
     throw error;
-  });
+  };
+  const stores = await openMeshStores(folder, { logger, clock: systemClock, onFatal });
   const { boot, nonce } = await home.nextBoot(systemRandom);
   const signer = nodeSigner(privateKey);
   const sealer = createSealer({ identities: [age.identity], clock: systemClock, logger });

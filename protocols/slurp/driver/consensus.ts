@@ -11,6 +11,7 @@ import { Autopilot } from './seats/autopilot.ts';
 import { Introductions } from './seats/introductions.ts';
 import { Part } from './seats/part.ts';
 import { RestoredSeat } from './seats/restored-seat.ts';
+import { SeatMarks } from './seats/seat-marks.ts';
 import { SeatWatch } from './seats/seat-watch.ts';
 
 /** Another try when a seat could not be taken or left. */
@@ -25,6 +26,7 @@ export class Consensus implements Leadership {
   readonly waiters: IndexWaiters;
   readonly #components: ConsensusComponents;
   readonly #init: ConsensusInit;
+  readonly #marks: SeatMarks;
   readonly #introductions: Introductions;
   readonly #autopilot: Autopilot;
   readonly #seatWatch: SeatWatch;
@@ -46,9 +48,11 @@ export class Consensus implements Leadership {
     const { meshLog, signer, link, clock, logger } = components;
     const onLostState = (): void => this.#introductions.shown();
     this.#part = new Part({ ...components, onChange: () => this.#tell(), onLostState }, init);
+    this.#marks = new SeatMarks(components);
+    const marks = this.#marks;
     this.#introductions = new Introductions(
       {
-        ...components,
+        ...{ ...components, marks },
         configuration: () => this.#configuration(),
         member: (peer) => meshLog.state.get('member', peer) as MemberRecord | undefined,
         onIntroduced: (peer) => this.#part.driver?.onConnected(peer),
@@ -76,10 +80,7 @@ export class Consensus implements Leadership {
       init.voterAwayMs,
     );
     this.#seatWatch = new SeatWatch({
-      self: signer.peer,
-      store: components.store,
-      clock,
-      logger,
+      ...{ self: signer.peer, marks, clock, logger },
       isAlone: () => this.#part.driver?.status?.leader === null,
       configuration: () => this.#part.driver?.status ?? meshLog.configuration(),
       isVoter: () => this.#configurations().some(({ voters }) => voters.includes(signer.peer)),
@@ -131,6 +132,7 @@ export class Consensus implements Leadership {
 
   /** Takes its part: as a voter, a learner, or a follower by pull. */
   async start(): Promise<void> {
+    await this.#marks.open();
     await this.#introductions.open();
     await this.#seatWatch.open();
     await this.#restoredSeat.open(this.#init.restored);
@@ -372,6 +374,8 @@ export class Consensus implements Leadership {
           await this.#part.leave();
           return;
         }
+        const isNews = await this.#part.keep(this.#marks, this.#hasSeat());
+        if (isNews) this.#introductions.introduceAll();
         if (!this.#hasSeat()) await this.#part.followByPull();
         else if (await this.#part.takeSeat()) this.#introductions.introduceAll();
       })

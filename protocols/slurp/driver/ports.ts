@@ -5,6 +5,7 @@ import type {
   Health,
   KeyValueStore,
   Logger,
+  LogStore,
   MessageLink,
   Metrics,
   Random,
@@ -68,6 +69,8 @@ export interface RaftDriverInit {
 /** What taking part in the consensus takes. */
 export interface ConsensusComponents
   extends Omit<RaftDriverComponents, 'onChange' | 'onLostState'> {
+  /** Of the mesh: it holds the marks that keep a node from its seat. */
+  readonly log: LogStore;
   readonly store: KeyValueStore;
   /** The highest head that was verified here. */
   readonly head: () => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;

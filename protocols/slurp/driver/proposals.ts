@@ -103,6 +103,14 @@ export class Proposals {
     for (const [i, proposal] of group.entries()) this.#placed.set(firstIndex + i, proposal);
   }
 
+  /** Who handed in what stands at these indices: they wait to hear of it. */
+  *originsOf(first: number, last: number): Iterable<string> {
+    for (let index = first; index <= last; index++) {
+      const proposal = this.#placed.get(index);
+      if (proposal !== undefined) yield proposal.batch.origin;
+    }
+  }
+
   /** An entry was applied: whoever waits for that index is told. */
   applied(entry: AppliedEntry): void {
     const proposal = this.#placed.get(entry.index);

@@ -2,15 +2,12 @@ import { CooeeError, delay, isCooeeError, type LogRecord, toError } from '../../
 import {
   type Configuration,
   RaftCore,
-  type RaftEntry,
   type RaftInput,
-  type RaftMessage,
   type RaftStatus,
   type RaftTiming,
   type Ready,
 } from '../../raft/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
-import { AppendSender } from './append-sender.ts';
 import { Ticker } from './clocks/ticker.ts';
 import { VoterClocks } from './clocks/voter-clocks.ts';
 import { type CommandMaker, leaderBatch, type MadeBatch } from './leader-batch.ts';
@@ -18,10 +15,11 @@ import { mendLog } from './mend-log.ts';
 import { PendingReads } from './pending-reads.ts';
 import type { RaftDriverComponents, RaftDriverInit } from './ports.ts';
 import { Proposals } from './proposals.ts';
-import { encodeRaft, type LinkMessage } from './raft-codec.ts';
+import type { LinkMessage } from './raft-codec.ts';
 import { coreInitOf, makeEntries, readEntries } from './raft-entries.ts';
 import { type RoleSeen, RoleWatch } from './role-watch.ts';
 import { heirOf, heirsOf } from './seats/heirs.ts';
+import { RaftSender } from './sending/raft-sender.ts';
 import { SnapshotFetch } from './snapshot-fetch.ts';
 
 /** A busy event loop is late by up to half a second now and then: no reason for an election. */
@@ -39,7 +37,7 @@ export class RaftDriver {
   readonly #components: RaftDriverComponents;
   readonly #init: RaftDriverInit;
   readonly #proposals: Proposals;
-  readonly #sender: AppendSender;
+  readonly #sender: RaftSender;
   readonly #clocks: VoterClocks;
   readonly #maker: CommandMaker;
   readonly #stopped = new AbortController();
@@ -68,9 +66,8 @@ export class RaftDriver {
       onTick: () => this.#input({ type: 'tick' }),
     });
     this.#maker = { signer, clock, crypto: components.crypto, meshId: meshLog.meshId };
-    this.#sender = new AppendSender({
-      meshLog,
-      send: (message, entries) => link.send(message.to, this.#encode(message, entries)),
+    this.#sender = new RaftSender({
+      ...{ meshLog, link, clock },
       onUndelivered: (peer) => this.#input({ type: 'unreachable', peer }),
     });
   }
@@ -99,6 +96,7 @@ export class RaftDriver {
     this.#stopped.abort(noLeader('the node stops'));
     this.#ticker.stop();
     this.#fetch.stop();
+    this.#sender.clear();
     this.#core = undefined;
     this.#dropWork('the node stops');
     await this.#running;
@@ -276,17 +274,12 @@ export class RaftDriver {
   }
 
   async #carryOut(core: RaftCore, ready: Ready): Promise<void> {
-    const { meshLog, clock } = this.#components;
-    for (const message of ready.messagesNow) this.#send(message, ready.entries);
-    if (ready.truncateFrom !== undefined) await meshLog.truncateFrom(ready.truncateFrom);
-    if (ready.entries.length > 0 || ready.hardState !== undefined) {
-      const { term, vote } = ready.hardState ?? core.status;
-      const commit = Math.min(ready.commit, meshLog.commitIndex);
-      await meshLog.persist(ready.entries as readonly LogRecord[], { term, vote, commit });
-    }
+    const { clock } = this.#components;
+    for (const message of ready.messagesNow) this.#sender.send(message, ready.entries);
+    await this.#write(core, ready);
     if (this.#core !== core) return;
     core.step({ type: 'persisted' }, clock.monotonicMs());
-    for (const message of ready.messagesAfter) this.#send(message, []);
+    for (const message of ready.messagesAfter) this.#sender.send(message);
     // Not what the core has by now: entries that came meanwhile may replace some that the log still
     // holds.
     this.#commit(ready.commit);
@@ -300,19 +293,23 @@ export class RaftDriver {
     this.#tellChange(core.status);
   }
 
-  #send(message: RaftMessage, fresh: readonly RaftEntry[]): void {
-    if (message.type === 'append' && message.count > 0) this.#sender.send(message, fresh);
-    else this.#components.link.send(message.to, this.#encode(message, []));
-  }
-
-  #encode(message: RaftMessage, entries: readonly Uint8Array[]): Uint8Array {
-    return encodeRaft(message, entries, Math.max(0, this.#components.clock.nowMs()));
+  async #write(core: RaftCore, { truncateFrom, hardState, entries, commit }: Ready): Promise<void> {
+    const { meshLog } = this.#components;
+    if (truncateFrom !== undefined) await meshLog.truncateFrom(truncateFrom);
+    if (entries.length === 0 && hardState === undefined) return;
+    const { term, vote } = hardState ?? core.status;
+    // A commit index of this very turn may be of entries that the log does not hold yet.
+    const known = { term, vote, commit: Math.min(commit, meshLog.commitIndex) };
+    await meshLog.persist(entries as readonly LogRecord[], known);
   }
 
   #commit(index: number): void {
     const { meshLog } = this.#components;
     if (index <= meshLog.commitIndex) return;
-    meshLog.commitTo(index, this.#stopped.signal).catch((error: unknown) => {
+    for (const origin of this.#proposals.originsOf(meshLog.commitIndex + 1, index)) {
+      this.#sender.tell(origin);
+    }
+    meshLog.commitTo(index).catch((error: unknown) => {
       if (this.#stopped.signal.aborted) return;
       // MeshLog has said what is wrong; a leader that cannot apply makes room for one that can.
       this.#components.logger.error({ err: toError(error) }, 'what is committed is not applied');
@@ -366,8 +363,7 @@ export class RaftDriver {
     const [heir] = heirsOf(status);
     if (heir === undefined) return;
     const { self: from, term } = status;
-    const message = { type: 'timeout-now', from, to: heir, term } as const;
-    this.#components.link.send(heir, this.#encode(message, []));
+    this.#sender.send({ type: 'timeout-now', from, to: heir, term });
   }
 
   async #begin(): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type Logger,
   type StateReader,
   type StoreWrite,
+  toError,
 } from '../../interface/index.ts';
 import type { MerkleFrontier } from '../../wire/index.ts';
 import { type ColdReader, MeshState, type StateChange } from '../machine/state.ts';
@@ -20,6 +21,9 @@ import {
 
 /** How long a failed store is left alone before it is opened again. */
 const REOPEN_DELAY_MS = 500;
+
+/** So many runs may wait to be written: beyond that applying waits for the disk. */
+const RUNS_AHEAD_MAX = 256;
 
 /** Rows that are forgotten with one batch of the store. */
 const WIPED_AT_ONCE = 1_024;
@@ -47,6 +51,11 @@ export interface AppliedRun {
  */
 export class AppliedStore {
   readonly #components: AppliedStoreComponents;
+  /** What the last run was deferred with, and what became of it. */
+  #deferred: Promise<void> | undefined;
+  #written: Promise<void> | undefined;
+  /** Runs that may not be written yet. */
+  #ahead = 0;
 
   constructor(components: AppliedStoreComponents) {
     this.#components = components;
@@ -75,23 +84,62 @@ export class AppliedStore {
   }
 
   /**
-   * Writes a run, however long it takes: nothing is lost meanwhile, since the log has it.
+   * Stores a run: it is there to be read when this returns, and goes to the disk a moment later,
+   * together with others. Nothing is lost when it does not come to that, since the log has it.
    *
+   * @param isExact whether it, and nothing behind it, must be in the store at that moment: a
+   * promise then, and when much waits to be written or the store fails
    * @throws the signal's reason when it is aborted while the store fails
    */
-  async save({ changes, alongside, ...mark }: AppliedRun, signal: AbortSignal): Promise<void> {
+  save(
+    { changes, alongside, ...mark }: AppliedRun,
+    { isExact, signal }: { readonly isExact: boolean; readonly signal: AbortSignal },
+  ): Promise<void> | undefined {
     const writes = [...changes.map(writeOf), ...alongside, markOf(mark)];
-    await this.#insist(() => this.#components.store.batch(writes), signal);
-    this.#components.health.clear('store-failed');
+    const { store } = this.#components;
+    if (isExact) return this.#insist(() => store.batch(writes), signal);
+    if (store.status !== 'open') {
+      return this.#insist(async () => this.#defer(writes, signal), signal);
+    }
+    this.#defer(writes, signal);
+    return this.#ahead > RUNS_AHEAD_MAX ? this.#written : undefined;
   }
 
   /**
    * Resolves once cold tables can be read: whoever shares the store may have met an error. Throws
    * as {@link save} does.
    */
-  async readable(signal: AbortSignal): Promise<void> {
-    if (this.#components.store.status !== 'failed') return;
-    await this.#insist(async () => undefined, signal);
+  readable(signal: AbortSignal): Promise<void> | undefined {
+    if (this.#components.store.status !== 'failed') return undefined;
+    return this.#insist(async () => undefined, signal);
+  }
+
+  #defer(writes: readonly StoreWrite[], signal: AbortSignal): void {
+    this.#ahead++;
+    const written = this.#components.store.defer(writes);
+    // Those that go to the disk together share the promise.
+    if (written === this.#deferred) return;
+    this.#deferred = written;
+    this.#written = written.then(
+      () => {
+        this.#ahead = 0;
+        this.#components.health.clear('store-failed');
+      },
+      () => this.#mend(signal),
+    );
+  }
+
+  /** Nobody else may want to write for long, and readers need the store. Never rejects. */
+  async #mend(signal: AbortSignal): Promise<void> {
+    const { store, logger } = this.#components;
+    // A closed one is its owner's.
+    if (store.status !== 'failed') return;
+    try {
+      await this.#insist(async () => undefined, signal);
+      this.#ahead = 0;
+    } catch (error) {
+      if (!signal.aborted) logger.error({ err: toError(error) }, 'the store was not mended');
+    }
   }
 
   async #wipe(): Promise<void> {
@@ -114,6 +162,7 @@ export class AppliedStore {
         // one is its owner's.
         if (store.status === 'failed') await store.open();
         await task();
+        health.clear('store-failed');
         return;
       } catch (error) {
         if (!isCooeeError(error)) throw error;

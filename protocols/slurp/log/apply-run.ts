@@ -36,6 +36,10 @@ export interface Run {
   readonly applied: readonly AppliedEntry[];
   /** Merkle frontiers right after each of them. */
   readonly frontiers: readonly MerkleFrontier[];
+  /**
+   * It ends at a mark or a change of voters: state and store must be of that index for a moment.
+   */
+  readonly isExact: boolean;
   /** Why it ended before an entry that cannot be applied. */
   readonly stop?: { readonly error: unknown };
 }
@@ -51,19 +55,21 @@ export function applyRecords(start: RunStart, records: readonly LogRecord[], ini
   const frontiers: MerkleFrontier[] = [];
   const voterSets = start.state.size('voterset');
   let { frontier } = start;
+  let isExact = false;
   try {
     for (const { bytes } of records) {
       assertLevel(overlay, levelMax);
       applied.push(applyEntry(overlay, entryOf(bytes), { crypto, meshId }));
       frontier = appendLeaf(crypto.sha256, frontier, leafHash(crypto.sha256, bytes));
       frontiers.push(frontier);
-      if (frontier.size % snapshotEveryEntries === 0) break;
-      if (overlay.size('voterset') !== voterSets) break;
+      isExact =
+        frontier.size % snapshotEveryEntries === 0 || overlay.size('voterset') !== voterSets;
+      if (isExact) break;
     }
   } catch (error) {
-    return { overlay, applied, frontiers, stop: { error } };
+    return { overlay, applied, frontiers, isExact, stop: { error } };
   }
-  return { overlay, applied, frontiers };
+  return { overlay, applied, frontiers, isExact };
 }
 
 /** What a later level means by an entry is not known here, even when its kinds are. */
@@ -79,8 +85,9 @@ function assertLevel(state: StateReader, levelMax: number): void {
  * What a link of the trust chain will need of this moment: the root of the log right after a change
  * of voters, which nobody can tell later.
  */
-export function pendingLinks(crypto: Crypto, { overlay, frontiers }: Run): StoreWrite[] {
+export function pendingLinks(crypto: Crypto, { overlay, frontiers, isExact }: Run): StoreWrite[] {
   const writes: StoreWrite[] = [];
+  if (!isExact) return writes;
   for (const { table, key, value } of overlay.changes()) {
     if (table !== 'voterset' || value === undefined) continue;
     const { index, voters } = value as VoterSetRecord;

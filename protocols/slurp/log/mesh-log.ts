@@ -57,9 +57,9 @@ export type ApplyHook = (entry: AppliedEntry) => readonly StoreWrite[];
 
 /**
  * The replicated log with the state that follows from it. Entries are appended durably to the
- * segment log; once they are committed they are applied in order, each run with one batch of the
- * store that also holds the applied index, so a crash at any point is mended by applying again from
- * there.
+ * segment log; once they are committed they are applied in order, and the store gets the state of a
+ * run together with the applied index, a moment later, so a crash at any point is mended by
+ * applying again from there.
  */
 export class MeshLog {
   readonly snapshotEveryEntries: number;
@@ -175,8 +175,9 @@ export class MeshLog {
   }
 
   /**
-   * Called for each run of entries, after it is in the store and the state and before anything that
-   * follows is written: at a mark the store holds the state of that very index.
+   * Called for each run of entries, after it is in the state and can be read in the store, and
+   * before anything that follows. At a mark, and after a change of voters, it is written, and the
+   * store holds the state of that very index.
    */
   onRun(listener: (run: AppliedRun) => void): void {
     this.#runListeners.push(listener);
@@ -316,7 +317,6 @@ export class MeshLog {
   /**
    * Marks entries as committed and applies them; resolves once they are applied here. While the
    * store fails that takes as long as it takes: `signal` ends the waiting, not the work.
-   *
    * @throws CooeeError why applying has halted; what reading the log throws; the signal's reason
    */
   async commitTo(index: number, signal?: AbortSignal): Promise<void> {
@@ -352,24 +352,25 @@ export class MeshLog {
 
   async #applyRun(records: readonly LogRecord[]): Promise<void> {
     const { crypto } = this.#components;
-    await this.#stored.readable(this.#stopped.signal);
+    const { signal } = this.#stopped;
+    await this.#stored.readable(signal);
     const start = { state: this.#state, frontier: this.#applied };
     const { meshId, snapshotEveryEntries } = this;
     const init = { crypto, meshId, snapshotEveryEntries, levelMax: this.#levelMax };
     const done = applyRecords(start, records, init);
-    const { overlay, applied, frontiers, stop } = done;
+    const { overlay, applied, frontiers, isExact, stop } = done;
     // What came before the entry that stops us is applied; the next round meets that entry first.
     if (stop !== undefined && applied.length === 0) {
       throw isUnread(stop.error) ? stop.error : this.#halt(stop.error);
     }
     const frontier = frontiers.at(-1) ?? this.#applied;
     const timeMs = applied.at(-1)?.timeMs ?? this.#appliedTimeMs;
+    const term = applied.at(-1)?.term ?? this.#appliedTerm;
     const alongside = applied.flatMap((entry) => this.#hooks.flatMap((hook) => hook(entry)));
     alongside.push(...pendingLinks(crypto, done));
     alongside.push(...tileWrites(crypto.sha256, start.frontier, { records, frontiers }));
-    const term = applied.at(-1)?.term ?? this.#appliedTerm;
-    const run = { changes: [...overlay.changes()], alongside, frontier, timeMs, term };
-    await this.#stored.save(run, this.#stopped.signal);
+    const run = { changes: overlay.changes(), alongside, frontier, timeMs, term };
+    await this.#stored.save(run, { isExact, signal });
     this.#state.merge(run.changes);
     this.#applied = frontier;
     for (const it of frontiers) this.#frontiers[it.size % FRONTIERS_KEPT] = it;

@@ -26,5 +26,12 @@ export function bucketOf(name: string): number {
 
 /** A bucket as it stands in the keys of the store: three hexadecimal digits. */
 export function bucketText(bucket: number): string {
+  return TEXTS[bucket] ?? textOf(bucket);
+}
+
+/** Each write to the state needs one. */
+const TEXTS = Array.from({ length: BUCKET_COUNT }, (_, bucket) => textOf(bucket));
+
+function textOf(bucket: number): string {
   return bucket.toString(16).padStart(3, '0');
 }

@@ -148,18 +148,20 @@ export class StateOverlay implements StateWriter {
 
   /** Takes over the changes of an overlay that was made on top of this one. */
   absorb(overlay: StateOverlay): void {
-    for (const { table, key, value } of overlay.changes()) {
-      if (value === undefined) this.delete(table, key);
-      else this.put(table, key, value);
+    for (const [table, changes] of overlay.#changes) {
+      const own = this.#table(table);
+      for (const [key, value] of changes) own.set(key, value);
     }
   }
 
-  *changes(): Iterable<StateChange> {
+  changes(): readonly StateChange[] {
+    const all: StateChange[] = [];
     for (const [table, changes] of this.#changes) {
       for (const [key, value] of changes) {
-        yield value === DELETED ? { table, key } : { table, key, value };
+        all.push(value === DELETED ? { table, key } : { table, key, value });
       }
     }
+    return all;
   }
 
   #table(table: StateTable) {

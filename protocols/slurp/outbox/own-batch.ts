@@ -38,13 +38,16 @@ export function refusedIn(
 export function decidedIn(entry: AppliedEntry, batch: OutboxBatch): ReadonlyMap<string, Decided> {
   const decisions = isOurs(entry, batch) ? entry.decisions : [];
   const outcomes = new Map(decisions.map((it) => [it.command.id, it.outcome]));
-  const error = new CooeeError('ERR_MEMBERSHIP_CLONE', 'another start used this number');
   return new Map(
     batch.commands.map(({ id }) => {
       const outcome = outcomes.get(id);
-      return [id, outcome === undefined ? { error } : { index: entry.index, outcome }];
+      return [id, outcome === undefined ? usedByAnother() : { index: entry.index, outcome }];
     }),
   );
+}
+
+function usedByAnother(): Decided {
+  return { error: new CooeeError('ERR_MEMBERSHIP_CLONE', 'another start used this number') };
 }
 
 /** A second start with this number names its commands alike: their outcomes are not ours. */

@@ -150,7 +150,7 @@ function writeList(list: readonly unknown[], depth: number): void {
 
 function writeMap(map: Record<string, unknown>, depth: number): void {
   const keys = Object.keys(map);
-  if (keys.length > 1) keys.sort(compareKeys);
+  sortKeys(keys);
   writeHead(0xa0, keys.length);
   for (const key of keys) {
     // No message has it, and code that copies keys by assignment would change a prototype.
@@ -160,8 +160,22 @@ function writeMap(map: Record<string, unknown>, depth: number): void {
   }
 }
 
+/** By insertion: there are few keys, and the general sort makes three copies of them. */
+function sortKeys(keys: string[]): void {
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i] as string;
+    let to = i;
+    for (; to > 0 && compareKeys(keys[to - 1] as string, key) > 0; to--) {
+      keys[to] = keys[to - 1] as string;
+    }
+    keys[to] = key;
+  }
+}
+
 /** Shorter keys first, keys of one length by their bytes. */
 function compareKeys(a: string, b: string): number {
+  // In UTF-8 a text is at most three times as long as it has characters.
+  if (a.length * UTF8_BYTES_PER_CHARACTER < b.length) return -1;
   if (isAscii(a) && isAscii(b)) return a.length - b.length || (a < b ? -1 : 1);
   const one = utf8.encode(a);
   const other = utf8.encode(b);

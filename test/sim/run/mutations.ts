@@ -91,9 +91,9 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocols/slurp/driver/raft-driver.ts',
     edits: [
       {
-        find: 'for (const message of ready.messagesNow) this.#send(message, ready.entries);',
-        replace: `for (const message of ready.messagesNow) this.#send(message, ready.entries);
-          for (const message of ready.messagesAfter) this.#send(message, []);`,
+        find: 'this.#sender.send(message, ready.entries);',
+        replace: `this.#sender.send(message, ready.entries);
+          for (const message of ready.messagesAfter) this.#sender.send(message);`,
       },
     ],
   },
@@ -103,8 +103,8 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocols/slurp/driver/raft-driver.ts',
     edits: [
       {
-        find: '{ term, vote, commit });',
-        replace: '{ term, vote, commit }).catch(() => undefined);',
+        find: 'as readonly LogRecord[], known);',
+        replace: 'as readonly LogRecord[], known).catch(() => undefined);',
       },
     ],
   },

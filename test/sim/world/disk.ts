@@ -194,6 +194,7 @@ async function copyLog(from: MemoryLog, to: MemoryLog): Promise<MemoryLog> {
   await to.compactBefore(from.firstIndex);
   const records = await from.read(from.firstIndex, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE);
   await to.append(records, from.hardState);
+  for (const [mark, index] of from.marks) await to.mark(mark, index);
   await to.close();
   await from.close();
   return to;

@@ -191,6 +191,13 @@ class BatchStore extends MemoryStore {
     if (options?.sync === true) this.#unsynced = [];
   }
 
+  override defer(writes: Parameters<MemoryStore['defer']>[0]): Promise<void> {
+    const keys = new Set(writes.map(({ namespace, key }) => `${namespace} ${key}`));
+    const written = super.defer(writes);
+    this.#unsynced.push(keys.size);
+    return written;
+  }
+
   crashAfter(batches: number): void {
     this.crash(this.#unsynced.slice(0, batches).reduce((sum, writes) => sum + writes, 0));
     this.#unsynced = [];

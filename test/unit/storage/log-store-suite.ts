@@ -53,6 +53,8 @@ export function logStoreSuite(name: string, makeBench: () => Promise<LogBench>):
   describe(`${name}: a LogStore`, () => {
     lifecycle(makeBench);
     contents(makeBench);
+    marks(makeBench);
+    marksAfterFailures(makeBench);
     forgetting(makeBench);
     failures(makeBench);
   });
@@ -67,6 +69,7 @@ const everyCall = (log: LogStore): Promise<unknown>[] => [
   log.read(1, 1, 1),
   log.truncateFrom(1),
   log.compactBefore(1),
+  log.mark('lost-state', 1),
 ];
 
 function lifecycle(makeBench: () => Promise<LogBench>): void {
@@ -172,6 +175,83 @@ function contents(makeBench: () => Promise<LogBench>): void {
     expect(await readAll(log)).toEqual(records(1, 3));
     await log.close();
   });
+}
+
+const marksOf = (log: LogStore): unknown => Object.fromEntries(log.marks);
+
+function marks(makeBench: () => Promise<LogBench>): void {
+  it('sets marks and takes them back, durably, and shows them when they are', async () => {
+    const { log, reborn } = await makeBench();
+    await log.open();
+    expect(marksOf(log)).toEqual({});
+    const done = log.mark('lost-state', 0);
+    expect(marksOf(log)).toEqual({});
+    await done;
+    expect(marksOf(log)).toEqual({ 'lost-state': 0 });
+    await Promise.all([log.mark('seat-out', 7), log.mark('lost-state', Number.MAX_SAFE_INTEGER)]);
+    const all = { 'lost-state': Number.MAX_SAFE_INTEGER, 'seat-out': 7 };
+    expect(marksOf(log)).toEqual(all);
+    const again = await reborn();
+    await again.open();
+    expect([marksOf(again), again.lastIndex]).toEqual([all, 0]);
+    await again.mark('lost-state', null);
+    await again.mark('lost-state', null);
+    await again.close();
+    await again.open();
+    expect(marksOf(again)).toEqual({ 'seat-out': 7 });
+    await again.close();
+  });
+
+  it('keeps them whatever becomes of the entries and the hard state', async () => {
+    const { log, reborn } = await makeBench();
+    await log.open();
+    await log.mark('lost-state', 3);
+    await log.append(records(1, 5), STATE);
+    await log.truncateFrom(2);
+    for (let index = 2; index <= 60; index++) await log.append([record(index, 1, 200)], STATE);
+    await log.mark('seat-out', 9);
+    await log.compactBefore(50);
+    await log.compactBefore(200);
+    await log.append([record(200)], { ...STATE, vote: null });
+    for (const one of [log, await reborn()]) {
+      await one.open();
+      expect([one.firstIndex, one.lastIndex]).toEqual([200, 200]);
+      expect(marksOf(one)).toEqual({ 'lost-state': 3, 'seat-out': 9 });
+      expect(one.hardState).toEqual({ ...STATE, vote: null });
+    }
+  });
+
+  it('refuses an index out of range', async () => {
+    const { log } = await makeBench();
+    await log.open();
+    for (const index of [-1, 1.5, Number.NaN, 2 ** 53]) {
+      const refused = { code: 'ERR_STORAGE_SEQUENCE' };
+      await expect(log.mark('seat-out', index)).rejects.toMatchObject(refused);
+    }
+    expect([log.status, marksOf(log)]).toEqual(['open', {}]);
+    await log.close();
+  });
+}
+
+function marksAfterFailures(makeBench: () => Promise<LogBench>): void {
+  for (const point of ['log:write', 'log:sync', 'log:synced'] as const) {
+    it(`has one after a failure at ${point} as before or as asked for, never another`, async () => {
+      const { log, faults, reborn } = await makeBench();
+      await log.open();
+      await log.mark('lost-state', 5);
+      faults.failAt(point, 'EIO');
+      await expect(log.mark('lost-state', 6)).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
+      expect(log.status).toBe('failed');
+      faults.failAt(null);
+      await log.open();
+      expect([5, 6]).toContain(log.marks.get('lost-state'));
+      await log.mark('lost-state', 7);
+      const again = await reborn();
+      await again.open();
+      expect(marksOf(again)).toEqual({ 'lost-state': 7 });
+      await again.close();
+    });
+  }
 }
 
 function forgetting(makeBench: () => Promise<LogBench>): void {

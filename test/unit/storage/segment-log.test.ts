@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../protocols/interface/index.ts';
+import { crc32c } from '../../../storage/log/crc32c.ts';
 import { MemoryLog } from '../../../storage/memory-log.ts';
 import { SegmentLog } from '../../../storage/segment-log.ts';
 import { logStoreSuite, readAll, record, records, SwitchFaults } from './log-store-suite.ts';
@@ -53,6 +54,14 @@ const threeBatches = async (lastSize = 40) => {
   await log.close();
   const file = join(directory, '0000000001.log');
   return { directory, file, bytes: await readFile(file) };
+};
+
+/** A segment file as a program with another format would have made it. */
+const withVersion = (bytes: Buffer, version: number): Buffer => {
+  const other = Buffer.from(bytes);
+  other.writeUInt32BE(version, 8);
+  other.writeUInt32BE(crc32c(other.subarray(0, 60)), 60);
+  return other;
 };
 
 const usedEnd = (bytes: Uint8Array): number => bytes.findLastIndex((byte) => byte !== 0) + 1;
@@ -210,13 +219,10 @@ describe('segment files', () => {
     const bytes = await readFile(file);
     await writeFile(file, bytes.subarray(0, SMALL - 1));
     await expect(openLog(directory).open()).rejects.toMatchObject({ code: 'ERR_STORAGE_DAMAGED' });
-    const { crc32c } = await import('../../../storage/log/crc32c.ts');
-    bytes.writeUInt32BE(2, 8);
-    bytes.writeUInt32BE(crc32c(bytes.subarray(0, 60)), 60);
-    await writeFile(file, bytes);
+    await writeFile(file, withVersion(bytes, 3));
     await expect(openLog(directory).open()).rejects.toMatchObject({
       code: 'ERR_STORAGE_FORMAT_NEWER',
-      details: { found: 2, supported: 1 },
+      details: { found: 3, supported: 2 },
       remedy: expect.stringContaining('Upgrade'),
     });
   });
@@ -282,6 +288,7 @@ describe('against the twin', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('append' as const), count: fc.nat(4), size: fc.nat(450) }),
     fc.record({ kind: fc.constant('hard' as const), commit: fc.nat(50) }),
+    fc.record({ kind: fc.constant('mark' as const), index: fc.option(fc.nat(50)) }),
     fc.record({ kind: fc.constant('truncate' as const), back: fc.nat(6) }),
     fc.record({ kind: fc.constant('compact' as const), ahead: fc.nat(25) }),
     fc.record({ kind: fc.constant('reopen' as const) }),
@@ -305,6 +312,9 @@ describe('against the twin', () => {
           } else if (one.kind === 'hard') {
             const state = { term: i, vote: i % 2 === 0 ? null : `v${i}`, commit: one.commit };
             await Promise.all([log.append([], state), twin.append([], state)]);
+          } else if (one.kind === 'mark') {
+            const name = i % 2 === 0 ? 'lost-state' : 'seat-out';
+            await Promise.all([log.mark(name, one.index), twin.mark(name, one.index)]);
           } else if (one.kind === 'truncate') {
             const from = Math.max(twin.firstIndex, last - one.back);
             await Promise.all([log.truncateFrom(from), twin.truncateFrom(from)]);
@@ -317,6 +327,7 @@ describe('against the twin', () => {
             await Promise.all([log.open(), twin.open()]);
           }
           expect([log.lastIndex, log.hardState]).toEqual([twin.lastIndex, twin.hardState]);
+          expect(new Map(log.marks)).toEqual(new Map(twin.marks));
           expect(log.firstIndex).toBeLessThanOrEqual(twin.firstIndex);
           const kept = (await readAll(log)).slice(twin.firstIndex - log.firstIndex);
           expect(kept).toEqual(await readAll(twin));

@@ -1,31 +1,26 @@
-import { z } from 'zod';
 import type {
   Crypto,
   Health,
-  KeyValueStore,
   Logger,
   MemberRecord,
   MessageLink,
   Metrics,
-  StoreWrite,
 } from '../../../interface/index.ts';
 import type { Configuration } from '../../../raft/index.ts';
-import { count, decodeAs, encodeCanonical } from '../../../wire/index.ts';
 import { isHeadSignature } from '../../heads/head-rules.ts';
 import type { MeshLog } from '../../log/mesh-log.ts';
 import { decodeHead, type SignedHead } from '../../machine/codec.ts';
 import { encodeHello, encodeRefused, type Hello, type LinkMessage } from '../raft-codec.ts';
 import { introductionProblem } from './introduction-rules.ts';
+import type { SeatMarks } from './seat-marks.ts';
 
 /** Of a voter whose admission is not in the state here yet. */
 const UNKNOWN_START = { boot: 0, bootNonce: '' };
-const LOST_KEY = 'lost-state';
-const lostSchema = z.strictObject({ v: z.literal(1), index: count });
 
 /** What {@link Introductions} works with. */
 export interface IntroductionsComponents {
   readonly meshLog: MeshLog;
-  readonly store: KeyValueStore;
+  readonly marks: Pick<SeatMarks, 'get' | 'isKept' | 'keep' | 'set'>;
   readonly link: MessageLink;
   readonly crypto: Crypto;
   readonly health: Health;
@@ -65,11 +60,6 @@ export class Introductions {
   readonly lost = new Set<string>();
   /** Of each of those the change of seats that was the last one when it said so. */
   readonly #lostAt = new Map<string, number>();
-  /**
-   * Index up to which the log was when this node learnt that it lost its state; 0 for a log that
-   * begins anew.
-   */
-  #lostIndex: number | undefined;
 
   constructor(components: IntroductionsComponents, init: IntroductionsInit) {
     this.#components = components;
@@ -82,20 +72,25 @@ export class Introductions {
   }
 
   /**
-   * Loads what an earlier start knew. A log that begins anew here (of a new member, or of one whose
+   * Index up to which the log was when this node learnt that it lost its state; 0 for a log that
+   * begins anew.
+   */
+  get #lostIndex(): number | undefined {
+    return this.#components.marks.get('lost-state');
+  }
+
+  /**
+   * Looks what an earlier start knew. A log that begins anew here (of a new member, or of one whose
    * disk was damaged or emptied) says nothing of what this node may have promised: that is kept in
    * mind before the first entry is written.
    *
-   * @throws CooeeError ERR_STORAGE_*, ERR_WIRE_*
+   * @throws CooeeError ERR_STORAGE_*
    */
   async open(): Promise<void> {
-    const { store, meshLog } = this.#components;
-    const bytes = await store.get('meta', LOST_KEY);
-    if (bytes !== undefined) {
-      this.#lostIndex = decodeAs(lostSchema, bytes, 256).index;
-    } else if (meshLog.tailIndex === 0) {
-      this.#lostIndex = 0;
-      await store.batch([this.#lostWrite()], { sync: true });
+    const { marks, meshLog } = this.#components;
+    if (!this.hasLostState && meshLog.tailIndex === 0) {
+      marks.set('lost-state', 0);
+      await marks.keep();
     }
     this.look();
   }
@@ -119,7 +114,7 @@ export class Introductions {
     this.#known.delete(peer);
   }
 
-  /** Introduces this node to every voter and learner that is connected. */
+  /** Introduces this node to every voter and learner that is connected, if it may speak. */
   introduceAll(): void {
     for (const peer of this.partners) {
       if (this.#components.link.isConnected(peer)) this.introduce(peer);
@@ -163,7 +158,8 @@ export class Introductions {
       // The change that made it a learner, or took that away, is what it waited for.
       if (!voters.includes(peer) && this.#lostAt.get(peer) !== index) this.#found(peer);
     }
-    if (this.#lostIndex === undefined) return;
+    const lostIndex = this.#lostIndex;
+    if (lostIndex === undefined) return;
     const { self } = this.#init;
     if (voters.includes(self)) {
       this.#raise();
@@ -172,7 +168,7 @@ export class Introductions {
       return;
     }
     health.clear('lost-state');
-    if (index <= this.#lostIndex || !learners.includes(self) || !this.#isRegistered()) return;
+    if (index <= lostIndex || !learners.includes(self) || !this.#isRegistered()) return;
     logger.info({ index }, 'this node was added anew, as a learner');
     this.regain();
   }
@@ -289,10 +285,11 @@ export class Introductions {
    */
   async lose(index = this.#components.meshLog.commitIndex): Promise<void> {
     if (this.hasLostState) return;
-    this.#lostIndex = Math.max(1, index);
+    const { marks, onLost } = this.#components;
+    marks.set('lost-state', Math.max(1, index));
     this.#raise();
-    const { store, onLost } = this.#components;
-    await store.batch([this.#lostWrite()], { sync: true }).finally(onLost);
+    await marks.keep().finally(onLost);
+    this.introduceAll();
   }
 
   /**
@@ -300,16 +297,22 @@ export class Introductions {
    * the operator says so.
    */
   regain(): void {
-    this.#lostIndex = undefined;
-    this.#components.health.clear('lost-state');
-    void this.#keep().finally(this.#components.onLost);
+    const { marks, health, onLost } = this.#components;
+    marks.set('lost-state', undefined);
+    health.clear('lost-state');
+    void marks
+      .keep()
+      .catch((error: unknown) => this.#notKept(error))
+      .finally(onLost);
   }
 
   /**
-   * One whose log began anew holds its tongue until it has caught up with its own start: a learner
-   * that takes longer than a few seconds to answer is passed over.
+   * What it says of its state is on its disk before. One whose log began anew holds its tongue
+   * until it has caught up with its own start: a learner that takes longer than a few seconds to
+   * answer is passed over.
    */
   #maySpeak(): boolean {
+    if (!this.#components.marks.isKept) return false;
     return this.#lostIndex !== 0 || this.#isRegistered();
   }
 
@@ -354,19 +357,7 @@ export class Introductions {
     });
   }
 
-  #lostWrite(): StoreWrite {
-    const write = { namespace: 'meta', key: LOST_KEY } as const;
-    if (this.#lostIndex === undefined) return write;
-    return { ...write, value: encodeCanonical({ v: 1, index: this.#lostIndex }) };
-  }
-
-  async #keep(): Promise<void> {
-    const { store } = this.#components;
-    const written = store.batch([this.#lostWrite()], { sync: true });
-    await written.catch((error: unknown) => this.#notKept(error));
-  }
-
-  /** The others remember: the next start is shown the same evidence. */
+  /** It is tried again before this node follows the log in any way. */
   #notKept(error: unknown): void {
     this.#components.logger.error({ err: error }, 'the loss of the state could not be kept');
   }

@@ -1,6 +1,7 @@
 import type { Replica } from '../../replica/replica.ts';
 import type { ConsensusComponents, ConsensusInit, RaftDriverComponents } from '../ports.ts';
 import { RaftDriver } from '../raft-driver.ts';
+import type { SeatMarks } from './seat-marks.ts';
 
 /** What {@link Part} works with. */
 export type PartComponents = ConsensusComponents &
@@ -73,6 +74,21 @@ export class Part {
     this.#replica = replica;
     replica.start();
     onChange();
+  }
+
+  /**
+   * What it follows may hide why it has no seat, and what it says for its seat counts: the marks
+   * are on the disk before either. While they cannot be written it does neither.
+   *
+   * @returns whether there was something to write; @throws CooeeError ERR_STORAGE_*
+   */
+  async keep(marks: SeatMarks, hasSeat: boolean): Promise<boolean> {
+    const { meshLog } = this.#components;
+    if (marks.isKept) return false;
+    if (!hasSeat || meshLog.isLogFailed) await this.leave();
+    if (meshLog.isLogFailed) await meshLog.reopenLog();
+    await marks.keep();
+    return true;
   }
 
   /** Does neither. */

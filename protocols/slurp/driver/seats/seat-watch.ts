@@ -1,15 +1,5 @@
-import { z } from 'zod';
-import {
-  type Clock,
-  type KeyValueStore,
-  type Logger,
-  type Timer,
-  toError,
-} from '../../../interface/index.ts';
-import { count, decodeAs, encodeCanonical } from '../../../wire/index.ts';
-
-const OUT_KEY = 'seat-out';
-const outSchema = z.strictObject({ v: z.literal(1), until: count });
+import { type Clock, type Logger, type Timer, toError } from '../../../interface/index.ts';
+import type { SeatMarks } from './seat-marks.ts';
 
 /** How often a node with a seat looks whether anybody leads it. */
 const ROUND_MS = 1_000;
@@ -30,7 +20,7 @@ export interface SeenLog {
 /** What {@link SeatWatch} works with. */
 export interface SeatWatchComponents {
   readonly self: string;
-  readonly store: KeyValueStore;
+  readonly marks: Pick<SeatMarks, 'get' | 'keep' | 'set'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Whether this node drives Raft and knows of no leader. */
@@ -47,7 +37,10 @@ export interface SeatWatchComponents {
    * Who votes now, as far as that is proved: this node is one of them, and its leader may be new.
    */
   readonly onVoters: (voters: readonly string[]) => void;
-  /** {@link SeatWatch.isOut} is another than before. */
+  /**
+   * {@link SeatWatch.isOut} is another than before: to be kept before the log is followed in
+   * another way.
+   */
   readonly onChange: () => void;
 }
 
@@ -66,17 +59,14 @@ export class SeatWatch {
   #soon: Timer | undefined;
   #aloneRounds = 0;
   #isAsking = false;
-  /** Until the state here is that of this index, the seat in it is history. */
-  #outUntil = 0;
 
   constructor(components: SeatWatchComponents) {
     this.#components = components;
   }
 
-  /** Loads what an earlier start found out. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
+  /** Forgets what an earlier start found out, once it is over. @throws CooeeError ERR_STORAGE_* */
   async open(): Promise<void> {
-    const bytes = await this.#components.store.get('meta', OUT_KEY);
-    if (bytes !== undefined) this.#outUntil = decodeAs(outSchema, bytes, 64).until;
+    if (!this.isOut) await this.recovered();
   }
 
   start(): void {
@@ -96,13 +86,19 @@ export class SeatWatch {
   /** The log that this node has is the one that goes on: what it was told before is over. */
   async recovered(): Promise<void> {
     if (this.#outUntil === 0) return;
-    await this.#components.store.batch([{ namespace: 'meta', key: OUT_KEY }], { sync: true });
-    this.#outUntil = 0;
+    const { marks } = this.#components;
+    marks.set('seat-out', undefined);
+    await marks.keep();
   }
 
   /** Whether the seat that this node's own state gives it was given away since. */
   get isOut(): boolean {
     return this.#components.held().appliedIndex < this.#outUntil;
+  }
+
+  /** Until the state here is that of this index, the seat in it is history. */
+  get #outUntil(): number {
+    return this.#components.marks.get('seat-out') ?? 0;
   }
 
   /** A voter says that this node has no seat any more: looks soon whether that is proved. */
@@ -112,11 +108,11 @@ export class SeatWatch {
   }
 
   #round(): void {
-    const { isAlone, onChange } = this.#components;
+    const { isAlone, marks, onChange } = this.#components;
     this.#aloneRounds = isAlone() ? this.#aloneRounds + 1 : 0;
     // What was waited for is here: the state says whether there is a seat.
     if (this.#outUntil > 0 && !this.isOut) {
-      this.#outUntil = 0;
+      marks.set('seat-out', undefined);
       onChange();
     }
     if (this.#aloneRounds >= ROUNDS_ALONE) this.#ask(false);
@@ -127,8 +123,8 @@ export class SeatWatch {
     if (this.#isAsking) return;
     this.#isAsking = true;
     ask()
-      .then(async (seen) => {
-        if (isDismissed || isAlone()) await this.#judge(seen);
+      .then((seen) => {
+        if (isDismissed || isAlone()) this.#judge(seen);
       })
       .catch((error: unknown) => {
         logger.debug({ err: toError(error) }, 'it is not known how the log goes on');
@@ -138,8 +134,8 @@ export class SeatWatch {
       });
   }
 
-  async #judge({ index, chainIndex, voters }: SeenLog): Promise<void> {
-    const { self, configuration, held, isVoter, store } = this.#components;
+  #judge({ index, chainIndex, voters }: SeenLog): void {
+    const { self, configuration, held, isVoter, marks } = this.#components;
     const { configurationIndex } = configuration();
     const { tailIndex, appliedIndex } = held();
     // No head is signed for what comes behind a change that has no link: the chain is whole up to
@@ -151,12 +147,9 @@ export class SeatWatch {
       if (chainIndex > appliedIndex) this.#components.onVoters(voters);
       return;
     }
-    // On the disk first: what is pulled from now on is no vote's worth until it is proved, and a
+    // On the disk before anything is pulled: that is no vote's worth until it is proved, and a
     // start in between must not take it for what Raft wrote.
-    const value = encodeCanonical({ v: 1, until: index });
-    if (store.status === 'failed') await store.open();
-    await store.batch([{ namespace: 'meta', key: OUT_KEY, value }], { sync: true });
-    this.#outUntil = index;
+    marks.set('seat-out', index);
     this.#components.logger.info({ until: index }, 'the log goes on without this node: it follows');
     this.#components.onChange();
   }

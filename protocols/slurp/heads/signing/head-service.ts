@@ -25,6 +25,12 @@ import { Pace } from './pace.ts';
 
 /** Heads that a leader shows by itself: five a second (DESIGN: Head). */
 const SHOW_MS = 200;
+/**
+ * While so many entries come from one head to the next there is one a second: each takes every
+ * voter two signatures and a synced write, and who needs one asks for it.
+ */
+const RUSH_ENTRIES = 64;
+const RUSH_SHOW_MS = 1_000;
 /** Somebody waits for a head: a member that follows a write of its own. */
 const DEMAND_MS = 20;
 /** An idle leader shows its head again, so that a member that missed it hears of it. */
@@ -79,6 +85,8 @@ export class HeadService {
   #currentTerm = 0;
   /** Index of the last mark whose state is in a signed head. */
   #markIndex = 0;
+  /** Many entries came between the last two heads. */
+  #isRush = false;
   /** Voters found this node's clock wrong: the agreed time is used. */
   #isClockDoubted = false;
   #unlinkedSinceMs: number | undefined;
@@ -106,7 +114,8 @@ export class HeadService {
 
   /** Something was applied, or leadership came: a head is due. */
   changed(): void {
-    if (this.#components.leadership.isLeader) this.#pace.ask(SHOW_MS);
+    if (!this.#components.leadership.isLeader) return;
+    this.#pace.ask(this.#isRush ? RUSH_SHOW_MS : SHOW_MS);
   }
 
   /** The last head that was signed by a majority here, as leader. */
@@ -187,7 +196,9 @@ export class HeadService {
       this.#pace.ask(DEMAND_MS);
       return;
     }
+    const before = this.#current?.index ?? index;
     await this.#sign({ index, root: merkleRoot(crypto.sha256, frontier) });
+    this.#isRush = index - before >= RUSH_ENTRIES;
     this.#show();
     if (meshLog.appliedIndex > index) this.changed();
   }

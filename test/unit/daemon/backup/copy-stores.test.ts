@@ -48,6 +48,7 @@ describe('a copy of the stores', () => {
   it('has what is committed, the state of one moment, and the hard state', async () => {
     const { log, store } = await stores('a');
     await log.append([1, 2, 3, 4].map(entry), { term: 2, vote: 'me', commit: 3 });
+    await log.mark('lost-state', 2);
     await store.batch([
       { namespace: 'state', key: 'x', value: value('1') },
       { namespace: 'outbox', key: 'y', value: value('2') },
@@ -60,6 +61,7 @@ describe('a copy of the stores', () => {
       3,
       { term: 2, vote: 'me', commit: 3 },
     ]);
+    expect([...copy.log.marks]).toEqual([['lost-state', 2]]);
     expect(await copy.log.read(1, 9, 9_999)).toEqual([1, 2, 3].map(entry));
     expect(await copy.store.get('outbox', 'y')).toEqual(value('2'));
     await Promise.all([copy.log.close(), copy.store.close()]);

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { encodeRefused } from '../../../../protocols/slurp/driver/raft-codec.ts';
 import type { Recovery } from '../../../../protocols/slurp/recovery/recovery-link.ts';
-import { codeOf, rename } from '../mesh-world.ts';
+import { systemError } from '../../../../storage/faults.ts';
+import { codeOf, headOf, rename } from '../mesh-world.ts';
 import { batchOf, founder, type RaftNode, RaftWorld, rootOf, second } from './raft-world.ts';
 
 let world: RaftWorld;
@@ -74,6 +76,51 @@ describe('a voter that two recoveries halt', () => {
     await done;
     expect(found).toEqual([{ hadSeat: true, isLed: true }]);
     expect(others(leader).some((it) => it.consensus.isLeader)).toBe(false);
+  });
+});
+
+describe('a voter that is shown that it lost its state', () => {
+  const shown = async (): Promise<RaftNode> => {
+    const leader = await world.leader();
+    const [victim, other] = others(leader) as [RaftNode, RaftNode];
+    const records = await victim.machine.records();
+    const later = [...records, ...records].map((it, i) => ({ ...it, index: i + 1 }));
+    const evidence = headOf(later, victim.signer);
+    victim.consensus.onMessage(other.signer.peer, encodeRefused('lost-state', evidence));
+    return victim;
+  };
+
+  it('follows without a seat, over a restart', async () => {
+    world = await RaftWorld.start();
+    const victim = await shown();
+    await world.until(() => victim.pulls > 0);
+    expect([victim.consensus.raft, victim.machine.log.marks.has('lost-state')]).toEqual([
+      undefined,
+      true,
+    ]);
+    victim.kill();
+    await victim.revive({ log: 'lost' });
+    await world.pass(1_000);
+    expect([victim.consensus.raft, victim.machine.log.marks.has('lost-state')]).toEqual([
+      undefined,
+      true,
+    ]);
+  });
+
+  it('neither votes nor follows before that could be written, and then follows', async () => {
+    world = await RaftWorld.start();
+    await world.leader();
+    const full = systemError('ENOSPC');
+    for (const { machine } of others(await world.leader())) machine.faults.fail('log:write', full);
+    const victim = await shown();
+    await world.pass(5_000);
+    expect([victim.consensus.raft, victim.pulls]).toEqual([undefined, 0]);
+    for (const { machine } of world.nodes.values()) machine.faults.mend();
+    await world.until(() => victim.pulls > 0);
+    expect([victim.consensus.raft, victim.machine.log.marks.has('lost-state')]).toEqual([
+      undefined,
+      true,
+    ]);
   });
 });
 

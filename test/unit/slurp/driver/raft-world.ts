@@ -108,6 +108,8 @@ export class RaftNode {
     isBehind: false,
     rival: undefined,
   };
+  /** How many times it began to follow by pull. */
+  pulls = 0;
   machine!: Machine;
   consensus!: Consensus;
   isUp = false;
@@ -158,7 +160,7 @@ export class RaftNode {
     this.consensus = new Consensus(
       {
         meshLog: machine.meshLog,
-        store: machine.store,
+        ...{ log: machine.log, store: machine.store },
         link,
         signer,
         crypto,
@@ -171,7 +173,10 @@ export class RaftNode {
         head: () => undefined,
         epochs: this.epochs,
         isUnlinked: () => false,
-        makeReplica: () => nothingToPull,
+        makeReplica: () => {
+          this.pulls++;
+          return nothingToPull;
+        },
         installFrom: () => Promise.reject(new Error('no snapshots in this world')),
       },
       {

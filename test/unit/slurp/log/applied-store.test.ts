@@ -125,16 +125,21 @@ describe('cold tables', () => {
     expect(machine.meshLog.state.get('submission', idOf(2))).toMatchObject({ version: 2 });
   });
 
-  it('show nothing before it is in the store', async () => {
+  it('show what waits to be written, and have it still when that fails once', async () => {
     const machine = await Machine.open();
     machine.faults.fail('store:write', diskFull);
-    const taken = machine.take([batch(2, 1)]);
-    await settle();
-    expect(machine.meshLog.state.get('cursor', 'submissions')).toBeUndefined();
-    machine.faults.mend();
-    await machine.run(taken);
-    expect(machine.meshLog.state.get('submission', idOf(1))).toBeDefined();
+    await machine.take([batch(2, 1)]);
     expect(machine.meshLog.state.get('cursor', 'submissions')).toBe(1);
+    const next = machine.take([batch(3, 2)]);
+    await settle();
+    // Behind a run that cannot be written nothing is applied.
+    expect(machine.meshLog.state.get('cursor', 'submissions')).toBe(1);
+    machine.faults.mend();
+    await machine.run(next);
+    expect(machine.meshLog.state.get('submission', idOf(1))).toBeDefined();
+    expect(machine.meshLog.state.get('submission', idOf(2))).toBeDefined();
+    await machine.restart({ storeBatches: 1_000 });
+    expect(machine.meshLog.state.get('cursor', 'submissions')).toBe(2);
   });
 
   it('take malformed contents as refused, on every node alike', async () => {

@@ -124,19 +124,21 @@ describe('MeshLog', () => {
     for (const point of ['store:write', 'store:written']) {
       faults.fail(point, systemError('ENOSPC'));
       const before = meshLog.appliedIndex;
-      const taking = machine.take(batches(before + 1, 2));
+      // The log has the first one: it is applied, and waits to be written.
+      await machine.take(batches(before + 1, 1));
+      const taking = machine.take(batches(before + 2, 2));
       await clock.advance(5_000);
-      expect(meshLog.appliedIndex).toBe(before);
+      expect(meshLog.appliedIndex).toBe(before + 1);
       expect(health.list().map(({ code }) => code)).toEqual(['store-failed']);
       faults.mend();
       await clock.advance(1_000);
       await taking;
-      expect(meshLog.appliedIndex).toBe(before + 2);
+      expect(meshLog.appliedIndex).toBe(before + 3);
       expect(health.list()).toEqual([]);
     }
-    expect(told.map(({ index }) => index)).toEqual([2, 3, 4, 5]);
+    expect(told.map(({ index }) => index)).toEqual([2, 3, 4, 5, 6, 7]);
     await machine.restart();
-    expect(dump(machine.meshLog.state)).toEqual(dump((await untroubled(4)).meshLog.state));
+    expect(dump(machine.meshLog.state)).toEqual(dump((await untroubled(6)).meshLog.state));
   });
 
   it('leaves a store alone that its owner has closed', async () => {
@@ -152,28 +154,30 @@ describe('MeshLog', () => {
   it('ends when it is closed while the store fails; the log has the rest', async () => {
     const machine = await Machine.open();
     machine.faults.fail('store:write', systemError('ENOSPC'));
-    const taking = codeOf(machine.take([batch(2)]));
+    await machine.take([batch(2)]);
+    const taking = codeOf(machine.take([batch(3)]));
     await machine.clock.advance(1_200);
     await machine.meshLog.close();
     expect(await taking).toBe('ERR_STORAGE_NOT_OPEN');
     machine.faults.mend();
     await machine.restart();
-    expect(machine.meshLog.appliedIndex).toBe(2);
+    expect(machine.meshLog.appliedIndex).toBe(3);
   });
 
   it('lets go of a caller that gives up, and applies all the same', async () => {
     const machine = await Machine.open();
     const { meshLog, faults, clock } = machine;
     faults.fail('store:write', systemError('ENOSPC'));
-    await meshLog.append(recordsOf([batch(2)]), 2);
+    await machine.take([batch(2)]);
+    await meshLog.append(recordsOf([batch(3)], 3), 3);
     const given = new AbortController();
-    const waiting = codeOf(meshLog.commitTo(2, given.signal));
+    const waiting = codeOf(meshLog.commitTo(3, given.signal));
     await clock.advance(100);
     given.abort(new Error('enough'));
     expect(await waiting).toBe('Error: enough');
     faults.mend();
     await clock.advance(1_000);
-    expect(meshLog.appliedIndex).toBe(2);
+    expect(meshLog.appliedIndex).toBe(3);
   });
 
   it('stops at an entry of a newer program, says so, and skips nothing', async () => {

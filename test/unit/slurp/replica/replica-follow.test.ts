@@ -126,8 +126,12 @@ describe('a running replica', () => {
     await clock.advance(1_500);
     expect(follower.replica.headIndex).toBe(5);
     expect(follower.conditions).toEqual(['store-failed']);
+    expect(follower.meshLog.appliedIndex).toBe(5);
+    follower.sources = new Map([['longest', honest(logOf(7))]]);
+    await clock.advance(1_500);
     await follower.replica.stop();
     await follower.meshLog.close();
-    expect(follower.meshLog.appliedIndex).toBe(3);
+    // Nothing is applied behind what cannot be written.
+    expect(follower.meshLog.appliedIndex).toBe(5);
   });
 });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startOver } from '../../../../../daemon/mesh/damage/start-over.ts';
 import { MeshFolder } from '../../../../../daemon/mesh/mesh-folder.ts';
 import { openMeshStores } from '../../../../../daemon/mesh/stores.ts';
+import { systemClock } from '../../../../../daemon/system/clock.ts';
 import { HealthBook } from '../../../../../daemon/system/health.ts';
 import { CooeeError } from '../../../../../protocols/interface/index.ts';
 import { LevelStore } from '../../../../../storage/level-store.ts';
@@ -67,7 +68,11 @@ it.each(['log', 'nothing'])('is finished by the next start, with %s in place yet
   const begun = join(folder.path, 'damaged', '2026-02-01');
   for (const path of [earlier, begun]) mkdirSync(join(path, 'store'), { recursive: true });
   mkdirSync(left === 'log' ? folder.logPath : join(begun, 'log'));
-  const { store, close } = await openMeshStores(folder, recordLogger(), () => undefined);
+  const { store, close } = await openMeshStores(folder, {
+    logger: recordLogger(),
+    clock: systemClock,
+    onFatal: () => undefined,
+  });
   expect(await store.get('head', 'recovery')).toEqual(new Uint8Array([1]));
   await close();
   expect(readdirSync(begun).sort()).toEqual(['log', 'store']);

@@ -6,7 +6,9 @@ import {
   encodeRefused,
 } from '../../../../../protocols/slurp/driver/raft-codec.ts';
 import { Introductions } from '../../../../../protocols/slurp/driver/seats/introductions.ts';
+import { SeatMarks } from '../../../../../protocols/slurp/driver/seats/seat-marks.ts';
 import { decodeHead } from '../../../../../protocols/slurp/index.ts';
+import { systemError } from '../../../../../storage/faults.ts';
 import { memberRecord } from '../../../help/call-world.ts';
 import { crypto, founder, headOf, Machine, second, third } from '../../mesh-world.ts';
 
@@ -20,6 +22,7 @@ const asVoter: Configuration = { voters: ALL, learners: [] };
 const asLearner: Configuration = { voters: ALL.slice(1), learners: [self] };
 
 let machine: Machine;
+let marks: SeatMarks;
 let configuration: Configuration;
 let configurationIndex: number;
 let sent: { peer: string; kind: string; hasLostState?: boolean }[];
@@ -34,13 +37,15 @@ beforeEach(() => {
 
 /** Another start of the node, on what its disk has. */
 async function open(start = START): Promise<Introductions> {
-  const { meshLog, store, health, logger, metrics } = machine;
+  const { meshLog, health, logger, metrics } = machine;
+  marks = new SeatMarks({ ...machine, onFatal: () => undefined });
+  await marks.open();
   const { tailIndex, commitIndex, term, meshId } = meshLog;
   const log = { tailIndex, commitIndex, term, meshId } as unknown as typeof meshLog;
   log.configuration = () => ({ configuration, configurationIndex });
   const introductions = new Introductions(
     {
-      ...{ meshLog: log, store, health, logger, metrics, crypto },
+      ...{ meshLog: log, marks, health, logger, metrics, crypto },
       link: {
         isConnected: () => true,
         send: (peer, bytes) => {
@@ -166,6 +171,51 @@ describe('a node that is not believed', () => {
     expect(node.hasLostState).toBe(false);
     await expect.poll(() => lost).toBe(2);
     expect((await open()).hasLostState).toBe(false);
+  });
+});
+
+describe('a node that cannot write down that it lost its state', () => {
+  const points = ['log:write', 'log:sync', 'log:synced'];
+
+  it.each(points)('says nothing of its state before it could: %s', async (point) => {
+    machine = await Machine.open();
+    register();
+    const node = await open();
+    machine.faults.fail(point, systemError('EIO'));
+    await expect(node.lose()).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
+    expect([node.hasLostState, lost]).toEqual([true, 1]);
+    node.introduceAll();
+    node.introduce(second.peer);
+    expect(sent).toEqual([]);
+    machine.faults.mend();
+    await machine.log.open();
+    await marks.keep();
+    node.introduceAll();
+    expect(sent.map(({ hasLostState }) => hasLostState)).toEqual([true, true]);
+    await machine.restart();
+    expect((await open()).hasLostState).toBe(true);
+  });
+
+  it('does not begin a log anew without', async () => {
+    machine = await Machine.open({ empty: true });
+    for (const point of points) {
+      machine.faults.fail(point, systemError('EIO'));
+      await expect(open()).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
+      machine.faults.mend();
+      await machine.restart();
+    }
+    expect((await open()).hasLostState).toBe(true);
+    expect([machine.log.marks.get('lost-state'), machine.log.lastIndex]).toEqual([0, 0]);
+  });
+
+  it('says so to all when it has', async () => {
+    machine = await Machine.open();
+    const node = await open();
+    const done = node.lose();
+    node.introduceAll();
+    expect(sent).toEqual([]);
+    await done;
+    expect(sent.map(({ peer }) => peer)).toEqual([second.peer, third.peer]);
   });
 });
 

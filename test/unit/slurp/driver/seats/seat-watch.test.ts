@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../../../protocols/interface/index.ts';
+import { SeatMarks } from '../../../../../protocols/slurp/driver/seats/seat-marks.ts';
 import { SeatWatch, type SeenLog } from '../../../../../protocols/slurp/driver/seats/seat-watch.ts';
+import { MemoryLog } from '../../../../../storage/memory-log.ts';
 import { MemoryStore } from '../../../../../storage/memory-store.ts';
 import { ManualClock } from '../../mesh-world.ts';
 
@@ -13,7 +15,7 @@ interface Facts {
   seen: SeenLog;
 }
 
-async function watchOf(given: Partial<Facts>, store = new MemoryStore()) {
+async function watchOf(given: Partial<Facts>, log = new MemoryLog()) {
   const facts: Facts = {
     isAlone: true,
     isVoter: true,
@@ -26,10 +28,14 @@ async function watchOf(given: Partial<Facts>, store = new MemoryStore()) {
   const clock = new ManualClock();
   const proved: (readonly string[])[] = [];
   let changes = 0;
+  await log.open();
+  const store = new MemoryStore();
   await store.open();
+  const marks = new SeatMarks({ log, store, onFatal: () => undefined });
+  await marks.open();
   const watch = new SeatWatch({
     self: 'a',
-    store,
+    marks,
     clock,
     logger: silentLogger,
     isAlone: () => facts.isAlone,
@@ -40,11 +46,12 @@ async function watchOf(given: Partial<Facts>, store = new MemoryStore()) {
     onVoters: (voters) => proved.push(voters),
     onChange: () => {
       changes++;
+      void marks.keep();
     },
   });
   await watch.open();
   watch.start();
-  return { watch, facts, clock, store, proved, changes: () => changes };
+  return { watch, facts, clock, marks, proved, changes: () => changes };
 }
 
 describe('a node that waits for a leader', () => {
@@ -101,12 +108,12 @@ describe('a node that waits for a leader', () => {
   });
 
   it('knows after a loss of power that what it pulled is not what Raft wrote', async () => {
-    const store = new MemoryStore();
-    const first = await watchOf({}, store);
+    const log = new MemoryLog();
+    const first = await watchOf({}, log);
     await first.clock.advance(4_000);
     first.watch.stop();
-    store.crash();
-    const { watch } = await watchOf({}, store);
+    log.crash();
+    const { watch } = await watchOf({}, log);
     expect(watch.isOut).toBe(true);
     watch.stop();
   });

@@ -1,7 +1,7 @@
-import type { LogRecord } from '../../interface/index.ts';
-import type { RaftEntry, RaftMessage } from '../../raft/index.ts';
-import type { MeshLog } from '../log/mesh-log.ts';
-import { APPEND_BYTES_MAX } from './raft-codec.ts';
+import type { LogRecord } from '../../../interface/index.ts';
+import type { RaftEntry, RaftMessage } from '../../../raft/index.ts';
+import type { MeshLog } from '../../log/mesh-log.ts';
+import { APPEND_BYTES_MAX } from '../raft-codec.ts';
 
 type Append = Extract<RaftMessage, { type: 'append' }>;
 
