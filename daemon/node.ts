@@ -56,6 +56,7 @@ import type { MeshStreams } from './libp2p/streams.ts';
 import type { MeshLibp2p } from './libp2p.ts';
 import { IdentityGuard } from './mesh/identity-guard.ts';
 import { Introduction } from './mesh/introduction.ts';
+import { isAnswering } from './mesh/is-answering.ts';
 import type { MeshView } from './mesh/mesh-view.ts';
 import { NodeLife } from './mesh/node-life.ts';
 import type { Seen } from './mesh/seen/index.ts';
@@ -337,6 +338,7 @@ function buildProtocols(
   const guard = new IdentityGuard({
     ...common,
     boot: init.boot,
+    askAgain: () => introduction.presentAgain(),
     onRemoved: () => {
       void redial.stop();
       watchdog.stop();
@@ -368,6 +370,7 @@ function buildProtocols(
       return { index, outcome };
     },
     follow: (index, signal) => consensus.follow(index, signal),
+    isAnswering: (peer, connections) => isAnswering(guests, peer, connections),
     onClone: (peer, boot) => guard.accuse(peer, boot),
     onRefused: (peer, code) => parts.seen.door.note(peer, code, 'here'),
   });

@@ -41,6 +41,12 @@ const DEFER_MS = 20;
 /** What gathers goes at once beyond this: a batch is handed to LevelDB on the main thread. */
 const DEFER_BYTES_MAX = 256 * 1024;
 
+/**
+ * What LevelDB gathers in memory before it writes a table: twice its default, for half of the
+ * compactions.
+ */
+const MEMTABLE_BYTES = 8 * 1024 * 1024;
+
 /** Entries fetched from LevelDB in one go. */
 const PAGE_ENTRIES = 128;
 
@@ -285,8 +291,14 @@ export class LevelStore implements KeyValueStore {
   async #flush(jobs: readonly StoreJob[]): Promise<void> {
     try {
       this.#faults.hit('store:write');
-      const operations = [...writesOf(jobs)].map(operationOf);
-      await this.#database?.batch(operations, { sync: jobs.some((job) => job.sync) });
+      if (this.#database === null) throw notOpenError(this.#status);
+      // One call a write takes half as long as a list of them.
+      const batch = this.#database.batch();
+      for (const { namespace, key, value } of writesOf(jobs)) {
+        if (value === undefined) batch.del(storedKey(namespace, key));
+        else batch.put(storedKey(namespace, key), value);
+      }
+      await batch.write({ sync: jobs.some((job) => job.sync) });
       this.#faults.hit('store:written');
       for (const { deferred } of jobs) this.#deferred.settle(deferred);
     } catch (cause) {
@@ -302,7 +314,11 @@ async function openDatabase(
   directory: string,
   beforeMigration: (found: number) => Promise<void>,
 ): Promise<Database> {
-  const options = { keyEncoding: 'utf8', valueEncoding: 'view' };
+  const options = {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    writeBufferSize: MEMTABLE_BYTES,
+  };
   const database: Database = new ClassicLevel<string, Uint8Array>(directory, options);
   try {
     await database.open();
@@ -344,16 +360,6 @@ async function migrate(database: Database, found: number): Promise<void> {
     await step.run(database);
     await database.put(FORMAT_RECORD, encodeFormat(step.from + 1), { sync: true });
   }
-}
-
-type Operation =
-  | { readonly type: 'del'; readonly key: string }
-  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array };
-
-function operationOf(write: StoreWrite): Operation {
-  const key = storedKey(write.namespace, write.key);
-  if (write.value === undefined) return { type: 'del', key } as const;
-  return { type: 'put', key, value: write.value } as const;
 }
 
 /** LevelDB hands out Buffers, which compare and slice unlike a Uint8Array. */

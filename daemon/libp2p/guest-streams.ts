@@ -1,3 +1,4 @@
+import type { Connection } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
 import type { Clock, Logger } from '../../protocols/interface/index.ts';
 import { type RequestServer, RequestStream, serveRequests } from '../../protocols/wire/stream.ts';
@@ -13,7 +14,10 @@ export interface GuestStreamsComponents {
   readonly logger: Logger;
 }
 
-/** One request of a protocol that guests may speak, over a stream of its own. */
+/**
+ * One request of a protocol that guests may speak, over a stream of its own: by that connection, or
+ * by any, when none is given or a relay limits what it takes.
+ */
 export async function askAsGuest(
   { network, clock, logger }: GuestStreamsComponents,
   peer: string,
@@ -22,13 +26,17 @@ export async function askAsGuest(
     readonly body: Uint8Array;
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
+    readonly connection?: Connection | undefined;
   },
 ): Promise<Uint8Array> {
+  const { protocol, connection } = request;
   const stream = new RequestStream({
     clock,
     logger,
     open: (signal) =>
-      network.node.dialProtocol(peerIdFromString(peer), request.protocol, { signal }),
+      connection === undefined || connection.limits !== undefined
+        ? network.node.dialProtocol(peerIdFromString(peer), protocol, { signal })
+        : connection.newStream(protocol, { signal }),
   });
   try {
     return await stream.request(request.body, {
@@ -44,10 +52,10 @@ export async function askAsGuest(
 export async function serveGuests(
   { network, clock, logger }: GuestStreamsComponents,
   protocol: string,
-  handler: (peer: string, body: Uint8Array) => Promise<Uint8Array>,
+  handler: (peer: string, body: Uint8Array, connection: string) => Promise<Uint8Array>,
 ): Promise<RequestServer> {
   return await serveRequests({ registrar: network.guestRegistrar, clock, logger }, protocol, {
-    handler,
+    handler: (peer, body, _signal, connection) => handler(peer, body, connection),
     rate: GUEST_RATE,
     concurrencyMax: 2,
     streamsPerPeerMax: 4,

@@ -17,8 +17,11 @@ import type { BlockCourier, Consensus, Courier, Outbox } from '../../protocols/s
 import type { MeshLibp2p } from '../libp2p.ts';
 import type { MeshView } from './mesh-view.ts';
 
-/** Members that have met the other start say so within this time, and then this one stays shut. */
-const SETTLE_MS = 3_000;
+/**
+ * Members that have met the other start say so within this time, and then this one stays shut. Each
+ * asks that one first, for up to four seconds.
+ */
+const SETTLE_MS = 6_000;
 
 /** What {@link IdentityGuard} works with. */
 export interface IdentityGuardComponents {
@@ -42,6 +45,8 @@ export interface IdentityGuardComponents {
   readonly noteBoot?: ((boot: number) => Promise<void>) | undefined;
   /** This home is an older copy of what ran before: the next start must know. */
   readonly noteStale?: (() => Promise<void>) | undefined;
+  /** Presents this node once more to the members that are connected. */
+  readonly askAgain?: (() => void) | undefined;
   /** Begins another start of this node, with a number above those kept in mind. */
   readonly startAgain?: (() => void) | undefined;
   /** This node was removed: it has nobody to talk to any more. */
@@ -173,19 +178,33 @@ export class IdentityGuard {
    * which no member has met a second one alive, is the successor of a home that is gone: put back
    * from an older copy. It begins a start behind that one, and is added anew like any node that
    * lost its state. A start that the log has is not that: it ran before the other one came.
+   *
+   * It asks twice: one that stood still for some seconds is back by then, and has told the members.
    */
   #startAgainSoon(): void {
-    const { clock, logger, noteBoot, noteStale, startAgain } = this.#components;
-    if (!this.#mayStartAgain() || startAgain === undefined || this.#timer !== undefined) return;
+    if (this.#timer !== undefined) return;
+    this.#whenSettled(() => {
+      this.#components.askAgain?.();
+      this.#whenSettled(() => this.#startAgain());
+    });
+  }
+
+  /** Goes on when by then nobody has met the other start. */
+  #whenSettled(task: () => void): void {
+    const { clock, startAgain } = this.#components;
+    if (!this.#mayStartAgain() || startAgain === undefined) return;
     this.#timer = clock.schedule(SETTLE_MS, () => {
       this.#timer = undefined;
-      if (!this.#mayStartAgain()) return;
-      const { state, self } = this.#components;
-      const boot = Math.max(this.#shownBoot, state.get('member', self)?.boot ?? 0);
-      logger.warn({ boot }, 'this home was put back from an older copy: it starts behind that');
-      const noted = Promise.all([noteBoot?.(boot), noteStale?.()]);
-      this.#keep(noted.then(startAgain));
+      if (this.#mayStartAgain()) task();
     });
+  }
+
+  #startAgain(): void {
+    const { logger, noteBoot, noteStale, startAgain, state, self } = this.#components;
+    const boot = Math.max(this.#shownBoot, state.get('member', self)?.boot ?? 0);
+    logger.warn({ boot }, 'this home was put back from an older copy: it starts behind that');
+    const noted = Promise.all([noteBoot?.(boot), noteStale?.()]);
+    this.#keep(noted.then(startAgain));
   }
 
   #mayStartAgain(): boolean {

@@ -1,3 +1,4 @@
+import type { Connection } from '@libp2p/interface';
 import {
   type Clock,
   CooeeError,
@@ -42,12 +43,13 @@ export class Introduction {
     this.#components = components;
   }
 
-  /** Presents this node on a new connection. */
-  present(peer: string): void {
+  /** Presents this node by a connection: the member knows whose that is then. */
+  present(connection: Connection): void {
+    const peer = connection.remotePeer.toString();
     const { state, self, logger } = this.#components;
     const me = memberOf(state, self);
     if (me === undefined || this.#stopped.signal.aborted) return;
-    this.#ask(peer, me.addedIndex).catch((thrown: unknown) => {
+    this.#ask(peer, connection, me.addedIndex).catch((thrown: unknown) => {
       const error = toError(thrown);
       if (isCooeeError(error) && !error.retryable && error.code.startsWith('ERR_MEMBERSHIP_')) {
         this.#components.onRefused(peer, error);
@@ -57,14 +59,24 @@ export class Introduction {
     });
   }
 
+  /** Presents this node once more to all members that are connected. */
+  presentAgain(): void {
+    const { streams, state } = this.#components;
+    for (const connection of streams.network.node.getConnections()) {
+      const isMember = memberOf(state, connection.remotePeer.toString()) !== undefined;
+      if (isMember) this.present(connection);
+    }
+  }
+
   stop(): void {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
   }
 
-  async #ask(peer: string, addedIndex: number): Promise<void> {
+  async #ask(peer: string, connection: Connection, addedIndex: number): Promise<void> {
     const { streams, meshId, start } = this.#components;
     await askAsGuest(streams, peer, {
       protocol: JOIN_PROTOCOL,
+      connection,
       body: encodeJoinRequest({ v: 1, kind: 'present', mesh: meshId, addedIndex, ...start }),
       timeoutMs: PRESENT_TIMEOUT_MS,
       signal: this.#stopped.signal,

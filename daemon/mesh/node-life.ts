@@ -167,6 +167,9 @@ export class NodeLife {
     meshLog.onApplied((entry) => this.#onApplied(entry));
     meshLog.onReplaced((index) => this.#onReplaced(index));
     network.node.addEventListener('connection:open', (event) => this.#onConnection(event.detail));
+    network.node.addEventListener('connection:close', ({ detail }) =>
+      this.parts.admission.closed(detail.id),
+    );
     network.node.addEventListener('peer:disconnect', (event) =>
       this.#onDisconnect(event.detail.toString()),
     );
@@ -182,8 +185,8 @@ export class NodeLife {
 
   async #serve(): Promise<void> {
     const { meshLog, streams, guests, admission, trust, heads, headSigner, snapshots } = this.parts;
-    this.#guests = await serveGuests(guests, JOIN_PROTOCOL, (peer, body) =>
-      admission.handle(peer, body),
+    this.#guests = await serveGuests(guests, JOIN_PROTOCOL, (peer, body, connection) =>
+      admission.handle(peer, body, connection),
     );
     const refresh = (): Promise<void> => heads.refresh();
     await serveReplica({ meshLog, responder: streams, trust, refresh, snapshots });
@@ -197,7 +200,7 @@ export class NodeLife {
     if (memberOf(state, peer) === undefined && !this.parts.view.connected().includes(peer)) return;
     liveness.connected(peer);
     redial.onConnect(peer);
-    introduction.present(peer);
+    introduction.present(connection);
     this.parts.recoveries.met(peer);
     consensus.nudge();
     courier.nudge();

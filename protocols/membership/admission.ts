@@ -21,7 +21,7 @@ import {
 } from './messages.ts';
 import { memberOf } from './reducer.ts';
 import { inviteProblem, levelProblem, proofProblem } from './rules.ts';
-import { isStartOf, type SignedStart, startDetails } from './start.ts';
+import { isStartOf, type SignedStart, type Start, startDetails } from './start.ts';
 
 /** How long a joiner is kept waiting for the log; shorter than a guest may stay. */
 const ADMISSION_TIMEOUT_MS = 7_000;
@@ -45,6 +45,11 @@ export interface AdmissionComponents {
    */
   readonly follow: (index: number, signal: AbortSignal) => Promise<void>;
   /**
+   * Whether a member answers on any of these connections, within some seconds; those on which it
+   * does not are ended.
+   */
+  readonly isAnswering: (peer: string, connections: readonly string[]) => Promise<boolean>;
+  /**
    * A member showed a start with the number of one that is known, and another nonce. Once for each
    * of the two: the earlier one can be given the proof only when the later one is there.
    */
@@ -65,19 +70,22 @@ export class Admission {
   readonly #components: AdmissionComponents;
   /** Of each member the signed starts with the highest number: one, or two when it runs twice. */
   readonly #starts = new Map<string, readonly SignedStart[]>();
-  /** Members of which a start was connected here when another one showed up; the later of both. */
+  /** Members of which a start answered here when another one showed up; the later of both. */
   readonly #met = new Map<string, number>();
-  /** Members that are not connected any more, and have not shown a start since. */
-  readonly #away = new Set<string>();
+  /** Open connections, with the start that showed itself on each. */
+  readonly #shown = new Map<string, Start & { readonly peer: string }>();
 
   constructor(components: AdmissionComponents) {
     this.#components = components;
   }
 
   /**
-   * Answers a request of the join protocol. @throws CooeeError the refusal that the guest is told
+   * Answers a request of the join protocol.
+   *
+   * @param connection - id of the one that it came by
+   * @throws CooeeError the refusal that the guest is told
    */
-  async handle(peer: string, bytes: Uint8Array): Promise<Uint8Array> {
+  async handle(peer: string, bytes: Uint8Array, connection: string): Promise<Uint8Array> {
     const { metrics, logger } = this.#components;
     try {
       const request = decodeJoinRequest(bytes);
@@ -87,7 +95,7 @@ export class Admission {
       const index =
         request.kind === 'redeem'
           ? await this.#redeem(peer, request)
-          : await this.#present(peer, request);
+          : await this.#present(peer, request, connection);
       return encodeJoinResponse(index);
     } catch (error) {
       const code = isCooeeError(error) ? error.code : 'ERR_API_INTERNAL';
@@ -98,9 +106,16 @@ export class Admission {
     }
   }
 
-  /** The last connection to a member is gone, and with it every start that it showed. */
+  /** A connection is gone, and with it whoever showed itself on it. */
+  closed(connection: string): void {
+    this.#shown.delete(connection);
+  }
+
+  /** The last connection to a member is gone. */
   disconnected(peer: string): void {
-    if (this.#starts.has(peer)) this.#away.add(peer);
+    for (const [connection, it] of this.#shown) {
+      if (it.peer === peer) this.#shown.delete(connection);
+    }
   }
 
   async #redeem(peer: string, request: Redeem): Promise<number> {
@@ -145,18 +160,42 @@ export class Admission {
     }
   }
 
-  async #present(peer: string, request: Present): Promise<number> {
+  async #present(peer: string, request: Present, connection: string): Promise<number> {
     const { state, crypto, meshId: mesh } = this.#components;
     if (!isStartOf(crypto.verify, { peer, mesh }, request)) {
       throw new CooeeError('ERR_SLURP_SIGNATURE', 'the start is not signed by who presents it');
     }
     const addedIndex = state.get('member', peer)?.addedIndex ?? 0;
     if (request.addedIndex > addedIndex) await this.#follow(request.addedIndex);
-    const record = state.get('member', peer);
-    if (record === undefined) throw new CooeeError('ERR_MEMBERSHIP_NOT_MEMBER');
-    if (record.removedIndex !== null) throw new CooeeError('ERR_MEMBERSHIP_REMOVED');
+    this.#assertMember(peer);
+    await this.#meet(peer, request, connection);
+    const record = this.#assertMember(peer);
     this.#assertOneStart(record, request);
     return record.addedIndex;
+  }
+
+  #assertMember(peer: string): MemberRecord {
+    const record = this.#components.state.get('member', peer);
+    if (record === undefined) throw new CooeeError('ERR_MEMBERSHIP_NOT_MEMBER');
+    if (record.removedIndex !== null) throw new CooeeError('ERR_MEMBERSHIP_REMOVED');
+    return record;
+  }
+
+  /**
+   * Finds out whether another start that this one cannot stand beside runs. That its connection is
+   * open says little: when its host lost power nobody closed it. So it is asked. Once both were met
+   * that stays, for each is told to go away.
+   */
+  async #meet(peer: string, { boot, bootNonce }: Start, connection: string): Promise<void> {
+    const others = [...this.#shown].filter(
+      ([, it]) => it.peer === peer && it.bootNonce !== bootNonce && it.boot >= boot,
+    );
+    this.#shown.set(connection, { peer, boot, bootNonce });
+    const later = Math.max(boot, ...others.map(([, it]) => it.boot));
+    if (others.length === 0 || this.#met.get(peer) === later) return;
+    const connections = others.map(([id]) => id);
+    if (await this.#components.isAnswering(peer, connections)) this.#met.set(peer, later);
+    else for (const id of connections) this.#shown.delete(id);
   }
 
   /**
@@ -168,18 +207,12 @@ export class Admission {
     const { peer } = record;
     const seen = this.#starts.get(peer) ?? [];
     const last = seen[0];
-    const isNew = !seen.some((start) => start.bootNonce === bootNonce);
-    // Both are here: it does run twice. Whoever was gone before may be an older copy's successor.
-    if (isNew && last !== undefined && !this.#away.has(peer)) {
-      this.#met.set(peer, Math.max(boot, last.boot));
-    }
     if (last !== undefined && boot < last.boot) {
       throw cloneRefusal({ proof: last, isLive: this.#isLive(peer, last.boot) });
     }
     // The log remembers the last start over restarts of this node; before the first registration it
     // has none.
     if (boot < record.boot) throw cloneRefusal({ isLive: this.#isLive(peer, record.boot) });
-    this.#away.delete(peer);
     const same = last?.boot === boot ? seen : [];
     const other = same.find((start) => start.bootNonce !== bootNonce);
     const isNews = same.length < 2 && same.every((start) => start.bootNonce !== bootNonce);
@@ -191,7 +224,10 @@ export class Admission {
     throw cloneRefusal({ proof: other, isLive: this.#isLive(peer, boot) });
   }
 
-  /** Whether a start of a member with that number was met here beside another one. */
+  /**
+   * Whether a start of a member with that number was met here beside another one. A node whose home
+   * was put back from an older copy meets nobody.
+   */
   #isLive(peer: string, boot: number): boolean {
     return this.#met.get(peer) === boot;
   }
@@ -213,8 +249,7 @@ export class Admission {
 
 /**
  * `proof` is the other start, signed; undefined when only the log tells of it. `isLive` = it was
- * met here while it ran: a node whose home was put back from an older copy finds no other one
- * alive.
+ * met here while it ran, and answered.
  */
 function cloneRefusal(other: {
   readonly proof?: SignedStart | undefined;

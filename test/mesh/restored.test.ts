@@ -24,6 +24,8 @@ interface Seats {
   readonly learners: readonly string[];
 }
 
+/** Longer than a home that was put back waits before it begins another start. */
+const SETTLED_MS = 15_000;
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 
 describe('three voters', () => {
@@ -115,6 +117,70 @@ describe('three voters', () => {
     expect(victim.stderr).toContain('"condition":"lost-state"');
     await victim.ready();
     await expectWell(victim, other, load);
+  });
+
+  it('keep an older copy of one that runs shut, and that one goes on', async () => {
+    const leader = await leaderOf(hosts);
+    const [original] = without(hosts, leader) as [TestHost];
+    await original.end();
+    const copy = mesh.host(`${original.name}-twice`);
+    cpSync(original.home, copy.home, { recursive: true });
+    for (let start = 0; start < 2; start++) {
+      await original.up();
+      await commitOn(original, `start-${start}`);
+      if (start === 0) await original.end();
+    }
+    copy.spawn('--hostname', original.name, '--mac', 'AA:BB:CC:DD:EE:FE');
+    await until('it is told', async () => (await conditions(copy)).includes('clone'));
+    const endMs = performance.now() + SETTLED_MS;
+    await until('it had the time to begin another start', () => performance.now() > endMs);
+    expect(await conditions(copy)).toContain('clone');
+    expect(copy.stderr).not.toContain('put back from an older copy');
+    expect(await conditions(original)).toBe('');
+    await copy.end();
+    await level(hosts);
+    await commitOn(original, 'goes-on');
+  });
+
+  it('take one in anew whose host lost power: its connections seem open', async () => {
+    const leader = await leaderOf(hosts);
+    const [victim, other] = without(hosts, leader) as [TestHost, TestHost];
+    const peer = await victim.peer();
+    await victim.end();
+    const copy = mesh.host(`${victim.name}-copy`);
+    cpSync(victim.home, copy.home, { recursive: true });
+    await victim.up();
+    await commitOn(victim, 'before-the-power-was-cut');
+    await level([leader, other, victim]);
+    const { appliedIndex } = await slurpOn(leader);
+    // Nobody is told that it is gone.
+    process.kill(victim.pid as number, 'SIGSTOP');
+    try {
+      copy.spawn('--hostname', victim.name, '--mac', 'AA:BB:CC:DD:EE:FD');
+      await until('it starts behind what it lost', () =>
+        copy.stderr.includes('put back from an older copy: it starts behind that'),
+      );
+      await until('it was made a learner, and a voter again', async () => {
+        const since = await changesFrom(leader, appliedIndex + 1);
+        const asLearner = since.findIndex(({ learners }) => learners.includes(peer));
+        return asLearner >= 0 && since.slice(asLearner).some(({ voters }) => voters.includes(peer));
+      });
+      await copy.ready();
+      await level([await leaderOf([leader, other, copy]), leader, other, copy]);
+    } finally {
+      process.kill(victim.pid as number, 'SIGCONT');
+    }
+    // It wakes up: the later start is the one that counts.
+    await until('it says that it is not the one', async () =>
+      (await conditions(victim)).includes('clone'),
+    );
+    await commitOn(copy, 'counts');
+    await victim.end('SIGKILL');
+    hosts = [leader, other, copy];
+    await until('all is well again', async () => {
+      const codes = await Promise.all(hosts.map((host) => conditions(host)));
+      return codes.every((code) => code === '');
+    });
   });
 
   it('go by the time of the others when the clock of one is a year ahead', async () => {

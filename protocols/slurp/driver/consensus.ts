@@ -134,7 +134,6 @@ export class Consensus implements Leadership {
   async start(): Promise<void> {
     await this.#marks.open();
     await this.#introductions.open();
-    await this.#seatWatch.open();
     await this.#restoredSeat.open(this.#init.restored);
     this.#components.meshLog.onApplied((entry) => this.#onApplied(entry));
     this.#components.meshLog.onReplaced(() => this.#onSeats());

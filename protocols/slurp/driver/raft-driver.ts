@@ -275,8 +275,10 @@ export class RaftDriver {
 
   async #carryOut(core: RaftCore, ready: Ready): Promise<void> {
     const { clock } = this.#components;
+    // The write is begun before the messages go: they wake others, who want this processor too.
+    const writing = this.#write(core, ready);
     for (const message of ready.messagesNow) this.#sender.send(message, ready.entries);
-    await this.#write(core, ready);
+    await writing;
     if (this.#core !== core) return;
     core.step({ type: 'persisted' }, clock.monotonicMs());
     for (const message of ready.messagesAfter) this.#sender.send(message);

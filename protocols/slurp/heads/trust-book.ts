@@ -366,8 +366,9 @@ export class TrustBook {
       this.#heads.early = undefined;
       this.accept(early.bytes).catch((error: unknown) => this.#warn(error));
     }
-    if (newest === undefined || newest === this.#heads.highest || !this.#isOurs(newest.signed))
-      return;
+    const highest = this.#heads.highest?.signed.head.index ?? 0;
+    if (newest === undefined || newest.signed.head.index <= highest) return;
+    if (!this.#isOurs(newest.signed)) return;
     this.adopt(newest.bytes, newest.signed).catch((error: unknown) => this.#warn(error));
   }
 

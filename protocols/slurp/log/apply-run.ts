@@ -10,7 +10,7 @@ import {
 import { appendLeaf, leafHash, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
 import { isSameVoters } from '../heads/head-rules.ts';
 import { type AppliedEntry, applyEntry } from '../machine/apply.ts';
-import { entryOf } from '../machine/decoded.ts';
+import { takeEntry } from '../machine/decoded.ts';
 import { StateOverlay } from '../machine/state.ts';
 import { pendingLink } from '../machine/stored.ts';
 
@@ -59,7 +59,7 @@ export function applyRecords(start: RunStart, records: readonly LogRecord[], ini
   try {
     for (const { bytes } of records) {
       assertLevel(overlay, levelMax);
-      applied.push(applyEntry(overlay, entryOf(bytes), { crypto, meshId }));
+      applied.push(applyEntry(overlay, takeEntry(bytes), { crypto, meshId }));
       frontier = appendLeaf(crypto.sha256, frontier, leafHash(crypto.sha256, bytes));
       frontiers.push(frontier);
       isExact =

@@ -20,6 +20,12 @@ type Table = Map<string, StateTables[StateTable]>;
 /** Values of cold tables that were written last: what comes in is often asked for at once. */
 const RECENT_MAX = 4_096;
 
+/**
+ * Keys that were looked for and are not there: whoever hands a command in looks before the log
+ * does.
+ */
+const ABSENT_MAX = 1_024;
+
 /** Those that nothing reads while commands are applied; contents are large, too. */
 const UNREAD: ReadonlySet<StateTable> = new Set(['content', 'submitted', 'version']);
 
@@ -35,6 +41,7 @@ export class MeshState implements StateReader {
   #tables = new Map<StateTable, Table>();
   readonly #cold: ColdReader | undefined;
   readonly #recent = new Map<string, StateTables[StateTable]>();
+  readonly #absent = new Set<string>();
 
   /** @param cold - without it the cold tables are kept in memory like the others */
   constructor(cold?: ColdReader) {
@@ -43,8 +50,7 @@ export class MeshState implements StateReader {
 
   get<T extends StateTable>(table: T, key: string): StateTables[T] | undefined {
     if (this.#cold !== undefined && isColdTable(table)) {
-      const value = this.#recent.get(`${table}/${key}`) ?? this.#cold(table, key);
-      return value as StateTables[T] | undefined;
+      return this.#getCold(this.#cold, table, key) as StateTables[T] | undefined;
     }
     return this.#tables.get(table)?.get(key) as StateTables[T] | undefined;
   }
@@ -81,11 +87,24 @@ export class MeshState implements StateReader {
   become(other: MeshState): void {
     this.#tables = other.#tables;
     this.#recent.clear();
+    this.#absent.clear();
+  }
+
+  #getCold(cold: ColdReader, table: ColdTable, key: string): StateTables[StateTable] | undefined {
+    const name = `${table}/${key}`;
+    const recent = this.#recent.get(name);
+    if (recent !== undefined || this.#absent.has(name)) return recent;
+    const value = cold(table, key);
+    if (value !== undefined || UNREAD.has(table)) return value;
+    if (this.#absent.size >= ABSENT_MAX) this.#absent.clear();
+    this.#absent.add(name);
+    return value;
   }
 
   #remember(table: ColdTable, key: string, value: StateTables[StateTable] | undefined): void {
     const name = `${table}/${key}`;
     this.#recent.delete(name);
+    this.#absent.delete(name);
     if (value === undefined) return;
     this.#recent.set(name, value);
     if (this.#recent.size <= RECENT_MAX) return;

@@ -1,20 +1,31 @@
 import {
   type Crypto,
   type Health,
+  isCooeeError,
   type KeyValueStore,
   type MeshRecord,
   type StateReader,
   voterSetKey,
 } from '../../interface/index.ts';
 import { equalBytes, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
-import { decodeRecovery, type Recovery, verifyRecovery } from './recovery-link.ts';
+import { GENESIS_KEY, genesisOf } from './genesis.ts';
+import {
+  carriedGenesis,
+  decodeRecovery,
+  keyIn,
+  type Recovery,
+  verifyRecovery,
+} from './recovery-link.ts';
 import { type Epoch, epochOf, judgeRecovery } from './recovery-rules.ts';
 
 const NEWEST = { namespace: 'head', key: 'recovery' } as const;
 const RIVAL = { namespace: 'head', key: 'recovery-rival' } as const;
 
-/** Keys of the namespace `head` that a home must keep when it begins its log anew. */
-export const RECOVERY_KEYS: readonly string[] = [NEWEST.key, RIVAL.key];
+/**
+ * Keys of the namespace `head` that a home must keep when it begins its log anew. Without a state
+ * the genesis alone names the operator's key, and a later recovery need not carry it.
+ */
+export const RECOVERY_KEYS: readonly string[] = [NEWEST.key, RIVAL.key, GENESIS_KEY];
 
 /** Pulls in a row that do not fit before what is held is given up for a recovery. */
 const MISFITS_MAX = 3;
@@ -41,6 +52,8 @@ export class EpochBook {
   #newest: Recovery | undefined;
   #rival: Recovery | undefined;
   #misfits = 0;
+  /** The operator's key as the genesis names it: for while there is no state. */
+  #namedKey: Uint8Array | undefined;
 
   constructor(components: EpochBookComponents) {
     this.#components = components;
@@ -50,6 +63,8 @@ export class EpochBook {
   async open(): Promise<void> {
     this.#newest = await this.#read(NEWEST.key);
     this.#rival = await this.#read(RIVAL.key);
+    this.#name(await this.#genesis());
+    for (const it of [this.#newest, this.#rival]) if (it !== undefined) this.#nameBy(it);
     this.#tell();
   }
 
@@ -107,10 +122,10 @@ export class EpochBook {
     return verifyRecovery(crypto, { mesh: meshLog.meshId, key: this.key }, bytes);
   }
 
-  /** The operator's recovery key; undefined while there is no state. */
+  /** The operator's recovery key; undefined while there is neither a state nor a genesis. */
   get key(): Uint8Array | undefined {
     const mesh = this.#components.meshLog.state.get('mesh', 'mesh') as MeshRecord | undefined;
-    return mesh?.recovery;
+    return mesh?.recovery ?? this.#namedKey;
   }
 
   /** See {@link judgeRecovery}. */
@@ -123,6 +138,7 @@ export class EpochBook {
     await this.#keep([{ ...NEWEST, value: recovery.bytes }]);
     this.#newest = recovery;
     this.#misfits = 0;
+    this.#nameBy(recovery);
     this.#tell();
   }
 
@@ -144,6 +160,26 @@ export class EpochBook {
       last = row?.recovery ?? '';
     }
     return indices;
+  }
+
+  /** A damaged one is as good as none: others have it. */
+  async #genesis(): Promise<Uint8Array | undefined> {
+    try {
+      return await genesisOf(this.#components.store);
+    } catch (error) {
+      if (isCooeeError(error) && error.code.startsWith('ERR_WIRE_')) return undefined;
+      throw error;
+    }
+  }
+
+  #nameBy({ bytes }: Recovery): void {
+    this.#name(carriedGenesis(bytes));
+  }
+
+  /** Only a genesis that is the one of this mesh names a key. */
+  #name(genesis: Uint8Array | undefined): void {
+    const { crypto, meshLog } = this.#components;
+    this.#namedKey ??= keyIn(crypto, meshLog.meshId, genesis);
   }
 
   #tell(): void {

@@ -1,4 +1,5 @@
 import {
+  type Clock,
   isCooeeError,
   type Logger,
   type Metrics,
@@ -11,6 +12,9 @@ import { type RecoveryAnswer, recoveryAnswer, recoveryAsk, recoveryProtocol } fr
 import type { MemberReport } from './recovery-rules.ts';
 
 const ASK_TIMEOUT_MS = 3_000;
+/** Pauses before a member is shown again what it did not take in grow from the one to the other. */
+const AGAIN_MS_MIN = 2_000;
+const AGAIN_MS_MAX = 60_000;
 
 /** What {@link RecoveryExchange} works with. */
 export interface RecoveryExchangeComponents {
@@ -27,6 +31,7 @@ export interface RecoveryExchangeComponents {
   readonly genesis: () => Promise<Uint8Array | undefined>;
   /** Members that are connected. */
   readonly connected: () => readonly string[];
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -37,6 +42,8 @@ export interface RecoveryExchangeComponents {
  */
 export class RecoveryExchange {
   readonly #components: RecoveryExchangeComponents;
+  /** Members that are shown it again after a pause. */
+  readonly #again = new Set<string>();
 
   constructor(components: RecoveryExchangeComponents) {
     this.#components = components;
@@ -59,10 +66,7 @@ export class RecoveryExchange {
   /** A member is here: it is shown what this node knows of recoveries, when that is anything. */
   met(peer: string): void {
     if (this.#components.trust.epochs.newest === undefined) return;
-    this.ask(peer).catch((error: unknown) => {
-      const { logger } = this.#components;
-      logger.debug({ err: toError(error), peer }, 'a recovery could not be shown');
-    });
+    this.#show(peer, AGAIN_MS_MIN);
   }
 
   /** There is news: all that are connected are shown it. */
@@ -83,6 +87,23 @@ export class RecoveryExchange {
     const answer = recoveryAnswer.decode(bytes);
     await this.#learn(peer, answer.links);
     return answer;
+  }
+
+  /**
+   * Until the member has answered or is gone: what is said on a connection can be lost while the
+   * connection stays, and two epochs that do not hear of each other both go on.
+   */
+  #show(peer: string, pauseMs: number): void {
+    const { logger, clock, connected } = this.#components;
+    this.ask(peer).catch((error: unknown) => {
+      logger.debug({ err: toError(error), peer }, 'a recovery could not be shown');
+      if (this.#again.has(peer)) return;
+      this.#again.add(peer);
+      clock.schedule(pauseMs, () => {
+        this.#again.delete(peer);
+        if (connected().includes(peer)) this.#show(peer, Math.min(2 * pauseMs, AGAIN_MS_MAX));
+      });
+    });
   }
 
   #links(): Uint8Array[] {

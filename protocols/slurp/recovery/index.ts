@@ -5,8 +5,8 @@
  */
 export { EpochBook, RECOVERY_KEYS } from './epoch-book.ts';
 export { RecoveryExchange, type RecoveryExchangeComponents } from './exchange.ts';
+export { genesisOf } from './genesis.ts';
 export {
-  genesisOf,
   MeshRecovery,
   type MeshRecoveryComponents,
   type RecoverOptions,

@@ -8,14 +8,15 @@ import {
   type Signer,
   toError,
 } from '../../interface/index.ts';
-import { cidOf, encodeCanonical, equalBytes } from '../../wire/index.ts';
+import { cidOf, equalBytes } from '../../wire/index.ts';
 import { leaderBatch } from '../driver/leader-batch.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
-import { decodeBatch, decodeEntry, encodeEntry } from '../machine/codec.ts';
+import { decodeEntry, encodeEntry } from '../machine/codec.ts';
 import { checkEntry } from '../replica/check-entry.ts';
 import type { EpochBook } from './epoch-book.ts';
 import type { RecoveryExchange } from './exchange.ts';
-import { type RecoveryBody, signRecovery } from './recovery-link.ts';
+import { genesisOf } from './genesis.ts';
+import { carriedGenesis, type RecoveryBody, signRecovery } from './recovery-link.ts';
 import {
   assertRecovery,
   awayVoters,
@@ -253,21 +254,11 @@ export class MeshRecovery {
   }
 
   async #genesis(): Promise<Uint8Array | undefined> {
-    return await genesisOf(this.#components.store);
+    const { store, trust } = this.#components;
+    const { newest } = trust.epochs;
+    const kept = await genesisOf(store);
+    return kept ?? (newest === undefined ? undefined : carriedGenesis(newest.bytes));
   }
-}
-
-/**
- * What the mesh id is the CID of, out of the first batch of the log; undefined when that was
- * compacted before this node came.
- *
- * @throws CooeeError ERR_WIRE_*, ERR_STORAGE_*
- */
-export async function genesisOf(store: KeyValueStore): Promise<Uint8Array | undefined> {
-  const bytes = await store.get('head', 'genesis');
-  if (bytes === undefined) return undefined;
-  const { origin, commands } = decodeBatch(bytes).value;
-  return encodeCanonical({ v: 1, ...commands[0]?.body, peer: origin });
 }
 
 function moved(): CooeeError {

@@ -137,8 +137,17 @@ export function verifyRecovery(crypto: Crypto, trust: RecoveryTrust, bytes: Uint
   return recovery;
 }
 
-/** The key in a genesis, when it is the one that the mesh id names. */
-function keyIn(
+/** What the mesh id is the CID of, as a recovery carries it. @throws CooeeError ERR_WIRE_* */
+export function carriedGenesis(bytes: Uint8Array): Uint8Array | undefined {
+  return decodeAs(linkSchema, bytes, RECOVERY_BYTES_MAX).g;
+}
+
+/**
+ * The operator's key in a genesis, when it is the one that the mesh id names.
+ *
+ * @throws CooeeError ERR_WIRE_*
+ */
+export function keyIn(
   crypto: Crypto,
   mesh: string,
   genesis: Uint8Array | undefined,

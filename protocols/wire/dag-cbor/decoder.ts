@@ -10,7 +10,7 @@ import { DEPTH_MAX } from './encoder.ts';
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Shorter texts are read character by character, which is quicker than to ask the decoder. */
-const SHORT_BYTES = 64;
+const SHORT_BYTES = 10;
 
 let bytes = new Uint8Array();
 let at = 0;

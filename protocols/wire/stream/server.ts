@@ -22,12 +22,14 @@ export interface StreamServerComponents {
 
 /**
  * Answers one request. What it throws goes to the client as a typed error. The signal is aborted
- * when the client no longer waits or its stream is over.
+ * when the client no longer waits or its stream is over; `connection` is the id of the one that it
+ * came by.
  */
 export type RequestHandler = (
   peer: string,
   payload: Uint8Array,
   signal: AbortSignal,
+  connection: string,
 ) => Promise<Uint8Array>;
 
 /** One open stream of a client. */
@@ -87,7 +89,8 @@ export async function serveRequests(
       init.onFlood?.(peer);
       return;
     }
-    const session = new ServerSession(components, { ...init, peer, limiter });
+    const { id } = connection;
+    const session = new ServerSession(components, { ...init, peer, connection: id, limiter });
     session.signal.addEventListener('abort', () => sessions.delete(session), { once: true });
     sessions.add(session);
     session.run(stream);
@@ -104,6 +107,7 @@ export async function serveRequests(
 
 interface ServerSessionInit extends RequestServerInit {
   readonly peer: string;
+  readonly connection: string;
   readonly limiter: RateLimiter;
 }
 
@@ -173,7 +177,8 @@ class ServerSession implements RequestSession {
     let kind: FrameKind = FRAME_KIND.response;
     let payload: Uint8Array;
     try {
-      payload = await this.#init.handler(this.peer, frame.payload, aborter.signal);
+      const { handler, connection } = this.#init;
+      payload = await handler(this.peer, frame.payload, aborter.signal, connection);
     } catch (thrown) {
       this.#log(thrown, 'request refused');
       kind = FRAME_KIND.error;

@@ -1,53 +1,47 @@
 import { Violation } from '../world/world.ts';
+import { Branch } from './branch.ts';
+import { type BookEntry, chained, type LogBase, NodeLog } from './node-log.ts';
 
-/** An entry as the book knows it. */
-export interface BookEntry {
-  readonly term: number;
-  readonly bytes: Uint8Array;
+/** What the book must be told where a recovery can lead on to another history of the log. */
+export interface BookInit {
+  /** The recovery in an entry; undefined when it is another entry. */
+  readonly recoveryIn: (
+    bytes: Uint8Array,
+  ) => { readonly id: string; readonly epoch: number } | undefined;
+  /** The node follows by pull: the end of its log is not proved. */
+  readonly isPulling: (node: string) => boolean;
 }
 
-/** The log of one node: what it holds at each index behind its base, durable or not. */
-class NodeLog {
-  base = 0;
-  /** Digest of all up to and including each index; the first one is the base's. */
-  chains: number[] = [0];
-  terms: number[] = [0];
-  commit = 0;
-
-  get last(): number {
-    return this.base + this.chains.length - 1;
-  }
-
-  chainAt(index: number): number | undefined {
-    return this.chains[index - this.base];
-  }
-
-  termAt(index: number): number | undefined {
-    return this.terms[index - this.base];
-  }
+/** A start whose base was not found in a history yet. */
+interface Unplaced {
+  readonly base: LogBase;
+  entries: BookEntry[];
 }
 
-interface Commit {
-  readonly chain: number;
-  readonly term: number;
-  readonly by: string;
-}
+const NO_RECOVERY: BookInit = {
+  recoveryIn: () => undefined,
+  isPulling: () => false,
+};
 
 /**
  * What must always hold of Raft (Ongaro and Ousterhout 2014, figure 3), checked over all nodes as
  * they act: election safety, log matching, leader completeness, state machine safety; and that a
- * commit index never goes back.
+ * commit index never goes back. All of it within each branch that recoveries led on to.
  */
 export class RaftBook {
-  readonly #leaders = new Map<number, string>();
+  readonly #init: BookInit;
+  readonly #first = new Branch({ id: '', epoch: 0, shared: 0, fork: 0, forkChain: 0 });
+  readonly #branches = new Map([['', this.#first]]);
   readonly #logs = new Map<string, NodeLog>();
-  /** Log matching: entries of one index and term stand behind the same log. */
-  readonly #chains = new Map<string, number>();
-  readonly #commits: (Commit | undefined)[] = [];
-  #highest = 0;
+  readonly #unplaced = new Map<string, Unplaced>();
   #elections = 0;
+  #highest = 0;
 
-  /** The highest index that any node has called committed. */
+  constructor(init: BookInit = NO_RECOVERY) {
+    this.#init = init;
+  }
+
+  /** The highest index that any node has called committed, in whatever branch. */
   get commit(): number {
     return this.#highest;
   }
@@ -56,8 +50,19 @@ export class RaftBook {
     return this.#elections;
   }
 
-  get termMax(): number {
-    return Math.max(0, ...this.#leaders.keys());
+  get branches(): Iterable<Branch> {
+    return this.#branches.values();
+  }
+
+  /** The branch that a recovery began; undefined while it is in no log. */
+  branch(id: string): Branch | undefined {
+    return this.#branches.get(id);
+  }
+
+  /** The branch of what a node has called committed last. */
+  branchOf(node: string): Branch {
+    const log = this.#log(node);
+    return log.branchAt(Math.max(log.commit, log.base));
   }
 
   /** Up to where this node has called the log committed since its start. */
@@ -65,82 +70,113 @@ export class RaftBook {
     return this.#logs.get(node)?.commit ?? 0;
   }
 
+  /** The last index that a node holds no more, or never did. */
+  baseOf(node: string): number {
+    return this.#unplaced.get(node)?.base.index ?? this.#logs.get(node)?.base ?? 0;
+  }
+
   lastOf(node: string): number {
+    const waiting = this.#unplaced.get(node);
+    if (waiting !== undefined) return waiting.base.index + waiting.entries.length;
     return this.#logs.get(node)?.last ?? 0;
   }
 
   /** Term of what was committed at an index. */
   committedTerm(index: number): number | undefined {
-    return this.#commits[index]?.term;
+    return this.#first.commitAt(index)?.term;
+  }
+
+  /** The last index up to which a node holds what is committed in a branch. */
+  heldOf(node: string, branch: Branch): number {
+    const log = this.#log(node);
+    let index = Math.min(log.last, branch.highest);
+    while (index > log.base && branch.commitAt(index)?.chain !== log.chainAt(index)) index--;
+    return index;
+  }
+
+  /** Digest of all that a node holds up to an index; undefined where it holds that no more. */
+  chainOf(node: string, index: number): number | undefined {
+    return this.#log(node).chainAt(index);
+  }
+
+  /** Whether a node still holds what it held up to an index. */
+  isHeld(node: string, index: number, chain: number | undefined): boolean {
+    const log = this.#log(node);
+    return index < log.base || log.chainAt(index) === chain;
   }
 
   /**
-   * A node has started with this on its disk, behind a base whose term is given.
+   * A node has started with this on its disk, behind a base.
+   *
+   * @param branch of the base; when that is not known it must be told before anything else
    */
-  started(
-    node: string,
-    base: { readonly index: number; readonly term: number },
-    entries: readonly BookEntry[],
-  ): void {
-    const log = new NodeLog();
-    this.#logs.set(node, log);
-    this.#rebase(node, log, base);
-    this.appended(node, base.index + 1, entries);
+  started(node: string, base: LogBase, entries: readonly BookEntry[], branch?: string): void {
+    this.#logs.set(node, new NodeLog(this.#first));
+    this.#unplaced.set(node, { base, entries: [...entries] });
+    this.place(node, this.#isCommon(base.index) ? '' : branch);
+  }
+
+  /** Tells which branch the state of a node is of that has started. */
+  place(node: string, id: string | undefined): void {
+    const waiting = this.#unplaced.get(node);
+    const branch = id === undefined ? undefined : this.#branches.get(id);
+    if (waiting === undefined || branch === undefined) return;
+    this.#unplaced.delete(node);
+    const log = this.#log(node);
+    this.#rebase(node, log, { base: waiting.base, branch });
+    const isProved = this.#branches.size === 1;
+    for (const entry of waiting.entries) this.#append(node, log, { entry, isProved });
   }
 
   /** A node goes on behind a state that it fetched. */
-  restored(
-    node: string,
-    base: { readonly index: number; readonly term: number },
-    entries: readonly BookEntry[],
-  ): void {
+  restored(node: string, base: LogBase, entries: readonly BookEntry[]): void {
     const log = this.#log(node);
     if (base.index < log.commit) {
       throw new Violation('commit-never-back', `${node} installs a state at ${base.index}`);
     }
-    this.#rebase(node, log, base);
+    this.#rebase(node, log, { base, branch: this.#first });
     this.appended(node, base.index + 1, entries);
   }
 
   appended(node: string, first: number, entries: readonly BookEntry[]): void {
+    const waiting = this.#unplaced.get(node);
+    if (waiting !== undefined) {
+      waiting.entries.push(...entries);
+      return;
+    }
     const log = this.#log(node);
-    let index = first;
     if (entries.length > 0 && first !== log.last + 1) {
       throw new Violation('log-without-holes', `${node} appends ${first} behind ${log.last}`);
     }
-    for (const { term, bytes } of entries) {
-      const chain = chained(log.chains.at(-1) ?? 0, term, bytes);
-      const key = `${index}/${term}`;
-      const known = this.#chains.get(key);
-      if (known !== undefined && known !== chain) {
-        throw new Violation('log-matching', `${node} has another log up to ${key}`);
-      }
-      this.#chains.set(key, chain);
-      log.chains.push(chain);
-      log.terms.push(term);
-      index++;
-    }
+    const isProved = this.#branches.size === 1 || !this.#init.isPulling(node);
+    for (const entry of entries) this.#append(node, log, { entry, isProved });
   }
 
   truncated(node: string, from: number): void {
+    const waiting = this.#unplaced.get(node);
+    if (waiting !== undefined) {
+      waiting.entries.length = Math.max(0, from - waiting.base.index - 1);
+      return;
+    }
     const log = this.#log(node);
     if (from <= log.commit) {
       throw new Violation('commit-never-back', `${node} cuts ${from}, committed ${log.commit}`);
     }
-    log.chains.length = from - log.base;
-    log.terms.length = from - log.base;
+    log.cut(from);
   }
 
   /** A node says that it leads a term. */
   leads(node: string, term: number): void {
-    const known = this.#leaders.get(term);
+    const log = this.#log(node);
+    const branch = log.branchAt(log.last);
+    const known = branch.leaders.get(term);
     if (known === node) return;
     if (known !== undefined) {
       throw new Violation('election-safety', `${node} and ${known} lead term ${term}`);
     }
-    this.#leaders.set(term, node);
+    branch.leaders.set(term, node);
     this.#elections++;
-    this.#assertComplete(node, term);
+    this.#assertComplete(node, { term, log, branch });
   }
 
   /** A node calls the log committed up to `index`. */
@@ -153,17 +189,22 @@ export class RaftBook {
     if (index > log.last) {
       throw new Violation('commit-is-held', `${node} commits ${index}, holds ${log.last}`);
     }
+    if (log.misfit !== undefined && index >= log.misfit) {
+      throw new Violation('log-matching', `${node} commits what follows from another log`);
+    }
+    const branch = log.branchAt(index);
     for (let at = Math.max(log.commit, log.base) + 1; at <= index; at++) {
       const chain = log.chainAt(at) ?? 0;
       const term = log.termAt(at) ?? 0;
-      const known = this.#commits[at];
-      if (known === undefined) this.#commits[at] = { chain, term, by: node };
+      const known = branch.commitAt(at);
+      if (known === undefined) branch.commit(at, { chain, term, by: node });
       else if (known.chain !== chain) {
         const both = `${known.by} (term ${known.term}) and ${node} (term ${term})`;
         throw new Violation('state-machine-safety', `${both} differ at ${at}`);
       }
     }
     log.commit = index;
+    branch.highest = Math.max(branch.highest, index);
     this.#highest = Math.max(this.#highest, index);
   }
 
@@ -174,10 +215,50 @@ export class RaftBook {
     }
   }
 
-  #assertComplete(node: string, term: number): void {
-    const log = this.#log(node);
-    for (let at = this.#highest; at > log.base; at--) {
-      const commit = this.#commits[at];
+  #append(
+    node: string,
+    log: NodeLog,
+    { entry, isProved }: { readonly entry: BookEntry; readonly isProved: boolean },
+  ): void {
+    const { term, bytes } = entry;
+    const index = log.last + 1;
+    const recovery = this.#init.recoveryIn(bytes);
+    const fits = recovery === undefined || this.#turn(log, recovery);
+    const chain = chained(log.lastChain, term, bytes);
+    const { chains } = log.branchAt(index);
+    const key = keyOf(index, term);
+    const known = chains.get(key);
+    if (!fits || (known !== undefined && known !== chain)) {
+      if (isProved) {
+        throw new Violation('log-matching', `${node} has another log up to ${index}/${term}`);
+      }
+      log.misfit ??= index;
+    } else if (log.misfit === undefined && known === undefined) chains.set(key, chain);
+    log.push(term, chain);
+  }
+
+  /** The next entry is a recovery. @returns false when it is one of another log */
+  #turn(log: NodeLog, { id, epoch }: { readonly id: string; readonly epoch: number }): boolean {
+    let branch = this.#branches.get(id);
+    if (branch === undefined) {
+      const parent = log.branchAt(log.last);
+      const { commit: shared, last: fork, lastChain: forkChain } = log;
+      branch = new Branch({ id, epoch, parent, shared, fork, forkChain });
+      this.#branches.set(id, branch);
+    }
+    const { fork, forkChain } = branch;
+    const fits = fork === log.last && forkChain === log.lastChain;
+    log.turn(branch);
+    return fits;
+  }
+
+  #assertComplete(
+    node: string,
+    led: { readonly term: number; readonly log: NodeLog; readonly branch: Branch },
+  ): void {
+    const { term, log, branch } = led;
+    for (let at = branch.highest; at > log.base; at--) {
+      const commit = branch.commitAt(at);
       // Committed by a later term's leader before the news of this election came through.
       if (commit === undefined || commit.term >= term) continue;
       if (log.chainAt(at) !== commit.chain) {
@@ -188,22 +269,28 @@ export class RaftBook {
     }
   }
 
+  /** All histories are the same up to there. */
+  #isCommon(index: number): boolean {
+    for (const { parent, shared } of this.#branches.values()) {
+      if (parent !== undefined && index > shared) return false;
+    }
+    return true;
+  }
+
   #rebase(
     node: string,
     log: NodeLog,
-    base: { readonly index: number; readonly term: number },
+    { base, branch }: { readonly base: LogBase; readonly branch: Branch },
   ): void {
-    const chain =
-      base.index === 0
-        ? 0
-        : (this.#commits[base.index]?.chain ?? this.#chains.get(`${base.index}/${base.term}`));
+    const { index } = base;
+    const commit = branch.commitAt(index);
+    const term = base.term ?? commit?.term ?? 0;
+    const writer = branch.writer(index);
+    const chain = index === 0 ? 0 : (commit?.chain ?? writer.chains.get(keyOf(index, term)));
     if (chain === undefined) {
-      throw new Violation('state-machine-safety', `${node} has a state at ${base.index}`);
+      throw new Violation('state-machine-safety', `${node} has a state at ${index}`);
     }
-    log.base = base.index;
-    log.chains = [chain];
-    log.terms = [base.term];
-    log.commit = Math.max(log.commit, base.index);
+    log.rebase({ index, term }, chain, writer);
   }
 
   #log(node: string): NodeLog {
@@ -213,15 +300,7 @@ export class RaftBook {
   }
 }
 
-/** 53 bits of (what came before, term, bytes). */
-function chained(before: number, term: number, bytes: Uint8Array): number {
-  let a = (0xdeadbeef ^ before) >>> 0;
-  let b = (0x41c6ce57 ^ Math.floor(before / 2 ** 32) ^ term) >>> 0;
-  for (const byte of bytes) {
-    a = Math.imul(a ^ byte, 2_654_435_761);
-    b = Math.imul(b ^ byte, 1_597_334_677);
-  }
-  a = Math.imul(a ^ (a >>> 16), 2_246_822_507) ^ Math.imul(b ^ (b >>> 13), 3_266_489_909);
-  b = Math.imul(b ^ (b >>> 16), 2_246_822_507) ^ Math.imul(a ^ (a >>> 13), 3_266_489_909);
-  return 2 ** 32 * (b & 0x1fffff) + (a >>> 0);
+/** Terms of a simulation stay far below what this has room for. */
+function keyOf(index: number, term: number): number {
+  return index * 2 ** 26 + term;
 }

@@ -2,40 +2,44 @@ import type { AgentRecord } from '../../../protocols/interface/index.ts';
 import { type AppliedEntry, decodeHead } from '../../../protocols/slurp/index.ts';
 import { toHex } from '../../../protocols/wire/index.ts';
 import { Violation } from '../world/world.ts';
-import { CallBook } from './call-book.ts';
+import type { Branch } from './branch.ts';
+import { History, type Said } from './history.ts';
 
-interface Decided {
+/** A fact of an index, as a node tells it. */
+interface Fact {
   readonly index: number;
+  readonly what: string;
   readonly by: string;
 }
 
 /**
- * What must always hold of the replicated state: the same log and the same outcomes everywhere,
- * every command applied once, no two heads that a majority signed for one index.
+ * What must always hold of the replicated state, within each branch of the log: the same log and
+ * the same outcomes everywhere, every command applied once, no two heads that a majority signed for
+ * one index.
  */
 export class StateBook {
-  /** Merkle root by index. */
-  readonly #roots = new Map<number, { readonly root: string; readonly by: string }>();
-  readonly #outcomes = new Map<number, { readonly digest: string; readonly by: string }>();
-  readonly #heads = new Map<number, { readonly root: string; readonly by: string }>();
-  readonly #states = new Map<number, { readonly cid: string; readonly by: string }>();
-  /** Where each command was decided. */
-  readonly #decided = new Map<string, Decided>();
+  readonly #histories = new Map<Branch, History>();
   /** Commands that their node has called accepted, with that node. */
   readonly #accepted = new Map<string, string>();
+  /** Those of them that nobody has any more who could hand them in. */
+  readonly #forgotten = new Set<string>();
+  /** How far each node has come in each history. */
+  readonly #reached = new Map<string, Map<History, number>>();
   /** What tokens and numbers stand for. */
   readonly #named = new Map<string, string>();
-  readonly #winners = new Map<string, string>();
-
-  readonly calls = new CallBook();
+  readonly #isSingleUse = new Set<string>();
 
   get acceptedCount(): number {
     return this.#accepted.size;
   }
 
-  /** Accepted commands that no log has decided yet. */
-  undecided(): readonly string[] {
-    return [...this.#accepted.keys()].filter((id) => !this.#decided.has(id));
+  /** Accepted commands that a branch has not decided, and that it still should. */
+  undecided(branch: Branch): readonly string[] {
+    const history = this.#history(branch);
+    return [...this.#accepted.keys()].filter(
+      (id) =>
+        !this.#forgotten.has(id) && history.decision(id) === undefined && !this.#isGivenUp(id),
+    );
   }
 
   originOf(id: string): string | undefined {
@@ -44,86 +48,79 @@ export class StateBook {
 
   /** A node lost its disk: what waited on it is gone. */
   forget(by: string): void {
-    for (const [id, origin] of this.#accepted) {
-      if (origin === by && !this.#decided.has(id)) this.#accepted.delete(id);
-    }
+    for (const [id, origin] of this.#accepted) if (origin === by) this.#forgotten.add(id);
   }
 
   accepted(id: string, by: string): void {
     this.#accepted.set(id, by);
   }
 
-  applied(by: string, entry: AppliedEntry): void {
+  applied(by: string, branch: Branch, entry: AppliedEntry): void {
     const { index, decisions } = entry;
+    const history = this.#history(branch);
+    const owner = history.owner(index);
     const told = decisions.map(({ command, outcome }) => [
       command.id,
       outcome.ok ? 'ok' : outcome.code,
     ]);
-    const digest = JSON.stringify([told, entry.term, entry.timeMs]);
-    this.#same('same-outcomes', this.#outcomes, { index, digest, by });
-    this.calls.applied(entry);
+    const what = JSON.stringify([told, entry.term, entry.timeMs]);
+    this.#same('same-outcomes', owner.outcomes, { index, what, by });
+    this.#reach(by, history, index);
+    if (index > owner.last) {
+      owner.tell(entry);
+      owner.calls.applied(entry);
+    }
     for (const { command, outcome } of decisions) {
-      const known = this.#decided.get(command.id);
+      const known = history.decision(command.id);
       if (known !== undefined && known.index !== index) {
         const where = `${known.index} (${known.by}) and ${index} (${by})`;
         throw new Violation('applied-once', `command ${command.kind} is decided at ${where}`);
       }
-      this.#decided.set(command.id, { index, by });
-      if (outcome.ok && outcome.events !== undefined) this.#effects(command, index);
+      owner.decided.set(command.id, { index, by });
+      if (outcome.ok && outcome.events !== undefined) this.#effects(owner, command, index);
     }
   }
 
   /** The Merkle root of a node's applied log. */
-  root(by: string, index: number, root: Uint8Array): void {
-    const known = this.#roots.get(index);
-    const hex = toHex(root);
-    if (known === undefined) this.#roots.set(index, { root: hex, by });
-    else if (known.root !== hex) {
-      throw new Violation('equal-roots', `${known.by} and ${by} differ at ${index}`);
-    }
+  root(by: string, branch: Branch, { index, root }: { index: number; root: Uint8Array }): void {
+    const history = this.#history(branch);
+    this.#reach(by, history, index);
+    this.#same('equal-roots', history.owner(index).roots, { index, what: toHex(root), by });
   }
 
-  /** A head that a node takes for signed by a majority. */
-  head(by: string, bytes: Uint8Array, commit: number): void {
+  /**
+   * A head that a node takes for signed by a majority.
+   *
+   * @param branches what it may be of: it must be true of one of them
+   */
+  head(by: string, branches: readonly Branch[], bytes: Uint8Array): void {
     const { index, root, stateCid } = decodeHead(bytes).head;
-    if (index > commit) {
-      throw new Violation('heads-are-committed', `a head at ${index}, committed is ${commit}`);
+    const what = toHex(root);
+    let problem: Violation | undefined;
+    for (const branch of branches) {
+      const { heads, roots, states } = this.#history(branch).owner(index);
+      const known = heads.get(index) ?? roots.get(index);
+      if (index > branch.highest) {
+        const beyond = `a head at ${index}, committed is ${branch.highest}`;
+        problem ??= new Violation('heads-are-committed', beyond);
+      } else if (known !== undefined && known.what !== what) {
+        const both = `${known.by} and ${by} know two at ${index}`;
+        problem ??= new Violation('one-head-an-index', both);
+      } else {
+        heads.set(index, { what, by });
+        if (stateCid === undefined) return;
+        this.#same('equal-states', states, { index, what: stateCid, by });
+        return;
+      }
     }
-    const hex = toHex(root);
-    const known = this.#heads.get(index) ?? this.#roots.get(index);
-    if (known !== undefined && known.root !== hex) {
-      throw new Violation('one-head-an-index', `${known.by} and ${by} know two at ${index}`);
-    }
-    this.#heads.set(index, { root: hex, by });
-    if (stateCid === undefined) return;
-    const state = this.#states.get(index);
-    if (state !== undefined && state.cid !== stateCid) {
-      throw new Violation('equal-states', `${state.by} and ${by} know two states at ${index}`);
-    }
-    this.#states.set(index, { cid: stateCid, by });
+    if (problem !== undefined) throw problem;
   }
 
   /** The state of a node at a mark. */
-  state(by: string, index: number, cid: string): void {
-    const known = this.#states.get(index);
-    if (known === undefined) this.#states.set(index, { cid, by });
-    else if (known.cid !== cid) {
-      throw new Violation('equal-states', `${known.by} and ${by} differ at the mark ${index}`);
-    }
+  state(by: string, branch: Branch, { index, cid }: { index: number; cid: string }): void {
+    const { states } = this.#history(branch).owner(index);
+    this.#same('equal-states', states, { index, what: cid, by });
   }
-
-  #effects(command: AppliedEntry['decisions'][number]['command'], index: number): void {
-    if (command.kind !== 'member.add') return;
-    const { invite, peer } = command.body as { invite: Uint8Array; peer: string };
-    if (!this.#isSingleUse.has(toHex(invite))) return;
-    const winner = this.#winners.get(toHex(invite));
-    if (winner !== undefined && winner !== peer) {
-      throw new Violation('one-winner', `an invite of one use let two in, the last at ${index}`);
-    }
-    this.#winners.set(toHex(invite), peer);
-  }
-
-  readonly #isSingleUse = new Set<string>();
 
   /** An invite that may let one in. */
   singleUse(key: Uint8Array): void {
@@ -138,6 +135,60 @@ export class StateBook {
     }
   }
 
+  #history(branch: Branch): History {
+    let history = this.#histories.get(branch);
+    if (history === undefined) {
+      const { parent } = branch;
+      history = new History(branch, parent && this.#history(parent));
+      this.#histories.set(branch, history);
+      for (const entry of history.before()) {
+        history.calls.applied(entry);
+        for (const { command, outcome } of entry.decisions) {
+          const isDone = outcome.ok && outcome.events !== undefined;
+          if (isDone) this.#effects(history, command, entry.index);
+        }
+      }
+    }
+    return history;
+  }
+
+  #reach(by: string, history: History, index: number): void {
+    const reached = this.#reached.get(by) ?? new Map<History, number>();
+    this.#reached.set(by, reached);
+    for (const [it, end] of history.line()) {
+      reached.set(it, Math.max(reached.get(it) ?? 0, Math.min(index, end)));
+    }
+  }
+
+  /**
+   * Its own node has seen it decided, in a branch: there it waits no more, and where that branch is
+   * given up it is lost.
+   */
+  #isGivenUp(id: string): boolean {
+    const reached = this.#reached.get(this.#accepted.get(id) ?? '');
+    for (const history of this.#histories.values()) {
+      const index = history.decided.get(id)?.index;
+      if (index !== undefined && (reached?.get(history) ?? 0) >= index) return true;
+    }
+    return false;
+  }
+
+  #effects(
+    history: History,
+    command: AppliedEntry['decisions'][number]['command'],
+    index: number,
+  ): void {
+    if (command.kind !== 'member.add') return;
+    const { invite, peer } = command.body as { invite: Uint8Array; peer: string };
+    const key = toHex(invite);
+    if (!this.#isSingleUse.has(key)) return;
+    const winner = history.winners.get(key);
+    if (winner !== undefined && winner !== peer) {
+      throw new Violation('one-winner', `an invite of one use let two in, the last at ${index}`);
+    }
+    history.winners.set(key, peer);
+  }
+
   #once(invariant: string, by: string, [name, thing]: readonly [string, string]): void {
     const known = this.#named.get(name);
     if (known !== undefined && known !== thing) {
@@ -146,18 +197,12 @@ export class StateBook {
     this.#named.set(name, thing);
   }
 
-  #same(
-    invariant: string,
-    book: Map<number, { readonly digest: string; readonly by: string }>,
-    { index, digest, by }: { readonly index: number; readonly digest: string; readonly by: string },
-  ): void {
+  #same(invariant: string, book: Map<number, Said<string>>, { index, what, by }: Fact): void {
     const known = book.get(index);
-    if (known === undefined) book.set(index, { digest, by });
-    else if (known.digest !== digest) {
-      throw new Violation(
-        invariant,
-        `${known.by} and ${by} differ at ${index}: ${known.digest} and ${digest}`,
-      );
+    if (known === undefined) book.set(index, { what, by });
+    else if (known.what !== what) {
+      const both = `${known.by} and ${by} differ at ${index}`;
+      throw new Violation(invariant, `${both}: ${known.what} and ${what}`);
     }
   }
 }

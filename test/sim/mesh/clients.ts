@@ -173,7 +173,7 @@ export class Clients {
     };
     const body = encodeHeadBody({
       mesh: meshId,
-      epoch: 0,
+      epoch: asker.parts.trust.epochs.current.epoch,
       term: asker.parts.consensus.term,
       index,
       root,

@@ -18,6 +18,9 @@ export const FAR_MS = START_MS + 400 * 24 * 3_600_000;
 
 const TERM = 1;
 
+/** The operator's recovery key. */
+export const OPERATOR = simSeedKey(3_000_000);
+
 /** A mesh with its members, as its log tells it: what every simulation begins with. */
 export interface Founding {
   readonly meshId: string;
@@ -62,7 +65,7 @@ export function foundMesh(signers: readonly Signer[], voters: number): Founding 
       name: 'simulated',
       memberName: 'n1',
       addresses: [],
-      recovery: new Uint8Array(32),
+      recovery: OPERATOR.publicKey,
       nonce: new Uint8Array(16),
       levels: [1, 1],
     },

@@ -1,5 +1,7 @@
 import { isCooeeError, type Signer, toError } from '../../../protocols/interface/index.ts';
 import type { MeshLog } from '../../../protocols/slurp/index.ts';
+import type { Branch } from '../check/branch.ts';
+import { EpochBook } from '../check/epoch-book.ts';
 import { RaftBook } from '../check/raft-book.ts';
 import { StateBook } from '../check/state-book.ts';
 import { simSigner } from '../world/crypto.ts';
@@ -13,6 +15,8 @@ import { Violation, World } from '../world/world.ts';
 import { Clients } from './clients.ts';
 import { type Founding, foundMesh } from './founding.ts';
 import { MeshNode } from './mesh-node.ts';
+import { Disaster } from './recovery/disaster.ts';
+import { idOf, keptRows, recoveryOf } from './recovery/links.ts';
 
 const MESH_HARMS = [
   'kill',
@@ -36,13 +40,17 @@ const MESH_HARMS = [
 
 /** After the last harm everything that was accepted is decided within this time. */
 const CALM_MS = 60_000;
+/** Where the operator has to come first. */
+const DISASTER_CALM_MS = 150_000;
 
 /** The replicated log of a mesh, whole: core, driver, state, storage, heads, snapshots. */
 export class MeshCluster {
   readonly world: World;
   readonly network: SimNetwork;
-  readonly book = new RaftBook();
+  readonly book: RaftBook;
   readonly states = new StateBook();
+  readonly epochs = new EpochBook();
+  readonly disaster: Disaster;
   readonly founding: Founding;
   readonly machines: readonly Machine[];
   readonly #nodes = new Map<Machine, MeshNode>();
@@ -51,13 +59,17 @@ export class MeshCluster {
   readonly #clients: Clients;
   readonly #steps: number;
   /** Voters that were found out to have lost their state, with the index at which they were. */
-  readonly #foundOut = new Map<string, number>();
+  readonly #foundOut = new Map<string, { readonly index: number; readonly branch: Branch }>();
   readonly #voters: number;
 
   constructor({ seed, nodes, steps }: RunInit) {
     this.world = new World(seed);
     this.#steps = steps;
     this.#voters = nodes;
+    this.book = new RaftBook({
+      recoveryIn: recoveryOf,
+      isPulling: (name) => this.#named(name)?.parts?.consensus.raft === undefined,
+    });
     const { random } = this.world;
     this.network = new SimNetwork(this.world, {
       delayMsMin: 0.1,
@@ -74,7 +86,11 @@ export class MeshCluster {
       machines: this.machines,
       leader: () => this.leader(),
       canLose: (machine: Machine) => this.#canLose(machine),
-      onLost: ({ name }: Machine) => this.states.forget(name),
+      canCopy: (machine: Machine) => this.#canCopy(machine),
+      onLost: ({ name }: Machine) => {
+        this.states.forget(name);
+        this.epochs.forget(name);
+      },
     };
     this.#nemesis = new Nemesis(victims, {
       harms: MESH_HARMS.filter(() => random.chance(0.5)),
@@ -82,8 +98,10 @@ export class MeshCluster {
       lastsMs: random.pick([100, 700, 2_000]),
     });
     this.#clients = new Clients(this);
+    this.disaster = new Disaster(this, { seed, steps });
     this.world.check(() => {
       for (const node of this.#nodes.values()) node.look();
+      this.disaster.look();
     });
   }
 
@@ -103,15 +121,17 @@ export class MeshCluster {
     };
   }
 
-  /** Who says that it leads; of several the one with the latest term. */
+  /** Who says that it leads; of several the one of the latest epoch and term. */
   leader(): Machine | undefined {
     let best: Machine | undefined;
-    let bestTerm = 0;
+    let [bestEpoch, bestTerm] = [0, 0];
     for (const [machine, node] of this.#nodes) {
       const raft = node.parts?.consensus.raft;
-      if (raft?.role !== 'leader' || raft.term <= bestTerm) continue;
+      if (raft?.role !== 'leader') continue;
+      const { epoch } = this.book.branchOf(machine.name);
+      if (epoch < bestEpoch || (epoch === bestEpoch && raft.term <= bestTerm)) continue;
       best = machine;
-      bestTerm = raft.term;
+      [bestEpoch, bestTerm] = [epoch, raft.term];
     }
     return best;
   }
@@ -122,7 +142,7 @@ export class MeshCluster {
    */
   #canLose(victim: Machine): boolean {
     const parts = this.nodeOf(victim)?.parts;
-    if (parts === undefined || victim.isFrozen) return false;
+    if (parts === undefined || victim.isFrozen || this.disaster.isOpen) return false;
     const { voters } = parts.meshLog.configuration().configuration;
     // Two cannot take the seat of one of them.
     if (voters.length < 3) return false;
@@ -134,28 +154,54 @@ export class MeshCluster {
       if (other.consensus.raft === undefined || other.trust.missingLinks().length > 0) return false;
       return (
         other.meshLog.commitIndex >= parts.meshLog.tailIndex &&
-        isSameSeats(other.meshLog, parts.meshLog)
+        isSameSeats(other.meshLog, parts.meshLog) &&
+        other.trust.epochs.current.id === parts.trust.epochs.current.id
       );
     });
   }
 
+  /** An old copy of the only voter would lead by itself: no other node is asked. */
+  #canCopy(machine: Machine): boolean {
+    if (!this.disaster.isDrawn) return true;
+    const meshLog = this.nodeOf(machine)?.parts?.meshLog;
+    return (meshLog?.configuration().configuration.voters.length ?? 0) >= 3;
+  }
+
   /** A voter was found out to have less than it signed for. */
-  foundOut(peer: string, index: number): void {
-    this.world.log(`${this.nameOf(peer)} has lost what it signed, by ${index}`);
-    this.#foundOut.set(peer, Math.max(index, this.#foundOut.get(peer) ?? 0));
+  foundOut(peer: string, at: { readonly index: number; readonly branch: Branch }): void {
+    this.world.log(`${this.nameOf(peer)} has lost what it signed, by ${at.index}`);
+    const known = this.#foundOut.get(peer);
+    if (known?.branch !== at.branch || known.index < at.index) this.#foundOut.set(peer, at);
   }
 
   /** Who lost its state has been without a vote since. */
   #assertDemoted(): void {
     const leader = this.leader();
     const state = leader && this.nodeOf(leader)?.parts?.meshLog.state;
-    for (const [peer, index] of this.#foundOut) {
+    for (const [peer, { index, branch }] of this.#foundOut) {
+      // A recovery leaves no vote to anybody but to who is named in it.
+      if (leader !== undefined && branch !== this.book.branchOf(leader.name)) continue;
       const rows = [...(state?.entries('voterset') ?? [])];
       const isDemoted = rows.some(([, row]) => row.index > index && !row.voters.includes(peer));
       if (!isDemoted) {
         throw new Violation('re-added-as-learner', `${this.nameOf(peer)} votes on after ${index}`);
       }
     }
+  }
+
+  /** Machines that are not lost for good. */
+  get left(): readonly Machine[] {
+    return this.machines.filter((machine) => !this.disaster.isLost(machine));
+  }
+
+  /** A node has taken a recovery that it was shown for valid. */
+  shown({ name }: Machine, bytes: Uint8Array): void {
+    this.epochs.shown(name, idOf(bytes));
+  }
+
+  /** As the daemon does when a recovery left out what is here. */
+  startOver(machine: Machine): void {
+    machine.startOver(keptRows);
   }
 
   nodeOf(machine: Machine): MeshNode | undefined {
@@ -179,8 +225,10 @@ export class MeshCluster {
 
   /** A program found its disk damaged: the daemon sets log and state aside and begins anew. */
   onDamaged(machine: Machine, error: unknown): void {
-    if (machine.disk.isDamaged && isCooeeError(error, 'ERR_STORAGE_DAMAGED')) machine.empty();
-    else this.fail(error);
+    if (machine.disk.isDamaged && isCooeeError(error, 'ERR_STORAGE_DAMAGED')) {
+      this.epochs.forget(machine.name);
+      machine.empty();
+    } else this.fail(error);
   }
 
   fail(error: unknown): void {
@@ -191,6 +239,11 @@ export class MeshCluster {
       const why = cause === undefined ? '' : `\ncaused by ${toError(cause).stack}`;
       this.world.fail(new Violation('no-crash', `${stack} ${details}${why}`));
     }
+  }
+
+  #named(name: string): MeshNode | undefined {
+    const machine = this.machines.find((it) => it.name === name);
+    return machine && this.nodeOf(machine);
   }
 
   #machine(i: number, peer: string, random: SimRandom): Machine {
@@ -220,7 +273,9 @@ export class MeshCluster {
   async #calmDown(): Promise<void> {
     this.#nemesis.stop();
     this.#clients.stop();
-    const isSettled = await this.world.runUntil(() => this.#isSettled(), CALM_MS);
+    this.disaster.calmDown();
+    const limitMs = this.disaster.isDrawn ? DISASTER_CALM_MS : CALM_MS;
+    const isSettled = await this.world.runUntil(() => this.#isSettled(), limitMs);
     if (!isSettled) throw new Violation('liveness', this.#describe());
     await this.#assertQuiet();
     this.#assertDemoted();
@@ -235,11 +290,22 @@ export class MeshCluster {
     const parts = leader && this.nodeOf(leader)?.parts;
     const raft = parts?.consensus.raft;
     if (parts === undefined || raft === undefined || raft.commit !== raft.lastIndex) return false;
-    if (raft.transferee !== null || this.states.undecided().length > 0) return false;
-    return this.machines.every((machine) => {
+    if (raft.transferee !== null || this.disaster.isOpen) return false;
+    const isLevel = this.left.every((machine) => {
       const meshLog = this.nodeOf(machine)?.parts?.meshLog;
       return meshLog?.appliedIndex === raft.commit;
     });
+    return isLevel && this.#isOneEpoch(leader as Machine);
+  }
+
+  /** All follow one epoch, and all that was accepted is decided in it. */
+  #isOneEpoch(leader: Machine): boolean {
+    const branch = this.book.branchOf(leader.name);
+    const isOne = this.left.every((machine) => {
+      const current = this.nodeOf(machine)?.parts?.trust.epochs.current;
+      return this.book.branchOf(machine.name) === branch && current?.id === branch.id;
+    });
+    return isOne && this.states.undecided(branch).length === 0;
   }
 
   /** No term changes while the leader and a majority hear each other. */
@@ -269,12 +335,16 @@ export class MeshCluster {
       const seats = meshLog.configuration().configuration;
       const at = `${meshLog.appliedIndex}/${meshLog.commitIndex}/${meshLog.tailIndex}`;
       const of = `${seats.voters.length}+${seats.learners.length} seats`;
-      const rest = `outbox ${outbox.waitingCount} [${node.conditions}]`;
+      const { epoch, id } = parts.trust.epochs.current;
+      const rest = `outbox ${outbox.waitingCount} epoch ${epoch} ${id} [${node.conditions}]`;
       return `${machine.name} ${part} ${at} ${of} ${rest}`;
     });
-    const waiting = this.states.undecided();
+    const leader = this.leader();
+    const branch = leader && this.book.branchOf(leader.name);
+    const waiting = branch === undefined ? [] : this.states.undecided(branch);
     const ids = waiting.slice(0, 5).map((id) => `${id.slice(-6)} of ${this.states.originOf(id)}`);
-    return `${waiting.length} undecided (${ids.join(', ')}); ${all.join('; ')}`;
+    const first = `${waiting.length} undecided (${ids.join(', ')})`;
+    return `${this.disaster.told}${first}; ${all.join('; ')}`;
   }
 }
 

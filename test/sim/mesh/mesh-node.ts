@@ -1,5 +1,6 @@
 import {
   CooeeError,
+  isCooeeError,
   type Logger,
   type Signer,
   toError,
@@ -8,15 +9,19 @@ import { decodeLinkMessage } from '../../../protocols/slurp/driver/raft-codec.ts
 import {
   type CommandBody,
   type CommandKind,
+  decodeHead,
+  epochOf,
   lostStateProblem,
   type Outbox,
 } from '../../../protocols/slurp/index.ts';
 import { toHex } from '../../../protocols/wire/index.ts';
+import type { Branch } from '../check/branch.ts';
 import type { Machine, Program } from '../world/machine.ts';
 import type { SideMessage } from '../world/network.ts';
 import type { SimProcess } from '../world/process.ts';
 import type { SimRandom } from '../world/random.ts';
 import { SimStreams } from '../world/streams.ts';
+import { Violation } from '../world/world.ts';
 import type { MeshCluster } from './mesh-cluster.ts';
 import {
   buildParts,
@@ -49,6 +54,9 @@ export class MeshNode implements Program {
   #commitTold = 0;
   #appliedTold = 0;
   #told = '';
+  /** The operator recovers here, right now. */
+  #isRecovering = false;
+  #isSuperseded = false;
 
   constructor(
     cluster: MeshCluster,
@@ -67,6 +75,14 @@ export class MeshNode implements Program {
   /** Undefined while it starts. */
   get parts(): MeshParts | undefined {
     return this.#isDead ? undefined : this.#parts;
+  }
+
+  get name(): string {
+    return this.#machine.name;
+  }
+
+  get peer(): string {
+    return this.#signer.peer;
   }
 
   get streams(): SimStreams {
@@ -101,6 +117,7 @@ export class MeshNode implements Program {
     this.#guard(() => {
       this.#parts?.consensus.onConnection(peer, event === 'connected');
       if (event === 'connected') {
+        this.#parts?.recoveries.met(peer);
         this.#parts?.consensus.nudge();
         this.#parts?.courier.nudge();
       }
@@ -155,13 +172,47 @@ export class MeshNode implements Program {
     }
     if (meshLog.commitIndex !== this.#commitTold) {
       this.#commitTold = meshLog.commitIndex;
-      this.#cluster.book.committed(name, meshLog.commitIndex);
+      this.#tellCommit(meshLog.commitIndex);
     }
     if (meshLog.appliedIndex !== this.#appliedTold) {
       this.#appliedTold = meshLog.appliedIndex;
-      this.#cluster.states.root(name, meshLog.appliedIndex, meshLog.appliedRoot());
+      const at = { index: meshLog.appliedIndex, root: meshLog.appliedRoot() };
+      this.#cluster.states.root(name, this.#cluster.book.branchOf(name), at);
       this.#cluster.world.log(`${name} applied ${meshLog.appliedIndex}`);
     }
+    if (this.#cluster.disaster.isDrawn && !this.#isRecovering) this.#lookAtEpochs(parts);
+  }
+
+  #lookAtEpochs({ trust, consensus, meshLog }: MeshParts): void {
+    const { epochs } = trust;
+    const kept = [epochs.newest, epochs.rival].flatMap((it) => (it === undefined ? [] : [it.id]));
+    const isVoting = consensus.raft !== undefined;
+    this.#cluster.epochs.look({
+      node: this.#machine.name,
+      nowMs: this.#cluster.world.nowMs,
+      current: epochs.current,
+      ofState: epochOf(meshLog.state).id,
+      kept,
+      isVoting,
+      isIdle: !isVoting && consensus.replica === undefined,
+      commit: meshLog.commitIndex,
+      isHindered: this.#machine.isFrozen || this.#machine.disk.isHindered,
+    });
+  }
+
+  /** The branch of what is committed here; Raft's book hears of it first. */
+  #branch({ meshLog }: MeshParts): Branch {
+    const { book } = this.#cluster;
+    const { name } = this.#machine;
+    this.#tellCommit(meshLog.commitIndex);
+    return book.branchOf(name);
+  }
+
+  #tellCommit(index: number): void {
+    const { book } = this.#cluster;
+    const { name } = this.#machine;
+    // A snapshot is in the log before it is in the state.
+    if (index >= book.baseOf(name)) book.committed(name, index);
   }
 
   async #open(): Promise<void> {
@@ -173,23 +224,62 @@ export class MeshNode implements Program {
     const bootNonce = toHex(this.#random.bytes(16));
     const parts = await buildParts(ports, { ...founding, boot, bootNonce });
     const { name } = this.#machine;
+    this.#cluster.book.place(name, epochOf(parts.meshLog.state).id);
+    this.#cluster.epochs.started(name);
+    this.#watch(parts);
+    this.#parts = parts;
+    await startParts(ports, parts);
+    for (const peer of ports.connected()) {
+      parts.consensus.onConnection(peer, true);
+      parts.recoveries.met(peer);
+    }
+    const body = { boot, bootNonce, name, addresses: [], levels: [1, 1] as [number, number] };
+    this.submit('member.boot', body, { alone: true });
+  }
+
+  #watch(parts: MeshParts): void {
+    const { states, book } = this.#cluster;
+    const { name } = this.#machine;
     parts.meshLog.onApplied((entry) =>
-      this.#guard(() => this.#cluster.states.applied(name, entry)),
+      this.#guard(() => states.applied(name, this.#branch(parts), entry)),
     );
     parts.trust.onVerified(({ bytes }) =>
-      this.#guard(() => this.#cluster.states.head(name, bytes, this.#cluster.book.commit)),
+      this.#guard(() => {
+        const { epoch } = decodeHead(bytes).head;
+        const own = this.#branch(parts);
+        const followed = book.branch(parts.trust.epochs.current.id) ?? own;
+        // Which of them it is of cannot be told from the head alone, and one must have it. It may
+        // be a rival that was followed before.
+        const rivals = [...book.branches].filter((it) => it.epoch === epoch);
+        const places = new Set([followed, own, own.ofEpoch(epoch), ...rivals]);
+        states.head(name, [...places], bytes);
+      }),
     );
     parts.snapshots.onMark(() =>
       this.#guard(() => {
         const mark = parts.snapshots.latest();
-        if (mark !== undefined) this.#cluster.states.state(name, mark.index, mark.stateCid);
+        if (mark === undefined) return;
+        const { index, stateCid: cid } = mark;
+        states.state(name, this.#branch(parts), { index, cid });
       }),
     );
-    this.#parts = parts;
-    await startParts(ports, parts);
-    for (const peer of ports.connected()) parts.consensus.onConnection(peer, true);
-    const body = { boot, bootNonce, name, addresses: [], levels: [1, 1] as [number, number] };
-    this.submit('member.boot', body, { alone: true });
+  }
+
+  /** What it holds of what is committed must still be there when the log has gone on. */
+  #recovering({ hadSeat }: { readonly hadSeat: boolean }): () => void {
+    const { book } = this.#cluster;
+    const { name } = this.#machine;
+    const parts = this.#parts as MeshParts;
+    const branch = this.#branch(parts);
+    // Who only pulls has proof of what it committed, and of nothing behind that.
+    const index = hadSeat ? book.heldOf(name, branch) : parts.meshLog.commitIndex;
+    const chain = book.chainOf(name, index);
+    this.#isRecovering = true;
+    return () => {
+      if (book.isHeld(name, index, chain)) return;
+      const what = `${name} had ${index}, and gave it up`;
+      this.#cluster.fail(new Violation('what-was-held-is-kept', what));
+    };
   }
 
   #ports(): MeshPorts {
@@ -198,7 +288,11 @@ export class MeshNode implements Program {
     const { log, store } = this.#machine.disk.of(this.process);
     const peers = this.#cluster.peersOf(this.#machine);
     return {
-      log: watchedLog(log, book, this.#machine.name),
+      log: watchedLog(log, book, {
+        node: this.#machine.name,
+        branch: () => this.#parts?.trust.epochs.current.id,
+        commit: () => this.#parts?.meshLog.commitIndex ?? 0,
+      }),
       store,
       signer: this.#signer,
       clock: this.#machine.clock.of(this.process),
@@ -214,7 +308,22 @@ export class MeshNode implements Program {
       connected: () => peers.filter((peer) => network.isConnected(self, peer)),
       publish: (body) => this.#publish(body),
       onFatal: () => this.#machine.kill(true),
+      onSuperseded: () => this.#startOver(),
+      recoveryWatch: {
+        shown: (bytes) => this.#guard(() => this.#cluster.shown(this.#machine, bytes)),
+        recovering: (how) => this.#recovering(how),
+        recovered: () => {
+          this.#isRecovering = false;
+        },
+      },
     };
+  }
+
+  /** A recovery left out what is here. */
+  #startOver(): void {
+    if (this.#isDead || this.#isSuperseded) return;
+    this.#isSuperseded = true;
+    this.#cluster.startOver(this.#machine);
   }
 
   /** A voter introduces itself with less than it has signed for: this node must not believe it. */
@@ -229,7 +338,8 @@ export class MeshNode implements Program {
     const claim = this.#cluster.claimOf(from);
     if (claim === undefined || !voters.includes(from)) return;
     if (lostStateProblem(from, claim, head) === undefined) return;
-    this.#cluster.foundOut(from, parts.meshLog.appliedIndex);
+    const branch = this.#cluster.book.branchOf(this.#machine.name);
+    this.#cluster.foundOut(from, { index: parts.meshLog.appliedIndex, branch });
   }
 
   #publish(body: Uint8Array): void {
@@ -281,6 +391,7 @@ export class MeshNode implements Program {
   #die(error: unknown): void {
     if (this.#isDead) return;
     if (error instanceof CooeeError && DISK_CODES.has(error.code)) this.#machine.kill(true);
+    else if (isCooeeError(error, 'ERR_SLURP_SUPERSEDED')) this.#startOver();
     else this.#cluster.onDamaged(this.#machine, error);
   }
 }

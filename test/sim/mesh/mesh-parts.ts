@@ -1,14 +1,14 @@
 import { CallTimers } from '../../../protocols/help/index.ts';
-import type {
-  Clock,
-  Condition,
+import {
+  type Clock,
+  type Condition,
   CooeeError,
-  Health,
-  KeyValueStore,
-  Logger,
-  LogStore,
-  Metrics,
-  Signer,
+  type Health,
+  type KeyValueStore,
+  type Logger,
+  type LogStore,
+  type Metrics,
+  type Signer,
 } from '../../../protocols/interface/index.ts';
 import type { TrustAnchor } from '../../../protocols/membership/index.ts';
 import {
@@ -18,8 +18,10 @@ import {
   HeadService,
   HeadSigner,
   MeshLog,
+  type MeshRecovery,
   mendInstall,
   Outbox,
+  type RecoveryExchange,
   Replica,
   Snapshots,
   Submit,
@@ -29,9 +31,10 @@ import {
 import { simCrypto as crypto } from '../world/crypto.ts';
 import type { SimRandom } from '../world/random.ts';
 import type { SimStreams } from '../world/streams.ts';
+import { buildRecovery, type RecoveryWatch } from './recovery/recovery-parts.ts';
 
 /** Small, so that a short run has many marks. */
-const SNAPSHOT_EVERY_ENTRIES = 32;
+export const SNAPSHOT_EVERY_ENTRIES = 32;
 /** A dead voter gives its seat to another. */
 const VOTER_AWAY_MS = 4_000;
 
@@ -55,6 +58,9 @@ export interface MeshPorts {
   readonly connected: () => readonly string[];
   readonly publish: (bytes: Uint8Array) => void;
   readonly onFatal: (error: CooeeError) => void;
+  /** A recovery left out what is here: it must be taken anew. */
+  readonly onSuperseded: () => void;
+  readonly recoveryWatch: RecoveryWatch;
 }
 
 /** Who a node is. */
@@ -78,6 +84,8 @@ export interface MeshParts {
   readonly courier: Courier;
   readonly blockCourier: BlockCourier;
   readonly calls: CallTimers;
+  readonly recovery: MeshRecovery;
+  readonly recoveries: RecoveryExchange;
 }
 
 /** Builds them on open stores. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
@@ -92,6 +100,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   await meshLog.open();
   const trust = new TrustBook({ ...ports, meshLog, crypto }, init.anchor);
   await trust.open();
+  if (trust.epochs.isSuperseded) throw new CooeeError('ERR_SLURP_SUPERSEDED');
   const leader = (): string | undefined => leaderOf(meshLog, consensus);
   const sources = (): readonly string[] => leaderFirst(leader(), connected());
   const common = { ...ports, meshLog, trust, crypto, requester: streams, sources };
@@ -147,7 +156,8 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   const blockCourier = courierOfBlocks(ports, outbox);
   const calls = callTimers(ports, { meshLog, consensus, outbox });
   const agreed = { meshLog, trust, snapshots, consensus, headSigner, heads, outbox };
-  return { ...agreed, submit, courier, blockCourier, calls };
+  const recovery = await buildRecovery(ports, agreed);
+  return { ...agreed, ...recovery, submit, courier, blockCourier, calls };
 }
 
 /** Blocks are not simulated: everybody holds them. */
@@ -191,6 +201,7 @@ function leaderFirst(leader: string | undefined, all: readonly string[]): readon
 /** Starts them, in the daemon's order. */
 export async function startParts(ports: MeshPorts, parts: MeshParts): Promise<void> {
   const { calls, meshLog, outbox, consensus, courier, heads, snapshots, trust, submit } = parts;
+  const { recoveries } = parts;
   const { streams: responder } = ports;
   meshLog.addHook((entry) => outbox.writesFor(entry));
   meshLog.onApplied((entry) => {
@@ -207,10 +218,16 @@ export async function startParts(ports: MeshPorts, parts: MeshParts): Promise<vo
     calls.onLeadership();
     heads.changed();
   });
+  trust.onRecovery(() => {
+    recoveries.tellAll();
+    if (trust.epochs.isSuperseded) ports.onSuperseded();
+    else consensus.onEpoch();
+  });
   await serveReplica({ meshLog, responder, trust, refresh: () => heads.refresh(), snapshots });
   await snapshots.serve(responder);
   await parts.headSigner.serve(responder);
   await submit.start();
+  await recoveries.start();
   await consensus.start();
   courier.start();
   parts.blockCourier.start();

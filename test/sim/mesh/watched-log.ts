@@ -1,13 +1,24 @@
 import type { HardState, LogRecord, LogStore } from '../../../protocols/interface/index.ts';
 import type { RaftBook } from '../check/raft-book.ts';
 
+/** Whose log it is. */
+export interface WatchInit {
+  readonly node: string;
+  /** The branch that it goes on in behind a state that it fetched; undefined while it starts. */
+  readonly branch: () => string | undefined;
+  /** What is committed, as far as it knows: that stays so when it only opens its log again. */
+  readonly commit: () => number;
+}
+
 /** Tells the book what a node does to its log, as it asks its disk for it. */
-export function watchedLog(log: LogStore, book: RaftBook, node: string): LogStore {
+export function watchedLog(log: LogStore, book: RaftBook, init: WatchInit): LogStore {
+  const { node, branch, commit } = init;
   const tellAll = async (): Promise<void> => {
     const { firstIndex } = log;
     const records = await log.read(firstIndex, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE);
-    const index = firstIndex - 1;
-    book.started(node, { index, term: book.committedTerm(index) ?? 0 }, records);
+    book.started(node, { index: firstIndex - 1 }, records, branch());
+    const known = Math.min(commit(), log.lastIndex);
+    if (known >= firstIndex) book.committed(node, known);
   };
   const open: LogStore['open'] = async () => {
     const recovery = await log.open();

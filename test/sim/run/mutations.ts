@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { drawsDisaster } from '../mesh/recovery/draw.ts';
 import type { PartName } from './parts.ts';
 
 /** A fault put into the product on purpose: the simulator must find it. */
@@ -8,6 +9,8 @@ export interface Mutation {
   readonly name: string;
   /** Which simulation must find it. */
   readonly part: PartName;
+  /** Seeds in which it is looked for; of the mesh those that lose no majority, when not said. */
+  readonly draws?: (seed: number) => boolean;
   /** From the root of the repository. */
   readonly file: string;
   readonly edits: readonly Edit[];
@@ -160,6 +163,61 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         find: 'if (dueMs === undefined || timeMs < dueMs) return undefined;',
         replace: 'if (dueMs === undefined || timeMs > 0) return undefined;',
+      },
+    ],
+  },
+  {
+    name: 'follow-an-unsigned-epoch',
+    part: 'mesh',
+    draws: drawsDisaster,
+    file: 'protocols/slurp/recovery/recovery-link.ts',
+    edits: [
+      {
+        find: "signingInput('recovery', r), s)) throw refuse('signature');",
+        replace: "signingInput('recovery', r), s)) void s;",
+      },
+    ],
+  },
+  {
+    name: 'go-on-in-spite-of-a-rival',
+    part: 'mesh',
+    draws: drawsDisaster,
+    file: 'protocols/slurp/recovery/epoch-book.ts',
+    edits: [
+      {
+        find: 'rival.epoch >= this.current.epoch ? rival : undefined;',
+        replace: 'rival.epoch < 0 ? rival : undefined;',
+      },
+    ],
+  },
+  {
+    name: 'vote-on-in-the-old-epoch',
+    part: 'mesh',
+    draws: drawsDisaster,
+    file: 'protocols/slurp/recovery/epoch-book.ts',
+    edits: [
+      {
+        find: 'return this.#newest !== undefined && this.#newest.epoch > own.epoch;',
+        replace: 'return this.#newest !== undefined && own.epoch < 0;',
+      },
+    ],
+  },
+  {
+    name: 'forget-the-epoch-on-restart',
+    part: 'mesh',
+    draws: drawsDisaster,
+    file: 'protocols/slurp/recovery/epoch-book.ts',
+    edits: [{ find: 'await this.#keep([{ ...NEWEST, value: recovery.bytes }]);', replace: '' }],
+  },
+  {
+    name: 'recover-without-what-was-acknowledged',
+    part: 'mesh',
+    draws: drawsDisaster,
+    file: 'protocols/slurp/recovery/mesh-recovery.ts',
+    edits: [
+      {
+        find: 'if (!hadSeat && meshLog.tailIndex > meshLog.commitIndex)',
+        replace: 'if (meshLog.tailIndex > meshLog.commitIndex)',
       },
     ],
   },

@@ -27,11 +27,16 @@ export async function runPool(jobs: Iterator<WorkerJob>, init: PoolInit): Promis
     const { value, done } = jobs.next();
     return done === true ? undefined : value;
   };
+  const children = new Set<ChildProcess>();
   const onReport = (report: SeedReport): void => {
-    if (init.onReport(report)) isOver = true;
+    if (isOver || !init.onReport(report)) return;
+    isOver = true;
+    // What the others are at is of no use any more.
+    for (const child of children) child.kill('SIGKILL');
   };
   const count = init.workers ?? availableParallelism();
-  const pool = Array.from({ length: count }, () => work({ init, next, onReport }));
+  const shift = { init, next, onReport, children, isOver: () => isOver };
+  const pool = Array.from({ length: count }, () => work(shift));
   await Promise.all(pool);
 }
 
@@ -39,6 +44,9 @@ interface Shift {
   readonly init: PoolInit;
   readonly next: () => WorkerJob | undefined;
   readonly onReport: (report: SeedReport) => void;
+  /** Processes that run. */
+  readonly children: Set<ChildProcess>;
+  readonly isOver: () => boolean;
 }
 
 async function work(shift: Shift): Promise<void> {
@@ -59,6 +67,7 @@ function runWorker(shift: Shift, first: WorkerJob): Promise<SeedReport | undefin
   const child: ChildProcess = fork(file, mutation === undefined ? [] : [mutation], {
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
+  shift.children.add(child);
   return new Promise((resolve) => {
     let job = first;
     let hang: NodeJS.Timeout | undefined;
@@ -87,9 +96,10 @@ function runWorker(shift: Shift, first: WorkerJob): Promise<SeedReport | undefin
     });
     child.on('exit', (code) => {
       clearTimeout(hang);
+      shift.children.delete(child);
       const message = isHung ? `no end after ${SEED_MS_MAX} ms` : `the worker ended with ${code}`;
       const failure = { invariant: isHung ? 'no-hang' : 'no-crash', message, step: 0, trace: [] };
-      resolve(isDone ? undefined : { ...job, ms: 0, failure });
+      resolve(isDone || shift.isOver() ? undefined : { ...job, ms: 0, failure });
     });
   });
 }

@@ -63,6 +63,11 @@ export class SimDisk implements Faults {
     }
   }
 
+  /** Writes take long, or fail. */
+  get isHindered(): boolean {
+    return this.#isFull || this.#slowness > 1;
+  }
+
   fill(isFull: boolean): void {
     this.#isFull = isFull;
   }
@@ -140,6 +145,19 @@ export class SimDisk implements Faults {
     this.#isDamaged = false;
     this.#log = this.#newLog();
     this.#store = this.#newStore();
+  }
+
+  /** An empty disk in its place, but for what `kept` finds on the old one. */
+  async startOver(kept: (store: KeyValueStore) => Promise<readonly StoreWrite[]>): Promise<void> {
+    await this.#offline(async () => {
+      await this.#store.open();
+      const writes = await kept(this.#store);
+      await this.#store.close();
+      this.replace();
+      await this.#store.open();
+      if (writes.length > 0) await this.#store.batch(writes, { sync: true });
+      await this.#store.close();
+    });
   }
 
   /** The stores as one process has them. */

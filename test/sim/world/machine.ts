@@ -32,6 +32,8 @@ export class Machine {
   #copies: DiskCopy[] = [];
   /** The disk is being copied or put back. */
   #isBusy = false;
+  /** Nobody starts it again. */
+  #isHeld = false;
 
   constructor(
     components: MachineComponents,
@@ -62,7 +64,7 @@ export class Machine {
   }
 
   start(): void {
-    if (this.#running !== undefined || this.#isBusy) return;
+    if (this.#running !== undefined || this.#isBusy || this.#isHeld) return;
     const { world, network, start } = this.#components;
     this.#starts++;
     world.log(`${this.name} starts (${this.#starts})`);
@@ -85,6 +87,23 @@ export class Machine {
     program.onKilled();
     const afterMs = restartMs ?? 1 + world.random.exponential(RESTART_MS_MEAN);
     world.schedule(afterMs, () => this.start());
+  }
+
+  /** Off until {@link release}. */
+  hold(isPowerLost: boolean): void {
+    this.#isHeld = true;
+    this.kill(isPowerLost);
+  }
+
+  /** It comes back as it was. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.start();
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   freeze(): void {
@@ -121,6 +140,14 @@ export class Machine {
     this.#offline(async () => {
       this.disk.replace();
       this.#components.world.log(`${this.name} has an empty disk`);
+    });
+  }
+
+  /** Ends the process, sets its disk aside but for what must be kept, and starts it again. */
+  startOver(kept: Parameters<SimDisk['startOver']>[0]): void {
+    this.#offline(async () => {
+      await this.disk.startOver(kept);
+      this.#components.world.log(`${this.name} starts over`);
     });
   }
 

@@ -12,6 +12,8 @@ export interface Victims {
   leader(): Machine | undefined;
   /** Whether what this machine has durable may be lost now: the rest can do without. */
   canLose?(machine: Machine): boolean;
+  /** Whether what this machine has may be put back one day. */
+  canCopy?(machine: Machine): boolean;
   /** What was durable on this machine since its copy was made is about to be lost. */
   onLost?(machine: Machine): void;
 }
@@ -131,8 +133,8 @@ export const HARMS = {
     victim.empty();
     return undefined;
   },
-  'back-up': (_victims, _random, victim) => {
-    victim.backUp();
+  'back-up': (victims, _random, victim) => {
+    if (victims.canCopy?.(victim) !== false) victim.backUp();
     return undefined;
   },
   restore: (victims, random, victim) => {

@@ -68,6 +68,8 @@ export class SimNetwork {
   readonly #lanes = new Map<string, Lane>();
   /** Pairs that must not connect. */
   readonly #cut = new Set<string>();
+  /** Pairs that are kept apart, how often, whatever heals. */
+  readonly #apart = new Map<string, number>();
 
   constructor(world: World, profile: NetworkProfile) {
     this.#world = world;
@@ -150,6 +152,26 @@ export class SimNetwork {
     this.#cut.add(keyOf(from, to));
     if (isReset) this.#close(pair);
     else this.#giveUp(pair);
+  }
+
+  /** Keeps two groups apart, until what it returns is called; {@link heal} does not end it. */
+  part(ones: readonly string[], others: readonly string[]): () => void {
+    const pairs = ones.flatMap((one) => others.map((other) => this.#pair(one, other)));
+    const add = (count: number): void => {
+      for (const { ends } of pairs) {
+        const key = keyOf(...ends);
+        this.#apart.set(key, (this.#apart.get(key) ?? 0) + count);
+      }
+    };
+    add(1);
+    for (const pair of pairs) this.#close(pair);
+    let isParted = true;
+    return () => {
+      if (!isParted) return;
+      isParted = false;
+      add(-1);
+      for (const pair of pairs) if (!pair.isOpen) this.#reconnect(pair);
+    };
   }
 
   slow(from: string, to: string, slowness: number): void {
@@ -269,6 +291,7 @@ export class SimNetwork {
   }
 
   #isCut(pair: Pair): boolean {
+    if ((this.#apart.get(keyOf(...pair.ends)) ?? 0) > 0) return true;
     return this.#cut.has(keyOf(...pair.ends)) || this.#cut.has(keyOf(pair.ends[1], pair.ends[0]));
   }
 

@@ -15,11 +15,12 @@ const storedSchemas = {
   'seat-out': z.strictObject({ v: z.literal(1), until: count }).transform(({ until }) => until),
 };
 const STORED_BYTES_MAX = 256;
+const SYNCED = { sync: true } as const;
 
 /** What {@link SeatMarks} works with. */
 export interface SeatMarksComponents {
   readonly log: Pick<LogStore, 'mark' | 'marks' | 'status'>;
-  /** Where older programs kept them. */
+  /** With the state; older programs kept them there. */
   readonly store: KeyValueStore;
   /** A sync failed: the process must end and look again. */
   readonly onFatal: (error: CooeeError) => void;
@@ -57,7 +58,7 @@ export class SeatMarks {
       const index = decodeAs(storedSchemas[mark], bytes, STORED_BYTES_MAX);
       if (!log.marks.has(mark)) this.set(mark, index);
       await this.keep();
-      await store.batch([{ namespace: 'meta', key: mark }], { sync: true });
+      await store.batch([{ namespace: 'meta', key: mark }], SYNCED);
     }
   }
 
@@ -87,14 +88,17 @@ export class SeatMarks {
   }
 
   async #write(): Promise<void> {
-    const { log, onFatal } = this.#components;
+    const { log, store, onFatal } = this.#components;
     const wanted = new Map(this.#wanted);
     try {
       for (const mark of LOG_MARKS) {
         const index = wanted.get(mark);
         // A failed log does not know what it has: it refuses the call.
         const isThere = log.status === 'open' && log.marks.get(mark) === index;
-        if (!isThere) await log.mark(mark, index ?? null);
+        if (isThere) continue;
+        // What it is taken back for stands in the state: that is on the disk first.
+        if (index === undefined) await store.batch([{ namespace: 'meta', key: mark }], SYNCED);
+        await log.mark(mark, index ?? null);
       }
       this.#kept = wanted;
     } catch (error) {

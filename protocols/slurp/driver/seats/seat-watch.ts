@@ -59,17 +59,15 @@ export class SeatWatch {
   #soon: Timer | undefined;
   #aloneRounds = 0;
   #isAsking = false;
+  /** {@link SeatWatch.isOut} as it was told last. */
+  #wasOut = false;
 
   constructor(components: SeatWatchComponents) {
     this.#components = components;
   }
 
-  /** Forgets what an earlier start found out, once it is over. @throws CooeeError ERR_STORAGE_* */
-  async open(): Promise<void> {
-    if (!this.isOut) await this.recovered();
-  }
-
   start(): void {
+    this.#wasOut ||= this.isOut;
     this.#timer ??= this.#components.clock.schedule(ROUND_MS, () => {
       this.#timer = undefined;
       this.#round();
@@ -96,7 +94,10 @@ export class SeatWatch {
     return this.#components.held().appliedIndex < this.#outUntil;
   }
 
-  /** Until the state here is that of this index, the seat in it is history. */
+  /**
+   * Until the state here is that of this index, the seat in it is history. The mark stays when it
+   * is: a loss of power can take the end of the state back, and what was pulled stays in the log.
+   */
   get #outUntil(): number {
     return this.#components.marks.get('seat-out') ?? 0;
   }
@@ -108,11 +109,11 @@ export class SeatWatch {
   }
 
   #round(): void {
-    const { isAlone, marks, onChange } = this.#components;
+    const { isAlone, onChange } = this.#components;
     this.#aloneRounds = isAlone() ? this.#aloneRounds + 1 : 0;
     // What was waited for is here: the state says whether there is a seat.
-    if (this.#outUntil > 0 && !this.isOut) {
-      marks.set('seat-out', undefined);
+    if (this.#wasOut && !this.isOut) {
+      this.#wasOut = false;
       onChange();
     }
     if (this.#aloneRounds >= ROUNDS_ALONE) this.#ask(false);
@@ -150,6 +151,7 @@ export class SeatWatch {
     // On the disk before anything is pulled: that is no vote's worth until it is proved, and a
     // start in between must not take it for what Raft wrote.
     marks.set('seat-out', index);
+    this.#wasOut = true;
     this.#components.logger.info({ until: index }, 'the log goes on without this node: it follows');
     this.#components.onChange();
   }

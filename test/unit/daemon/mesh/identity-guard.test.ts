@@ -58,6 +58,7 @@ beforeEach(() => {
     network: { node: { getConnections: () => [{ close: async () => void closed.push('cut') }] } },
     noteBoot: async (boot: number) => void closed.push(`boot ${boot}`),
     noteStale: async () => void closed.push('stale'),
+    askAgain: () => void closed.push('ask'),
     startAgain: () => void closed.push('again'),
     clock,
     onRemoved: () => void closed.push('removed'),
@@ -187,8 +188,9 @@ describe('IdentityGuard of a home that was put back from an older copy', () => {
 
   it('begins a start behind the one that it was shown, when nobody met that one', async () => {
     accuse({ ...proofOf(later), isLive: false });
-    await clock.advance(2_900);
+    await clock.advance(11_900);
     expect(closed).not.toContain('again');
+    expect(closed.filter((it) => it === 'ask')).toHaveLength(1);
     await clock.advance(200);
     expect(closed.slice(-3)).toEqual(AGAIN);
   });
@@ -198,7 +200,7 @@ describe('IdentityGuard of a home that was put back from an older copy', () => {
     expect(guard.verdict).toBeUndefined();
     mesh.put(MEMBER, 'member', { boot: 9, bootNonce: nonceOf('d') });
     guard.cloned();
-    await clock.advance(5_000);
+    await clock.advance(13_000);
     expect(closed.slice(-3)).toEqual(AGAIN);
   });
 
@@ -211,6 +213,16 @@ describe('IdentityGuard of a home that was put back from an older copy', () => {
     await clock.advance(60_000);
     expect(closed).not.toContain('again');
     expect(guard.verdict).toBe('ERR_MEMBERSHIP_CLONE');
+  });
+
+  it('stays shut when the other one is back as it asks for the second time', async () => {
+    accuse({ ...proofOf(later), isLive: false });
+    await clock.advance(6_100);
+    expect(closed).toContain('ask');
+    accuse({ ...proofOf(later), isLive: true });
+    await clock.advance(60_000);
+    expect(closed).not.toContain('again');
+    expect(closed.filter((it) => it === 'ask')).toHaveLength(1);
   });
 
   it('stays shut when the log had its start: the other one came later', async () => {

@@ -13,19 +13,22 @@ const REPORT = {
 
 /** Two members that speak to each other; each with a book of its own. */
 async function pair() {
+  /** What is asked is lost on the way. */
+  const isLost = { now: false };
   const handlers = new Map<string, (peer: string, body: Uint8Array) => Promise<Uint8Array>>();
   const make = async (self: string, other: string) => {
     const machine = await Machine.open();
     const trust = await openBook(machine);
     const exchange = new RecoveryExchange({
       ...{ meshId: MESH, trust, metrics: machine.metrics, logger: machine.logger },
+      clock: machine.clock,
       report: () => REPORT,
       genesis: async () => Uint8Array.of(1),
       connected: () => [other],
       requester: {
         request: async (peer, _protocol, body) => {
           const handler = handlers.get(peer);
-          if (handler === undefined) throw new Error('nobody there');
+          if (handler === undefined || isLost.now) throw new Error('nobody there');
           return await handler(self, body);
         },
       },
@@ -40,7 +43,7 @@ async function pair() {
     await exchange.start();
     return { machine, trust, exchange };
   };
-  return { a: await make('a', 'b'), b: await make('b', 'a') };
+  return { a: await make('a', 'b'), b: await make('b', 'a'), isLost };
 }
 
 describe('recoveryAsk and recoveryAnswer', () => {
@@ -81,6 +84,19 @@ describe('members that meet', () => {
     await expect.poll(() => a.trust.epochs.newest?.bytes).toEqual(later);
   });
 
+  it('show it again to one that did not answer, while that is connected', async () => {
+    const { a, b, isLost } = await pair();
+    const link = recoveryAt({ index: 20, voters: some(1) });
+    isLost.now = true;
+    await a.trust.recover(link);
+    a.exchange.met('b');
+    await a.machine.clock.advance(2_000);
+    expect(b.trust.epochs.newest).toBeUndefined();
+    isLost.now = false;
+    await a.machine.clock.advance(4_000);
+    await expect.poll(() => b.trust.epochs.newest?.bytes).toEqual(link);
+  });
+
   it('show a rival on, so that both sides halt', async () => {
     const { a, b } = await pair();
     await a.trust.recover(recoveryAt({ index: 20, voters: some(1) }));
@@ -98,6 +114,7 @@ describe('members that meet', () => {
     const hostile = { ...a.trust, epochs: { newest: { bytes: forged }, rival: undefined } };
     const exchange = new RecoveryExchange({
       ...{ meshId: MESH, metrics: a.machine.metrics, logger: a.machine.logger },
+      clock: a.machine.clock,
       trust: hostile as never,
       report: () => REPORT,
       genesis: async () => undefined,
@@ -110,6 +127,7 @@ describe('members that meet', () => {
     let asked: (body: Uint8Array) => Promise<Uint8Array> = () => Promise.reject(new Error());
     const serving = new RecoveryExchange({
       ...{ meshId: MESH, trust: b.trust, metrics: b.machine.metrics, logger: b.machine.logger },
+      clock: b.machine.clock,
       report: () => REPORT,
       genesis: async () => undefined,
       connected: () => [],

@@ -66,6 +66,23 @@ describe('marks of a seat', () => {
     expect([marks.isKept, log.marks.size]).toEqual([true, 0]);
   });
 
+  it('are taken back only when the state is on the disk that this goes by', async () => {
+    const marks = await open();
+    marks.set('lost-state', 5);
+    await marks.keep();
+    const state = { namespace: 'state', key: 'seats' } as const;
+    await store.batch([{ ...state, value: new Uint8Array(1) }]);
+    marks.set('lost-state', undefined);
+    faults.fail('store:write', systemError('EIO'));
+    expect(await codeOf(marks.keep())).toBe('ERR_STORAGE_IO');
+    expect([marks.isKept, log.marks.get('lost-state')]).toEqual([false, 5]);
+    faults.mend();
+    await store.open();
+    await marks.keep();
+    await crash();
+    expect([log.marks.size, await store.get('state', 'seats')]).toEqual([0, new Uint8Array(1)]);
+  });
+
   for (const point of ['log:write', 'log:sync', 'log:synced'] as const) {
     it(`are not kept after a failure at ${point}, but count, and are kept later`, async () => {
       const marks = await open();

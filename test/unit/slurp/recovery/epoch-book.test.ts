@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { StateReader } from '../../../../protocols/interface/index.ts';
+import { EpochBook, RECOVERY_KEYS } from '../../../../protocols/slurp/index.ts';
+import { cidOf, encodeCanonical } from '../../../../protocols/wire/index.ts';
+import { refused, some } from '../heads/voters.ts';
+import {
+  batchOf,
+  crypto,
+  decodedBatch,
+  founder,
+  GENESIS,
+  Machine,
+  MESH,
+  operator,
+} from '../mesh-world.ts';
+import { forger, GENESIS_BODY, recoveryAt } from './recovery-world.ts';
+
+/** A node that has no state, and these rows in its store. */
+async function openEmpty(rows: Readonly<Record<string, Uint8Array>> = {}) {
+  const { store, health } = await Machine.open();
+  const state = { get: () => undefined, size: () => 0 } as unknown as StateReader;
+  const meshLog = { meshId: MESH, appliedIndex: 0, state, frontierAt: () => undefined };
+  for (const [key, value] of Object.entries(rows)) {
+    await store.batch([{ namespace: 'head', key, value }]);
+  }
+  const book = new EpochBook({ meshLog, store, crypto, health });
+  await book.open();
+  return { book, meshLog, store, health };
+}
+
+/** Without a genesis in it. */
+const bare = recoveryAt({ index: 9, voters: some(1) });
+
+describe('EpochBook without a state', () => {
+  it('cannot tell who signed a recovery that names no genesis', async () => {
+    const { book } = await openEmpty();
+    expect(book.key).toBeUndefined();
+    expect(() => book.verify(bare)).toThrow(refused('recovery'));
+  });
+
+  it('goes by the genesis that its home has kept', async () => {
+    expect(RECOVERY_KEYS).toContain('genesis');
+    const { book } = await openEmpty({ genesis: decodedBatch(GENESIS) });
+    expect(book.key).toEqual(operator.publicKey);
+    expect(book.verify(bare).epoch).toBe(1);
+    const forged = recoveryAt({ index: 9, voters: some(1), by: forger });
+    expect(() => book.verify(forged)).toThrow(refused('signature'));
+  });
+
+  it('goes by the genesis in the recovery that it follows', async () => {
+    const { book, meshLog, store, health } = await openEmpty();
+    await book.adopt(book.verify(recoveryAt({ index: 9, genesis: GENESIS_BODY })));
+    const later = recoveryAt({ index: 20, epoch: 2 });
+    expect(book.verify(later).epoch).toBe(2);
+    const again = new EpochBook({ meshLog, store, crypto, health });
+    await again.open();
+    expect(again.verify(later).epoch).toBe(2);
+  });
+
+  it('takes no key out of a damaged genesis, nor out of another mesh’s', async () => {
+    const other = encodeCanonical({ v: 1, recovery: forger.publicKey });
+    expect(cidOf(crypto.sha256, other)).not.toBe(MESH);
+    const foreign = batchOf(founder, { seq: 1 }, [{ kind: 'mesh.genesis', body: {} }]);
+    for (const genesis of [Uint8Array.of(1, 2, 3), other, foreign]) {
+      expect((await openEmpty({ genesis })).book.key).toBeUndefined();
+    }
+  });
+});
