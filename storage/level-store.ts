@@ -19,7 +19,13 @@ import {
   planMigrations,
   STORE_FORMAT_VERSION,
 } from './disk/store-format.ts';
-import { jobBytes, pushWithDeferred, type StoreJob, writesOf } from './disk/store-job.ts';
+import {
+  askedBytes,
+  jobBytes,
+  pushWithDeferred,
+  type StoreJob,
+  writesOf,
+} from './disk/store-job.ts';
 import { assertKey, keyOf, storedBounds, storedKey } from './disk/store-keys.ts';
 import { WriteQueue } from './disk/write-queue.ts';
 import { type Faults, noFaults } from './faults.ts';
@@ -105,6 +111,7 @@ export class LevelStore implements KeyValueStore {
     this.#onFatal = components.onFatal ?? (() => undefined);
     this.#queue = new WriteQueue<StoreJob>({
       sizeOf: jobBytes,
+      askedOf: askedBytes,
       flush: (jobs) => this.#flush(jobs),
       groupBytesMax: GROUP_BYTES_MAX,
       waitingBytesMax: WAITING_BYTES_MAX,
@@ -128,11 +135,11 @@ export class LevelStore implements KeyValueStore {
 
   close(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#status === 'open') {
-        // Whoever deferred it is told when this fails.
-        await this.#writeDeferred().catch(() => undefined);
-      }
+      // Whoever deferred it is told when this fails.
+      this.#writeDeferred().catch(() => undefined);
       this.#status = 'closed';
+      this.#deferTimer?.cancel();
+      this.#deferTimer = undefined;
       await this.#release();
       this.#deferred.drop(notOpenError('closed'));
     });
@@ -194,17 +201,23 @@ export class LevelStore implements KeyValueStore {
     await this.#push(writes, options.sync ?? false);
   }
 
-  defer(writes: readonly StoreWrite[]): Promise<void> {
+  defer(
+    writes: readonly StoreWrite[],
+    options: { readonly isUrgent?: boolean } = {},
+  ): Promise<void> {
     this.#openDatabase();
     for (const { key } of writes) assertKey(key);
     const written = this.#deferred.add(writes);
-    if (this.#clock === undefined || this.#deferred.bytes > DEFER_BYTES_MAX) this.#hurry();
+    const isUrgent = options.isUrgent === true || this.#deferred.bytes > DEFER_BYTES_MAX;
+    if (isUrgent || this.#clock === undefined) this.#hurry();
     else this.#deferTimer ??= this.#clock.schedule(DEFER_MS, () => this.#hurry());
     return written;
   }
 
   /** What is deferred goes now; whoever deferred it is told when it fails. */
   #hurry(): void {
+    this.#deferTimer?.cancel();
+    this.#deferTimer = undefined;
     this.#writeDeferred().catch(() => undefined);
   }
 
@@ -214,9 +227,13 @@ export class LevelStore implements KeyValueStore {
   }
 
   async #push(writes: readonly StoreWrite[], sync: boolean): Promise<void> {
-    this.#deferTimer?.cancel();
-    this.#deferTimer = undefined;
-    await pushWithDeferred(this.#queue, this.#deferred, { writes, sync });
+    const written = pushWithDeferred(this.#queue, this.#deferred, { writes, sync });
+    // What a batch that is refused would have taken along still waits for its time.
+    if (!this.#deferred.isGathering) {
+      this.#deferTimer?.cancel();
+      this.#deferTimer = undefined;
+    }
+    await written;
   }
 
   async #get(

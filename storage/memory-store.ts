@@ -8,7 +8,13 @@ import type {
 } from '../protocols/interface/index.ts';
 import { DeferredWrites } from './disk/deferred-writes.ts';
 import { notOpenError, withIoError } from './disk/io-error.ts';
-import { jobBytes, pushWithDeferred, type StoreJob, writesOf } from './disk/store-job.ts';
+import {
+  askedBytes,
+  jobBytes,
+  pushWithDeferred,
+  type StoreJob,
+  writesOf,
+} from './disk/store-job.ts';
 import { assertKey, compareKeys, keyOf, storedBounds, storedKey } from './disk/store-keys.ts';
 import { WriteQueue } from './disk/write-queue.ts';
 import { type Faults, noFaults } from './faults.ts';
@@ -116,7 +122,7 @@ export class MemoryStore implements KeyValueStore {
 
   async close(): Promise<void> {
     // Whoever deferred it is told when this fails.
-    await this.#writeDeferred().catch(() => undefined);
+    this.#writeDeferred().catch(() => undefined);
     this.#status = 'closed';
     await this.#queue.idle();
     this.#deferred.drop(notOpenError('closed'));
@@ -165,15 +171,20 @@ export class MemoryStore implements KeyValueStore {
     await pushWithDeferred(this.#queue, this.#deferred, job);
   }
 
-  defer(writes: readonly StoreWrite[]): Promise<void> {
+  defer(
+    writes: readonly StoreWrite[],
+    options: { readonly isUrgent?: boolean } = {},
+  ): Promise<void> {
     this.#assertOpen();
     for (const { key } of writes) assertKey(key);
     const written = this.#deferred.add(writes.map(copyOf));
     const opening = this.#opening;
-    this.#later(() => {
+    const write = (): void => {
       // Whoever deferred it is told when this fails.
       if (this.#opening === opening) this.#writeDeferred().catch(() => undefined);
-    });
+    };
+    if (options.isUrgent === true) write();
+    else this.#later(write);
     return written;
   }
 
@@ -199,6 +210,7 @@ export class MemoryStore implements KeyValueStore {
   #newQueue(): WriteQueue<StoreJob> {
     const queue: WriteQueue<StoreJob> = new WriteQueue<StoreJob>({
       sizeOf: jobBytes,
+      askedOf: askedBytes,
       flush: (jobs) => this.#flush(jobs, () => this.#queue === queue),
       groupBytesMax: GROUP_BYTES_MAX,
       waitingBytesMax: WAITING_BYTES_MAX,

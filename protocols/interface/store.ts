@@ -138,12 +138,16 @@ export interface KeyValueStore {
    * goes to the disk with the next batch, before that, or a moment later; of several writes to one
    * key the last. It resolves when it is written, not synced. When that fails it is kept, to be
    * written when the store is opened again, and is gone with the process: all of what was deferred
-   * since some moment, and never what came before something that is there.
+   * since some moment, and never what came before something that is there. It is never refused for
+   * want of room: who defers much waits for it. The bytes must not be changed any more. A key that
+   * is deferred is not written by a batch that may fail and be there all the same: what is kept
+   * would come over a part of it.
    *
+   * @param options isUrgent: it goes to the disk at once, with what was deferred before it
    * @throws CooeeError at once ERR_STORAGE_NOT_OPEN, ERR_STORAGE_KEY; what it resolves to as
    *   {@link batch}
    */
-  defer(writes: readonly StoreWrite[]): Promise<void>;
+  defer(writes: readonly StoreWrite[], options?: { readonly isUrgent?: boolean }): Promise<void>;
 }
 
 /** One entry as the log store keeps it. */

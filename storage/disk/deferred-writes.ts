@@ -23,6 +23,11 @@ export class DeferredWrites {
   /** Taken, the oldest first. */
   #taken: Group[] = [];
 
+  /** Whether any gather. */
+  get isGathering(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** What gathers, in bytes. */
   get bytes(): number {
     return this.#current?.bytes ?? 0;
@@ -66,24 +71,30 @@ export class DeferredWrites {
     settled?.written.resolve();
   }
 
-  /** The group that was taken last was not begun to be written: it gathers on. */
-  untake(group: DeferredGroup | undefined, error: unknown): void {
-    if (group === undefined || this.#taken.at(-1) !== group) return;
-    const groups = [this.#taken.pop(), this.#current].filter((it) => it !== undefined);
-    this.#current = joined(groups, error);
+  /** The group that was taken right before this is not to be written yet: it gathers on. */
+  untake(group: DeferredGroup | undefined): void {
+    if (group !== undefined && this.#taken.at(-1) === group) this.#current = this.#taken.pop();
   }
 
-  /** What was taken could not be written: all of it is kept, below what came later. */
-  putBack(error: unknown): void {
-    const groups = [...this.#taken, this.#current].filter((it) => it !== undefined);
-    this.#taken = [];
-    this.#current = joined(groups, error);
+  /**
+   * A group could not be written, and so none of those taken behind it: all that was taken is kept,
+   * below what came later. Of a group that is not here any more that is no news.
+   */
+  putBack(group: DeferredGroup | undefined, error: unknown): void {
+    if (this.#taken.includes(group as Group)) this.#current = joined(this.#empty(), error);
   }
 
   /** Nothing of it will be written: the store is closed. */
   drop(error: unknown): void {
-    this.putBack(error);
+    joined(this.#empty(), error);
+  }
+
+  /** Takes out all there is, the oldest first. */
+  #empty(): readonly Group[] {
+    const groups = [...this.#taken, this.#current].filter((it) => it !== undefined);
+    this.#taken = [];
     this.#current = undefined;
+    return groups;
   }
 }
 

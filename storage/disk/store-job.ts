@@ -15,6 +15,11 @@ export function jobBytes({ writes, deferred }: StoreJob): number {
   return writeBytes(writes) + (deferred?.bytes ?? 0);
 }
 
+/** Bytes of a job that were not taken in before: what was deferred is held, written or not. */
+export function askedBytes({ writes }: StoreJob): number {
+  return writeBytes(writes);
+}
+
 /** The writes of jobs, in the order in which they count. */
 export function* writesOf(jobs: readonly StoreJob[]): Iterable<StoreWrite> {
   for (const { deferred, writes } of jobs) {
@@ -24,7 +29,8 @@ export function* writesOf(jobs: readonly StoreJob[]): Iterable<StoreWrite> {
 }
 
 /**
- * Hands writes in behind all that is deferred; resolves when both are written.
+ * Hands writes in behind all that is deferred; resolves when both are written. What is deferred is
+ * taken before this returns; without writes of its own it is not refused.
  *
  * @throws CooeeError as `KeyValueStore.batch`: what was deferred is kept
  */
@@ -38,13 +44,13 @@ export async function pushWithDeferred(
   try {
     written = queue.push({ writes, sync, deferred });
   } catch (error) {
-    waiting.untake(deferred, error);
+    waiting.untake(deferred);
     throw error;
   }
   try {
     await written;
   } catch (error) {
-    waiting.putBack(error);
+    waiting.putBack(deferred, error);
     throw error;
   }
 }

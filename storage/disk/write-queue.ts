@@ -5,6 +5,11 @@ import { notOpenError } from './io-error.ts';
 export interface WriteQueueInit<Job> {
   /** Bytes that a job takes; what waits is bounded by their sum. */
   sizeOf(job: Job): number;
+  /**
+   * Bytes of it that ask for room: all of them by default. What somebody holds already, written or
+   * not, is not refused.
+   */
+  askedOf?(job: Job): number;
   /** Makes a group of jobs durable, all or none. After it has failed the owner refuses new jobs. */
   flush(jobs: readonly Job[]): Promise<void>;
   /** A group takes further jobs while it stays within this. */
@@ -43,7 +48,9 @@ export class WriteQueue<Job> {
    */
   push(job: Job): Promise<void> {
     const size = this.#init.sizeOf(job);
-    if (this.#heldBytes > 0 && this.#heldBytes + size > this.#init.waitingBytesMax) {
+    const asked = this.#init.askedOf?.(job) ?? size;
+    const isFull = this.#heldBytes + asked > this.#init.waitingBytesMax;
+    if (isFull && asked > 0 && this.#heldBytes > 0) {
       throw new CooeeError('ERR_STORAGE_BUSY');
     }
     this.#heldBytes += size;

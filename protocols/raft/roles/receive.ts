@@ -130,6 +130,11 @@ export function onSnapshotInstalled(
     if (isTailKept) node.log.compactTo(index);
     else node.log.restore(index, term, configuration);
     node.commitTo(index);
+  } else if (index > node.log.baseIndex) {
+    // Its entries came and were committed while the state was fetched: the log on the disk begins
+    // behind it all the same.
+    node.outgoing.writes.restore(index, true);
+    node.log.compactTo(index);
   }
   if (node.leader !== null && node.canVote) answer(node, node.leader, node.commit);
 }

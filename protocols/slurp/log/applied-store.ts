@@ -22,8 +22,9 @@ import {
 /** How long a failed store is left alone before it is opened again. */
 const REOPEN_DELAY_MS = 500;
 
-/** So many runs may wait to be written: beyond that applying waits for the disk. */
+/** So much may wait to be written, in runs and bytes: beyond that applying waits for the disk. */
 const RUNS_AHEAD_MAX = 256;
+const BYTES_AHEAD_MAX = 4 * 1024 * 1024;
 
 /** Rows that are forgotten with one batch of the store. */
 const WIPED_AT_ONCE = 1_024;
@@ -46,16 +47,25 @@ export interface AppliedRun {
   readonly term: number;
 }
 
+/** Runs that go to the disk together. */
+interface Ahead {
+  readonly written: Promise<void>;
+  /** As `written`, also when that takes several tries. Never rejects. */
+  readonly done: Promise<void>;
+  runs: number;
+  bytes: number;
+}
+
 /**
  * The replicated state on the disk, and how far the log is applied in it: always written together.
  */
 export class AppliedStore {
   readonly #components: AppliedStoreComponents;
-  /** What the last run was deferred with, and what became of it. */
-  #deferred: Promise<void> | undefined;
-  #written: Promise<void> | undefined;
-  /** Runs that may not be written yet. */
-  #ahead = 0;
+  /** What the last run was deferred with. */
+  #newest: Ahead | undefined;
+  /** All that may not be written yet. */
+  #runsAhead = 0;
+  #bytesAhead = 0;
 
   constructor(components: AppliedStoreComponents) {
     this.#components = components;
@@ -97,12 +107,14 @@ export class AppliedStore {
   ): Promise<void> | undefined {
     const writes = [...changes.map(writeOf), ...alongside, markOf(mark)];
     const { store } = this.#components;
-    if (isExact) return this.#insist(() => store.batch(writes), signal);
+    // Deferred like the others: what a failed write leaves to be written again lies in one order.
+    if (isExact) return this.#insist(() => store.defer(writes, { isUrgent: true }), signal);
     if (store.status !== 'open') {
       return this.#insist(async () => this.#defer(writes, signal), signal);
     }
     this.#defer(writes, signal);
-    return this.#ahead > RUNS_AHEAD_MAX ? this.#written : undefined;
+    const isFar = this.#runsAhead > RUNS_AHEAD_MAX || this.#bytesAhead > BYTES_AHEAD_MAX;
+    return isFar ? this.#newest?.done : undefined;
   }
 
   /**
@@ -115,28 +127,46 @@ export class AppliedStore {
   }
 
   #defer(writes: readonly StoreWrite[], signal: AbortSignal): void {
-    this.#ahead++;
     const written = this.#components.store.defer(writes);
     // Those that go to the disk together share the promise.
-    if (written === this.#deferred) return;
-    this.#deferred = written;
-    this.#written = written.then(
-      () => {
-        this.#ahead = 0;
-        this.#components.health.clear('store-failed');
-      },
-      () => this.#mend(signal),
+    if (this.#newest?.written !== written) this.#newest = this.#begin(written, signal);
+    const bytes = writes.reduce(
+      (sum, { key, value }) => sum + key.length + (value?.length ?? 0),
+      0,
     );
+    this.#newest.runs++;
+    this.#newest.bytes += bytes;
+    this.#runsAhead++;
+    this.#bytesAhead += bytes;
   }
 
-  /** Nobody else may want to write for long, and readers need the store. Never rejects. */
+  #begin(written: Promise<void>, signal: AbortSignal): Ahead {
+    const done = written
+      .then(
+        () => this.#components.health.clear('store-failed'),
+        () => this.#mend(signal),
+      )
+      .then(() => {
+        this.#runsAhead -= ahead.runs;
+        this.#bytesAhead -= ahead.bytes;
+      });
+    const ahead: Ahead = { written, done, runs: 0, bytes: 0 };
+    return ahead;
+  }
+
+  /**
+   * Nobody else may want to write for long, and readers need the store: resolves when what was
+   * deferred is written after all. Never rejects.
+   */
   async #mend(signal: AbortSignal): Promise<void> {
     const { store, logger } = this.#components;
-    // A closed one is its owner's.
-    if (store.status !== 'failed') return;
+    const write = async (): Promise<void> => {
+      // A closed one is its owner's. Whoever opened a failed one may not have got it written.
+      if (store.status !== 'closed') await store.defer([], { isUrgent: true });
+    };
     try {
-      await this.#insist(async () => undefined, signal);
-      this.#ahead = 0;
+      signal.throwIfAborted();
+      await this.#insist(write, signal);
     } catch (error) {
       if (!signal.aborted) logger.error({ err: toError(error) }, 'the store was not mended');
     }

@@ -14,6 +14,9 @@ import type { SimProcess } from './process.ts';
 import type { SimRandom } from './random.ts';
 import type { World } from './world.ts';
 
+/** As long as LevelDB's twin is behind: what is deferred is lost with the process until then. */
+const DEFER_MS = 20;
+
 /** How disks behave in a run. */
 export interface DiskProfile {
   readonly syncMsMin: number;
@@ -179,7 +182,11 @@ export class SimDisk implements Faults {
   }
 
   #newStore(): MemoryStore {
-    return new MemoryStore({ faults: this, sync: () => this.#sync() });
+    return new MemoryStore({
+      faults: this,
+      sync: () => this.#sync(),
+      later: (write) => void this.#world.schedule(DEFER_MS, write),
+    });
   }
 
   async #sync(): Promise<void> {

@@ -54,6 +54,32 @@ describe('RaftCore', () => {
     expect([core.status.role, core.hasReady()]).toEqual(['follower', false]);
   });
 
+  it('hands out nothing at or below a state that was installed, also when it was committed', () => {
+    const configuration = { voters: ['a', 'b'], learners: [] };
+    const core = new RaftCore({ ...INIT, configuration });
+    const from = { from: 'b', to: 'a', term: 1 } as const;
+    const offer = { type: 'snapshot', ...from, index: 2, indexTerm: 1 } as const;
+    core.step({ type: 'message', message: offer }, 110);
+    const asked = core.takeReady();
+    expect(asked.fetchSnapshot).toEqual({ from: 'b', index: 2 });
+    core.step({ type: 'persisted' }, 110);
+    // Another way brings the entries, and that they are committed, while the state is fetched.
+    const append = {
+      type: 'append',
+      ...from,
+      prevIndex: 0,
+      prevTerm: 0,
+      count: 3,
+      commit: 2,
+    } as const;
+    const entries = [entry(1, 1), entry(2, 1), entry(3, 1)];
+    core.step({ type: 'message', message: { ...append, acknowledged: 0 }, entries }, 120);
+    core.step({ type: 'snapshot-installed', index: 2, term: 1, configuration }, 130);
+    const ready = core.takeReady();
+    expect(ready.entries.map(({ index }) => index)).toEqual([3]);
+    expect([ready.commit, core.status.lastIndex]).toEqual([2, 3]);
+  });
+
   it('has no Ready while one is being written', () => {
     const core = new RaftCore(INIT);
     core.step({ type: 'tick' }, 100);

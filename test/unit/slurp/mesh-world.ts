@@ -191,9 +191,9 @@ class BatchStore extends MemoryStore {
     if (options?.sync === true) this.#unsynced = [];
   }
 
-  override defer(writes: Parameters<MemoryStore['defer']>[0]): Promise<void> {
+  override defer(...[writes, options]: Parameters<MemoryStore['defer']>): Promise<void> {
     const keys = new Set(writes.map(({ namespace, key }) => `${namespace} ${key}`));
-    const written = super.defer(writes);
+    const written = super.defer(writes, options);
     this.#unsynced.push(keys.size);
     return written;
   }

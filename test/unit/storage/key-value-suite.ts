@@ -1,28 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KeyValueStore, StoreRange } from '../../../protocols/interface/index.ts';
-import type { SwitchFaults } from './log-store-suite.ts';
-
-/** One imagined or real disk with a key-value store on it. */
-export interface StoreBench {
-  readonly store: KeyValueStore;
-  readonly faults: SwitchFaults;
-  /** Another process on the same disk; the first one is gone. */
-  reborn(): Promise<KeyValueStore>;
-}
-
-export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
-const text = (value: Uint8Array | undefined): string | undefined =>
-  value === undefined ? undefined : Buffer.from(value).toString();
-
-export const listed = async (
-  store: KeyValueStore,
-  range?: StoreRange,
-): Promise<(readonly [string, string | undefined])[]> => {
-  const all: (readonly [string, string | undefined])[] = [];
-  for await (const [key, value] of store.entries('state', range)) all.push([key, text(value)]);
-  return all;
-};
+import { deferring } from './deferring-suite.ts';
+import { bytes, listed, type StoreBench, text } from './store-bench.ts';
 
 const put = (key: string, value = key) =>
   ({ namespace: 'state', key, value: bytes(value) }) as const;
@@ -45,6 +25,7 @@ export function keyValueSuite(name: string, makeBench: () => Promise<StoreBench>
     order(makeBench);
     moments(makeBench);
     failures(makeBench);
+    deferring(makeBench);
     model(makeBench);
   });
 }

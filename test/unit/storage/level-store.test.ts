@@ -7,8 +7,10 @@ import { levelError } from '../../../storage/disk/level-error.ts';
 import { encodeFormat, STORE_FORMAT_VERSION } from '../../../storage/disk/store-format.ts';
 import type { Faults } from '../../../storage/faults.ts';
 import { LevelStore } from '../../../storage/level-store.ts';
-import { bytes, keyValueSuite, listed } from './key-value-suite.ts';
+import { ManualClock } from '../wire/manual-clock.ts';
+import { keyValueSuite } from './key-value-suite.ts';
 import { SwitchFaults } from './log-store-suite.ts';
+import { bytes, listed, type StoreBench } from './store-bench.ts';
 
 const roots: string[] = [];
 const newDirectory = async (): Promise<string> => {
@@ -20,10 +22,10 @@ afterAll(async () => {
   for (const root of roots) await rm(root, { recursive: true, force: true });
 });
 
-keyValueSuite('LevelStore', async () => {
-  const directory = await newDirectory();
+const benchIn = (directory: string): StoreBench => {
   const faults = new SwitchFaults();
-  const store = new LevelStore({ faults }, { directory });
+  const clock = new ManualClock();
+  const store = new LevelStore({ faults, clock }, { directory });
   return {
     store,
     faults,
@@ -31,8 +33,17 @@ keyValueSuite('LevelStore', async () => {
       await store.close();
       return new LevelStore({}, { directory });
     },
+    pass: () => clock.advance(20),
+    killed: async () => {
+      // A process that is gone writes nothing more.
+      faults.failAt('store:write');
+      await store.close();
+      return benchIn(directory);
+    },
   };
-});
+};
+
+keyValueSuite('LevelStore', async () => benchIn(await newDirectory()));
 
 describe('LevelStore on the disk', () => {
   const one = { namespace: 'state', key: 'k', value: bytes('v') } as const;
@@ -135,5 +146,84 @@ describe('LevelStore on the disk', () => {
     expect([broken.code, broken.details['fatal']]).toEqual(['ERR_STORAGE_IO', true]);
     const closed = levelError(level('LEVEL_DATABASE_NOT_OPEN', 'Database is not open'), init);
     expect(closed.code).toBe('ERR_STORAGE_NOT_OPEN');
+  });
+});
+
+describe('what LevelStore defers', () => {
+  const put = (key: string, size = 1) =>
+    ({ namespace: 'state', key, value: new Uint8Array(size) }) as const;
+  const open = async () => {
+    const clock = new ManualClock();
+    const faults = new SwitchFaults();
+    const store = new LevelStore({ faults, clock }, { directory: await newDirectory() });
+    await store.open();
+    const flushes = () => faults.hits.filter((point) => point === 'store:write').length;
+    return { clock, faults, store, flushes };
+  };
+
+  it('gathers for 20 ms from the first write on, and goes as one', async () => {
+    const { clock, store, flushes } = await open();
+    const all: Promise<void>[] = [];
+    for (let i = 0; i < 10; i++) {
+      all.push(store.defer([put(`k${i}`)]));
+      await clock.advance(1);
+    }
+    await clock.advance(9);
+    expect(flushes()).toBe(0);
+    await clock.advance(1);
+    await Promise.all(all);
+    expect(flushes()).toBe(1);
+    const next = store.defer([put('next')]);
+    await clock.advance(19);
+    expect(flushes()).toBe(1);
+    await clock.advance(1);
+    await next;
+    expect(flushes()).toBe(2);
+    await store.close();
+  });
+
+  it('goes at once when there is much of it', async () => {
+    const { store, flushes } = await open();
+    void store.defer([put('a', 200 * 1024)]);
+    await new Promise(setImmediate);
+    expect(flushes()).toBe(0);
+    await store.defer([put('b', 100 * 1024)]);
+    expect(flushes()).toBe(1);
+    await store.close();
+  });
+
+  it('goes in its time when the batch that would have taken it along is refused', async () => {
+    const { clock, store } = await open();
+    const large = store.batch([put('large', 16 * 1024 * 1024)]);
+    const done = store.defer([put('a')]);
+    const refused = store.batch([put('b', 1024 * 1024)]);
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_STORAGE_BUSY' });
+    await clock.advance(20);
+    await Promise.all([large, done]);
+    await store.close();
+  });
+
+  it('leaves no timer behind when it is closed', async () => {
+    const { clock, faults, store } = await open();
+    const timers = new Set<unknown>();
+    const schedule = clock.schedule.bind(clock);
+    clock.schedule = (delayMs, task) => {
+      const timer = schedule(delayMs, task);
+      const cancel = () => {
+        timers.delete(timer);
+        timer.cancel();
+      };
+      timers.add(timer);
+      return { cancel };
+    };
+    void store.defer([put('a')]);
+    faults.failAt('store:write');
+    const failing = store.batch([put('b')]);
+    // Behind a write that fails, and so not taken along by any.
+    void store.defer([put('c')]);
+    await expect(failing).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+    expect(timers.size).toBe(1);
+    await store.close();
+    expect(timers.size).toBe(0);
   });
 });

@@ -1,19 +1,31 @@
 import { expect, it } from 'vitest';
 import { MemoryStore } from '../../../storage/memory-store.ts';
-import { bytes, keyValueSuite, listed } from './key-value-suite.ts';
+import { keyValueSuite } from './key-value-suite.ts';
 import { SwitchFaults } from './log-store-suite.ts';
+import { bytes, listed, type StoreBench } from './store-bench.ts';
 
 keyValueSuite('MemoryStore', async () => {
   const faults = new SwitchFaults();
-  const store = new MemoryStore({ faults });
-  return {
+  let waiting: (() => void)[] = [];
+  const store = new MemoryStore({ faults, later: (write) => waiting.push(write) });
+  const bench: StoreBench = {
     store,
     faults,
     reborn: async () => {
       store.crash();
       return store;
     },
+    pass: async () => {
+      const due = waiting;
+      waiting = [];
+      for (const write of due) write();
+    },
+    killed: async () => {
+      store.crash(Number.MAX_SAFE_INTEGER);
+      return bench;
+    },
   };
+  return bench;
 });
 
 it('a crash of the twin loses what was not synced, but for the kept writes', async () => {
@@ -47,4 +59,34 @@ it('a crash in the middle of a synced batch acknowledges nothing', async () => {
   await expect(waiting).rejects.toMatchObject({ code: 'ERR_STORAGE_NOT_OPEN' });
   await store.open();
   expect(await listed(store)).toEqual([]);
+});
+
+it('a crash in the middle of a flush has no part in what the next life defers', async () => {
+  const syncs: (() => void)[] = [];
+  const store = new MemoryStore({
+    sync: () => new Promise((resolve) => syncs.push(resolve)),
+    later: () => undefined,
+  });
+  const put = (key: string, value: string) =>
+    ({ namespace: 'state', key, value: bytes(value) }) as const;
+  await store.open();
+  const lost = store.defer([put('a', 'lost')]);
+  const inFlight = store.batch([put('b', 'lost')], { sync: true });
+  await new Promise(setImmediate);
+  store.crash();
+  await expect(lost).rejects.toMatchObject({ code: 'ERR_STORAGE_NOT_OPEN' });
+  await store.open();
+  const deferred = store.defer([put('a', '1')]);
+  const batch = store.batch([put('a', '2')], { sync: true });
+  await new Promise(setImmediate);
+  // The flush of the first life ends only now.
+  for (const end of syncs) end();
+  await expect(inFlight).rejects.toMatchObject({ code: 'ERR_STORAGE_NOT_OPEN' });
+  await Promise.all([deferred, batch]);
+  expect(await listed(store)).toEqual([['a', '2']]);
+  await store.batch([put('c', '1')]);
+  expect(await listed(store)).toEqual([
+    ['a', '2'],
+    ['c', '1'],
+  ]);
 });

@@ -23,6 +23,11 @@ export class ManualClock implements Clock {
     };
   }
 
+  /** How many timers wait. */
+  get timerCount(): number {
+    return this.#timers.length;
+  }
+
   /** Goes on by `ms`, firing what comes due in order; promises get their turn in between. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#atMs + ms;

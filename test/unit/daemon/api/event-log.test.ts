@@ -42,6 +42,42 @@ describe('EventLog', () => {
     });
   });
 
+  it('leaves out what JSON cannot say, at any depth', () => {
+    const log = newEventLog();
+    const reader = log.subscribe({});
+    const bytes = new Uint8Array([1, 2, 3]);
+    log.publish({ type: 'a:b', data: { name: 'x', bytes, deep: [{ bytes, n: 1 }], none: null } });
+    log.publish({ type: 'a:b', data: bytes });
+    const [first, second] = [reader.take(), reader.take()].map((item) =>
+      JSON.parse((item as { json: string }).json),
+    );
+    expect(first.data).toEqual({ name: 'x', deep: [{ n: 1 }], none: null });
+    expect(Object.keys(second)).toEqual(['id', 'type', 'time']);
+  });
+
+  it('says the same to who reads later, of the moment when it was published', () => {
+    const clock = standingClock();
+    const log = newEventLog({}, clock);
+    const [early, late] = [log.subscribe({}), log.subscribe({})];
+    let made = 0;
+    const data = {
+      get n() {
+        return ++made;
+      },
+    };
+    log.publish({ type: 'a:b', data });
+    expect(made).toBe(0);
+    clock.advance(5_000);
+    const first = early.take();
+    const again = late.take();
+    expect(again).toEqual(first);
+    expect(JSON.parse((first as { json: string }).json)).toMatchObject({
+      time: TIME,
+      data: { n: 1 },
+    });
+    expect(made).toBe(1);
+  });
+
   it.each([
     ['nothing given: from now on', {}, []],
     ['its own id', { sinceId: '3-4' }, ['3-5', '3-6']],

@@ -40,3 +40,19 @@ it('rejects the group that failed, and what waited as not open; then works again
   isBroken = false;
   await Promise.all([queue.push(30), queue.push(10)]);
 });
+
+it('refuses no job that asks for no room', async () => {
+  const queue = new WriteQueue<{ size: number; asked: number }>({
+    sizeOf: ({ size }) => size,
+    askedOf: ({ asked }) => asked,
+    flush: async () => undefined,
+    groupBytesMax: 10,
+    waitingBytesMax: 40,
+  });
+  const jobs = [queue.push({ size: 100, asked: 100 }), queue.push({ size: 50, asked: 0 })];
+  expect(() => queue.push({ size: 1, asked: 1 })).toThrow(
+    expect.objectContaining({ code: 'ERR_STORAGE_BUSY' }),
+  );
+  await Promise.all(jobs);
+  await queue.push({ size: 50, asked: 40 });
+});

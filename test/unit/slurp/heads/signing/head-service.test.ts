@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assertHead, decodeHead } from '../../../../../protocols/slurp/index.ts';
-import { crypto, MESH, rootOf, START_MS } from '../../mesh-world.ts';
+import { batchOf, crypto, founder, MESH, rename, rootOf, START_MS } from '../../mesh-world.ts';
 import { expectNoUnhandled } from '../../unhandled.ts';
 import { batchesWith, headBy, logWith, names, nodes, some } from '../voters.ts';
 import { SigningMesh, type SigningNode } from './signers.ts';
@@ -63,6 +63,42 @@ describe('HeadService', () => {
     expect(indices.length).toBeLessThanOrEqual(7);
     expect(indices.at(-1)).toBe(26);
     expect(new Set(indices).size).toBe(indices.length);
+    await leader.service.stop();
+  });
+
+  it('signs one a second while many entries come, and one at once for who asks', async () => {
+    const { mesh, leader } = await led(6);
+    leader.service.start();
+    await mesh.advance(0);
+    let seq = 1_000;
+    const more = (count: number) => {
+      const from = seq;
+      seq += count;
+      return Array.from({ length: count }, (_, i) =>
+        batchOf(founder, { seq: from + i }, [rename(`name ${from + i}`)]),
+      );
+    };
+    const grow = async (times: number, count: number) => {
+      const before = leader.shown.length;
+      for (let i = 0; i < times; i++) {
+        await mesh.take(more(count));
+        leader.service.changed();
+        await mesh.advance(100);
+      }
+      return leader.shown.length - before;
+    };
+    // The first head finds out that it is a rush.
+    expect(await grow(2, 40)).toBe(1);
+    const perSecond = [await grow(10, 40), await grow(10, 40)];
+    expect(perSecond).toEqual([1, 1]);
+    await mesh.take(more(1));
+    const asked = leader.service.refresh();
+    await mesh.advance(25);
+    await asked;
+    expect(leader.book.highest()?.signed.head.index).toBe(leader.machine.meshLog.appliedIndex);
+    // Two seconds after the rush they are five a second again.
+    await grow(20, 1);
+    expect(await grow(10, 1)).toBeGreaterThanOrEqual(4);
     await leader.service.stop();
   });
 
