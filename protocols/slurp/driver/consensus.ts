@@ -59,6 +59,7 @@ export class Consensus implements Leadership {
         onLost: () => this.#reconsider(),
         onDismissed: () => this.#seatWatch.dismissed(),
         epoch: () => epochOf(meshLog.state).id,
+        awaitedIndex: () => components.epochs.awaitedIndex,
       },
       { self: signer.peer, start: init.start },
     );
@@ -106,8 +107,9 @@ export class Consensus implements Leadership {
     return this.#part.driver?.isLeader ?? false;
   }
 
+  /** The term that this node is in, as its disk knows it: what it signs must not outlive that. */
   get term(): number {
-    return this.#part.driver?.status?.term ?? this.#components.meshLog.term;
+    return this.#components.meshLog.term;
   }
 
   /** The leader as this node's Raft knows it; undefined for one that follows by pull. */
@@ -327,6 +329,7 @@ export class Consensus implements Leadership {
   /** Who votes may be another than before. */
   #onSeats(): void {
     this.#introductions.look();
+    this.#introductions.introduceToUnknown();
     if (this.isLeader) this.#introductions.dismiss(this.#seated);
     this.#seated = this.partners;
     void this.#reconsider().then(() => this.#tell());

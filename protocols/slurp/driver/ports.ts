@@ -77,7 +77,7 @@ export interface ConsensusComponents
   /** Whether a change of voters waits for the signatures of the old ones. */
   readonly isUnlinked: () => boolean;
   /** Which epoch of the mesh is followed here. */
-  readonly epochs: Pick<EpochBook, 'isBehind' | 'rival'>;
+  readonly epochs: Pick<EpochBook, 'awaitedIndex' | 'isBehind' | 'rival'>;
   /** A follower by pull: made anew each time that this node has no seat. */
   readonly makeReplica: () => Replica;
 }

@@ -129,8 +129,7 @@ export class RaftDriver {
 
   /**
    * Takes batches of one origin into the log, in their order; resolves with an index at which the
-   * outcome of the first is known, and of those behind it that were taken, once that is applied
-   * here.
+   * outcome of the first is known, and of those behind it that were taken, once applied here.
    *
    * @param isOwn from this node's own outbox
    * @throws CooeeError as {@link Proposals.add}; ERR_SLURP_NO_LEADER, ERR_STORAGE_*: try again
@@ -275,10 +274,13 @@ export class RaftDriver {
 
   async #carryOut(core: RaftCore, ready: Ready): Promise<void> {
     const { clock } = this.#components;
-    // The write is begun before the messages go: they wake others, who want this processor too.
+    // Begun before the messages go: they wake others, who want this processor too.
     const writing = this.#write(core, ready);
-    for (const message of ready.messagesNow) this.#sender.send(message, ready.entries);
-    await writing;
+    try {
+      for (const message of ready.messagesNow) this.#sender.send(message, ready.entries);
+    } finally {
+      await writing;
+    }
     if (this.#core !== core) return;
     core.step({ type: 'persisted' }, clock.monotonicMs());
     for (const message of ready.messagesAfter) this.#sender.send(message);

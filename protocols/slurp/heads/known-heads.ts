@@ -70,9 +70,15 @@ export class KnownHeads {
 export interface EpochBeginning {
   readonly index: number;
   readonly epoch: number;
+  /** The end of what is committed here: of later heads it is not certain of which log they are. */
+  readonly commitIndex: number;
 }
 
-function isGivenUp(kept: KeptHead | undefined, beginning: EpochBeginning): boolean {
+function isGivenUp(
+  kept: KeptHead | undefined,
+  { index, epoch, commitIndex }: EpochBeginning,
+): boolean {
   const head = kept?.signed.head;
-  return head !== undefined && head.index >= beginning.index && head.epoch < beginning.epoch;
+  if (head === undefined || head.epoch >= epoch) return false;
+  return head.index >= index || head.index > commitIndex;
 }

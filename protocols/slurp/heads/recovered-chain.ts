@@ -1,8 +1,9 @@
-import type { Logger } from '../../interface/index.ts';
+import type { Crypto, Logger } from '../../interface/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import type { EpochBook } from '../recovery/epoch-book.ts';
 import { recoveryIn } from '../recovery/recovery-entry.ts';
 import type { Recovery } from '../recovery/recovery-link.ts';
+import { ChainWalk } from './chain-walk.ts';
 import type { VoterSet } from './head-rules.ts';
 import type { KnownHeads } from './known-heads.ts';
 import type { MissingLink } from './missing-links.ts';
@@ -12,7 +13,8 @@ import type { VoterHistory } from './voter-history.ts';
 
 /** What {@link RecoveredChain} works with: parts of the book that it is a part of. */
 export interface RecoveredChainComponents {
-  readonly meshLog: Pick<MeshLog, 'read'>;
+  readonly meshLog: Pick<MeshLog, 'commitIndex' | 'meshId' | 'read'>;
+  readonly crypto: Crypto;
   readonly logger: Logger;
   readonly epochs: EpochBook;
   readonly history: VoterHistory;
@@ -50,10 +52,12 @@ export class RecoveredChain {
    * Takes a recovery in, one at a time; true when another epoch is followed from now on, or none
    * until the operator has chosen.
    *
-   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*
+   * @param find gives it, in its turn: no other one is taken in meanwhile
+   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*; what `find`
+   * throws
    */
-  async take(bytes: Uint8Array): Promise<boolean> {
-    const done = this.#turn.then(() => this.#take(bytes));
+  async take(find: () => Promise<Uint8Array>): Promise<boolean> {
+    const done = this.#turn.then(async () => await this.#take(await find()));
     this.#turn = done.catch(() => undefined);
     return await done;
   }
@@ -73,9 +77,40 @@ export class RecoveredChain {
     return this.#missingIndices().length > 0;
   }
 
+  /**
+   * The way from what is certain here to the recovery that is followed; undefined when nothing is
+   * unknown in between.
+   */
+  walk(): ChainWalk | undefined {
+    const { crypto, meshLog, epochs, history } = this.#components;
+    const gap = history.gap();
+    const { newest, key } = epochs;
+    if (gap === undefined || newest === undefined) return undefined;
+    return new ChainWalk(crypto, { mesh: meshLog.meshId, key, gap, id: newest.id });
+  }
+
+  /** Believes the links of a way that has led to its end. @throws CooeeError ERR_STORAGE_* */
+  async arrive({ gap, links }: ChainWalk): Promise<void> {
+    const done = this.#turn.then(async () => {
+      const { store, kept, history } = this.#components;
+      // Meanwhile a later one may have been heard of.
+      if (history.gap()?.to !== gap.to) return;
+      if (links.length > 0) await store.keepLinks(links);
+      for (const { set } of links) kept().add(set.index);
+      history.fill(
+        gap,
+        links.map(({ set }) => set),
+      );
+    });
+    this.#turn = done.catch(() => undefined);
+    await done;
+  }
+
   #missingIndices(): readonly number[] {
     const { epochs, kept } = this.#components;
-    return epochs.entryIndices().filter((index) => !kept().has(index));
+    const indices = epochs.entryIndices();
+    const followed = epochs.isSplit ? indices.at(-1) : undefined;
+    return indices.filter((index) => index === followed || !kept().has(index));
   }
 
   async #take(bytes: Uint8Array): Promise<boolean> {
@@ -100,13 +135,17 @@ export class RecoveredChain {
       return true;
     }
     // Where it was done, or an end of the program later, the state has it before the chain does.
-    if (verdict === 'known' && this.#isMissing(link.set)) await this.#giveUp(link);
+    const followed = epochs.isSplit ? epochs.newest : undefined;
+    const isNew = followed !== undefined || this.#isMissing(link.set);
+    if (verdict === 'known' && isNew) await this.#giveUp(link, followed);
     else if (this.#isMissing(link.set)) {
       await this.#components.store.keepLinks([link]);
       this.#components.kept().add(link.set.index);
     }
     if (verdict === 'old' || epochs.newest?.id === id) return false;
     await epochs.adopt(recovery);
+    // What was followed until now may have named others.
+    history.recover(link.set);
     return true;
   }
 
@@ -115,18 +154,23 @@ export class RecoveredChain {
     return this.#components.missing().some(isThat);
   }
 
-  /** Forgets the branch that a recovery gives up. */
-  async #giveUp(link: ChainLink): Promise<void> {
-    const { store, kept, heads } = this.#components;
+  /** Forgets the branch that a recovery gives up, what may be of it, and a rival's, if followed. */
+  async #giveUp(link: ChainLink, rival?: Recovery): Promise<void> {
+    const { store, kept, heads, meshLog } = this.#components;
     const { index, epoch } = link.set;
-    const links = await store.linksBefore(epoch, index);
-    const names = heads.givenUpBy({ index, epoch });
-    if (links.length + names.length > 0 || !kept().has(index)) {
+    const { commitIndex } = meshLog;
+    // Before its place too: what is not in the log here may be of another branch than this one.
+    const links = [...(await store.linksBefore(epoch, Math.min(index, commitIndex)))];
+    if (rival !== undefined && rival.entryIndex !== index) links.push(rival.entryIndex);
+    const beginning = { index, epoch, commitIndex };
+    const names = heads.givenUpBy(beginning);
+    const isKept = kept().has(index) && rival === undefined;
+    if (links.length + names.length > 0 || !isKept) {
       await store.keepRecovery(link, { links, heads: names });
     }
     for (const it of links) kept().delete(it);
     kept().add(index);
-    heads.giveUp({ index, epoch });
+    heads.giveUp(beginning);
   }
 }
 

@@ -19,14 +19,14 @@ import { forkCondition, KnownHeads } from './known-heads.ts';
 import { type MissingLink, missingLinks, verifyMissing, votedIn } from './missing-links.ts';
 import { RecoveredChain } from './recovered-chain.ts';
 import { followChain } from './trust-chain.ts';
-import { type KeptHead, TrustStore } from './trust-store.ts';
+import { type KeptHead, linkIndex, TrustStore } from './trust-store.ts';
 import { VoterHistory } from './voter-history.ts';
 
 /** What {@link TrustBook} works with. */
 export interface TrustBookComponents {
   readonly meshLog: Pick<
     MeshLog,
-    'appliedIndex' | 'frontierAt' | 'meshId' | 'onApplied' | 'read' | 'state'
+    'appliedIndex' | 'commitIndex' | 'frontierAt' | 'meshId' | 'onApplied' | 'read' | 'state'
   >;
   readonly store: KeyValueStore;
   readonly crypto: Crypto;
@@ -52,7 +52,8 @@ export class TrustBook {
   #kept = new Set<number>();
   #isForkKept = false;
   #writing: Promise<void> = Promise.resolve();
-  readonly #recoveries: RecoveredChain;
+  /** What recoveries do to the chain. */
+  readonly recoveries: RecoveredChain;
   readonly #recoveryListeners: (() => void)[] = [];
 
   /** @param anchor what is trusted from the start: out of the invite, or of genesis */
@@ -62,14 +63,10 @@ export class TrustBook {
     this.epochs = new EpochBook(components);
     this.#store = new TrustStore(components.store);
     this.#history = new VoterHistory(components.meshLog, anchor);
-    this.#recoveries = new RecoveredChain({
+    this.recoveries = new RecoveredChain({
       ...components,
-      epochs: this.epochs,
-      history: this.#history,
-      store: this.#store,
-      kept: () => this.#kept,
-      missing: () => this.missingLinks(),
-      heads: this.#heads,
+      ...{ epochs: this.epochs, history: this.#history, store: this.#store, heads: this.#heads },
+      ...{ kept: () => this.#kept, missing: () => this.missingLinks() },
     });
   }
 
@@ -83,12 +80,13 @@ export class TrustBook {
     await this.epochs.open();
     await this.#heads.open(this.#store);
     // First: no link is followed that a recovery gives up.
-    await this.#recoveries.open();
+    await this.recoveries.open();
     await this.#recoverMissing();
     for (;;) {
       const start = this.#history.last();
       const links = await this.#store.linksAfter(start.index, LINKS_MAX);
-      this.#follow(links);
+      const { links: ahead } = followChain(this.#components.crypto, this.#start(), links);
+      for (const { set } of ahead) this.#extend(set);
       if (links.length < LINKS_MAX || this.#history.last().index === start.index) break;
     }
     this.#components.meshLog.onApplied(() => this.#settle());
@@ -229,8 +227,16 @@ export class TrustBook {
    * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*
    */
   async recover(bytes: Uint8Array): Promise<void> {
+    await this.recoverBy(async () => bytes);
+  }
+
+  /**
+   * As {@link recover}, for the one that `make` begins: what is heard of meanwhile comes behind
+   * that, so that it is judged by what was begun here.
+   */
+  async recoverBy(make: () => Promise<Uint8Array>): Promise<void> {
     try {
-      if (!(await this.#recoveries.take(bytes))) return;
+      if (!(await this.recoveries.take(make))) return;
     } catch (error) {
       this.#countRefusal(error);
       throw error;
@@ -244,12 +250,16 @@ export class TrustBook {
   }
 
   async #recoverMissing(): Promise<void> {
-    for (const bytes of await this.#recoveries.missing()) await this.recover(bytes);
+    for (const bytes of await this.recoveries.missing()) await this.recover(bytes);
   }
 
-  /** Links behind an index, by rising index: for those whose trust ends there. */
+  /** Links behind an index, by rising index, of this node's branch: for those who know less. */
   async links(after: number, countMax: number): Promise<Uint8Array[]> {
-    return await this.#store.linksAfter(after, Math.min(countMax, LINKS_MAX));
+    const links = await this.#store.linksAfter(after, Math.min(countMax, LINKS_MAX));
+    const { newest, isBehind } = this.epochs;
+    // Whether this branch leads to the recovery is certain when the log has it.
+    const end = Math.min(newest?.index ?? 0, this.#components.meshLog.commitIndex);
+    return isBehind ? links.filter((bytes) => linkIndex(bytes) <= end) : links;
   }
 
   /** Changes of voters that this node's state knows and that it has no link for. */
@@ -276,11 +286,6 @@ export class TrustBook {
     return { mesh: this.#components.meshLog.meshId, epoch: set.epoch, set, key };
   }
 
-  #follow(links: readonly Uint8Array[]): void {
-    const { links: ahead } = followChain(this.#components.crypto, this.#start(), links);
-    for (const { set } of ahead) this.#extend(set);
-  }
-
   #extend(set: VoterSet): void {
     // The state may have got there while the link was written.
     if (set.index <= this.#history.last().index) return;
@@ -297,6 +302,7 @@ export class TrustBook {
 
   #assertSigned(signed: SignedHead): void {
     try {
+      if (this.#history.isUnknown(signed.head.index)) throw refuseHead('chain');
       const electorate = electorateAt(this.#history.sets(), signed.head.index);
       const { meshId: mesh } = this.#components.meshLog;
       const place = { mesh, epoch: electorate.epoch, electorate };
@@ -358,7 +364,7 @@ export class TrustBook {
   #settle(): void {
     const newest = this.#heads.newest;
     this.#gauge();
-    if (this.#recoveries.isIncomplete) {
+    if (this.recoveries.isIncomplete) {
       this.#recoverMissing().catch((error: unknown) => this.#warn(error));
     }
     const early = this.#heads.early;

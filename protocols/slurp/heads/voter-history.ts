@@ -7,6 +7,18 @@ export interface VoterHistoryLog {
   readonly appliedIndex: number;
 }
 
+/** Where it is not known who voted: between what is certain and a recovery that was heard of. */
+export interface HistoryGap {
+  /** What is certain: the anchor, or the last set of the state before its epoch began. */
+  readonly base: VoterSet;
+  /** The recovery that began that epoch: of two rivals one leads nowhere. */
+  readonly via: VoterSet | undefined;
+  /** Whether that is of a state: one of a branch that was given up leads nowhere. */
+  readonly isOwn: boolean;
+  /** The voters that the recovery names. */
+  readonly to: VoterSet;
+}
+
 /**
  * Who voted when, as far as this node can tell: out of its own state, which a verified log gave it,
  * and behind that by links of the trust chain. A node whose log is not as far as its anchor begins
@@ -22,6 +34,8 @@ export class VoterHistory {
   #lastRow: VoterSetRecord | undefined;
   /** Sets that links named, beyond what is applied here. */
   #ahead: VoterSet[] = [];
+  /** The recovery among those to which no links have led yet. */
+  #jumpedTo: VoterSet | undefined;
 
   constructor(log: VoterHistoryLog, anchor: VoterSet) {
     this.#log = log;
@@ -40,7 +54,8 @@ export class VoterHistory {
     const [first] = this.#ahead;
     if (first === undefined) return known;
     // What the state knows of the same indices is of a branch that was given up.
-    const base = first.isRecovered ? known.filter(({ index }) => index < first.index) : known;
+    const isBranch = this.#ahead.some((set) => set.isRecovered);
+    const base = isBranch ? known.filter(({ index }) => index < first.index) : known;
     return [...base, ...this.#ahead];
   }
 
@@ -59,14 +74,46 @@ export class VoterHistory {
     this.#ahead.push(set);
   }
 
-  /** A recovery was verified: the voters that it names follow on its own index. */
+  /**
+   * A recovery was verified: the voters that it names follow on its own index. What links alone
+   * have told until now may be of a branch that it gives up, even behind the place where it begins:
+   * of two rivals one is. So it counts for nothing until links have led to this recovery.
+   */
   recover(set: VoterSet & { readonly epoch: number }): void {
     // A later anchor than that vouches for it: whoever issued the invite had followed it.
     if (this.own().length === 0 && this.#anchor.index >= set.index) {
       this.#anchor = { ...this.#anchor, epoch: set.epoch };
       return;
     }
-    this.#ahead = [...this.#ahead.filter(({ index }) => index < set.index), set];
+    this.#ahead = [set];
+    this.#jumpedTo = set;
+  }
+
+  /** Links were verified that lead through these sets to the recovery of a gap. */
+  fill({ to }: HistoryGap, sets: readonly VoterSet[]): void {
+    if (this.#jumpedTo !== to) return;
+    this.#ahead = [...sets, ...this.#ahead];
+    this.#jumpedTo = undefined;
+  }
+
+  /** Undefined when all that is behind the last recovery is known. */
+  gap(): HistoryGap | undefined {
+    const to = this.#jumpedTo;
+    if (to === undefined || !this.sets().includes(to)) return undefined;
+    const own = this.own();
+    const isOwn = own.length > 0;
+    if (isOwn && this.#log.appliedIndex >= to.index - 1) return undefined;
+    const before = own.filter(({ index }) => index < to.index);
+    const begun = before.findLastIndex((set) => set.isRecovered);
+    const base = before.at(begun > 0 ? begun - 1 : -1) ?? this.#anchor;
+    return { base, isOwn, via: before[begun], to };
+  }
+
+  /** Whether nothing tells who signs the head of an index: it lies in a gap. */
+  isUnknown(index: number): boolean {
+    const gap = this.gap();
+    if (gap === undefined || index >= gap.to.index) return false;
+    return index > (gap.isOwn ? this.#log.appliedIndex : gap.base.index);
   }
 
   #known(): readonly VoterSet[] {

@@ -81,10 +81,21 @@ export class EpochBook {
     return this.#newest;
   }
 
-  /** Another recovery of the same epoch: nobody goes on until the operator has chosen. */
+  /**
+   * Another recovery of the same epoch: nobody goes on until the operator has chosen. It may be the
+   * one that was followed, when the log has come to hold another.
+   */
   get rival(): Recovery | undefined {
-    const rival = this.#rival;
-    return rival !== undefined && rival.epoch >= this.current.epoch ? rival : undefined;
+    const { epoch, id } = this.current;
+    const isRival = (it: Recovery | undefined): boolean =>
+      it !== undefined && it.epoch >= epoch && it.id !== id;
+    return [this.#newest, this.#rival].find(isRival);
+  }
+
+  /** The log has come to hold another recovery of the epoch than the one that was followed. */
+  get isSplit(): boolean {
+    const { epoch, id } = epochOf(this.#components.meshLog.state);
+    return this.#newest?.epoch === epoch && this.#newest.id !== id;
   }
 
   /**
@@ -93,6 +104,11 @@ export class EpochBook {
   get isBehind(): boolean {
     const own = epochOf(this.#components.meshLog.state);
     return this.#newest !== undefined && this.#newest.epoch > own.epoch;
+  }
+
+  /** The last index before a recovery that is followed and not in the state here yet. */
+  get awaitedIndex(): number | undefined {
+    return this.isBehind ? this.#newest?.index : undefined;
   }
 
   /** What is applied here is not what goes on: it cannot be followed from here. */
@@ -133,10 +149,18 @@ export class EpochBook {
     return judgeRecovery(this.current, found);
   }
 
-  /** Follows a recovery from now on. @throws CooeeError ERR_STORAGE_* */
+  /**
+   * Follows a recovery from now on; what was followed before in the same epoch is its rival.
+   *
+   * @throws CooeeError ERR_STORAGE_*
+   */
   async adopt(recovery: Recovery): Promise<void> {
-    await this.#keep([{ ...NEWEST, value: recovery.bytes }]);
+    const before = this.#newest;
+    const isRival = before?.epoch === recovery.epoch && before.id !== recovery.id;
+    const rival = before !== undefined && isRival ? [{ ...RIVAL, value: before.bytes }] : [];
+    await this.#keep([{ ...NEWEST, value: recovery.bytes }, ...rival]);
     this.#newest = recovery;
+    if (isRival) this.#rival = before;
     this.#misfits = 0;
     this.#nameBy(recovery);
     this.#tell();

@@ -9,6 +9,7 @@ import {
 } from '../../interface/index.ts';
 import type { EpochBook } from './epoch-book.ts';
 import { type RecoveryAnswer, recoveryAnswer, recoveryAsk, recoveryProtocol } from './protocol.ts';
+import { carriedGenesis, withGenesis } from './recovery-link.ts';
 import type { MemberReport } from './recovery-rules.ts';
 
 const ASK_TIMEOUT_MS = 3_000;
@@ -57,7 +58,7 @@ export class RecoveryExchange {
       await this.#learn(peer, ask.links);
       return recoveryAnswer.encode({
         report: report(),
-        links: this.#links(),
+        links: await this.#links(),
         ...(ask.genesis ? { genesis: await genesis() } : {}),
       });
     });
@@ -81,7 +82,7 @@ export class RecoveryExchange {
    */
   async ask(peer: string, wants = { genesis: false }): Promise<RecoveryAnswer> {
     const { requester, meshId } = this.#components;
-    const body = recoveryAsk.encode({ links: this.#links(), ...wants });
+    const body = recoveryAsk.encode({ links: await this.#links(), ...wants });
     const options = { timeoutMs: ASK_TIMEOUT_MS };
     const bytes = await requester.request(peer, recoveryProtocol(meshId), body, options);
     const answer = recoveryAnswer.decode(bytes);
@@ -106,9 +107,23 @@ export class RecoveryExchange {
     });
   }
 
-  #links(): Uint8Array[] {
+  /** With the genesis, where it is here: the other side may have no state to judge them by. */
+  async #links(): Promise<Uint8Array[]> {
     const { newest, rival } = this.#components.trust.epochs;
-    return [newest, rival].flatMap((it) => (it === undefined ? [] : [it.bytes]));
+    const links = [newest, rival].flatMap((it) => (it === undefined ? [] : [it.bytes]));
+    if (links.every((it) => carriedGenesis(it) !== undefined)) return links;
+    const genesis = await this.#genesis();
+    return genesis === undefined ? links : links.map((it) => withGenesis(it, genesis));
+  }
+
+  /** A damaged one is as good as none: others have it. */
+  async #genesis(): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#components.genesis();
+    } catch (error) {
+      if (isCooeeError(error) && error.code.startsWith('ERR_WIRE_')) return undefined;
+      throw error;
+    }
   }
 
   /** A forged one is counted and said; what else the peer says is its own matter. */

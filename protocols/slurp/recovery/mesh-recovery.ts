@@ -36,7 +36,7 @@ export interface MeshRecoveryComponents {
   readonly trust: {
     readonly epochs: EpochBook;
     voters(): readonly string[];
-    recover(bytes: Uint8Array): Promise<void>;
+    recoverBy(make: () => Promise<Uint8Array>): Promise<void>;
   };
   readonly consensus: {
     refound(
@@ -123,7 +123,13 @@ export class MeshRecovery {
     await consensus.refound(async ({ hadSeat, isLed }) => {
       // Since the others were asked: enough of them came back.
       if (isLed && !maybeLed) throw moved();
-      place = await this.#refound({ key, plan, genesis, hadSeat });
+      // A rival that is heard of in between would be followed until this one is in the log, and
+      // then be forgotten.
+      await trust.recoverBy(async () => {
+        const begun = await this.#refound({ key, plan, genesis, hadSeat });
+        place = { index: begun.index, term: begun.term };
+        return begun.link;
+      });
     });
     exchange.tellAll();
     const { id } = trust.epochs.current;
@@ -194,7 +200,7 @@ export class MeshRecovery {
     readonly plan: RecoveryPlan;
     readonly genesis: Uint8Array | undefined;
     readonly hadSeat: boolean;
-  }): Promise<Pick<RecoveryPlan, 'index' | 'term'>> {
+  }): Promise<Pick<RecoveryPlan, 'index' | 'term'> & { readonly link: Uint8Array }> {
     const { meshLog, trust, signer, crypto, clock } = this.#components;
     const { key, plan, genesis, hadSeat } = how;
     if (meshLog.isLogFailed) await meshLog.reopenLog();
@@ -227,8 +233,7 @@ export class MeshRecovery {
     const hardState = { term, vote: signer.peer, commit: index + 1 };
     await meshLog.persist([{ index: index + 1, term, bytes }], hardState);
     await meshLog.commitTo(index + 1);
-    await trust.recover(link);
-    return { index, term };
+    return { index, term, link };
   }
 
   /** Nobody proved the end of the log: what is forged must not be committed. @returns its time */
@@ -256,6 +261,8 @@ export class MeshRecovery {
   async #genesis(): Promise<Uint8Array | undefined> {
     const { store, trust } = this.#components;
     const { newest } = trust.epochs;
+    // It may have failed with a full disk, and nothing else writes to it while nobody leads.
+    if (store.status === 'failed') await store.open();
     const kept = await genesisOf(store);
     return kept ?? (newest === undefined ? undefined : carriedGenesis(newest.bytes));
   }

@@ -143,6 +143,19 @@ export function carriedGenesis(bytes: Uint8Array): Uint8Array | undefined {
 }
 
 /**
+ * A recovery with what the mesh id is the CID of, for those who have no state: whoever signed it
+ * may not have had it at hand. As it was when it carries one, or both are too large together.
+ *
+ * @throws CooeeError ERR_WIRE_*
+ */
+export function withGenesis(bytes: Uint8Array, genesis: Uint8Array): Uint8Array {
+  const { r, s, g } = decodeAs(linkSchema, bytes, RECOVERY_BYTES_MAX);
+  if (g !== undefined) return bytes;
+  const whole = encodeCanonical({ r, s, g: genesis });
+  return whole.length > RECOVERY_BYTES_MAX ? bytes : whole;
+}
+
+/**
  * The operator's key in a genesis, when it is the one that the mesh id names.
  *
  * @throws CooeeError ERR_WIRE_*

@@ -1,9 +1,12 @@
+import { isCooeeError } from '../../interface/index.ts';
+import type { ChainWalk } from '../heads/chain-walk.ts';
 import type { TrustBook } from '../heads/trust-book.ts';
 import { type KnownHeads, LINKS_MAX } from '../protocol.ts';
 
 /**
- * What a pull asks of the trust chain: the links that lead on, and when this node has those, the
- * ones from before its anchor, which it needs only to hand them on.
+ * What a pull asks of the trust chain: the links that lead to a recovery which this node heard of
+ * from afar; when it has those, the ones that lead on; and then the ones from before its anchor,
+ * which it needs only to hand them on.
  */
 export class ChainBackfill {
   readonly #trust: TrustBook;
@@ -12,15 +15,32 @@ export class ChainBackfill {
   /** Changes that were missing when the search began. */
   #wanted = 0;
   #isAsking = false;
+  #walk: ChainWalk | undefined;
+  #isAstray = false;
 
   constructor(trust: TrustBook) {
     this.#trust = trust;
+  }
+
+  /** Another source is asked: what one alone says is followed. */
+  begin(): void {
+    this.#walk = this.#trust.recoveries.walk();
+    this.#isAstray = false;
+  }
+
+  /**
+   * The links of this source lead to the recovery that is followed, but not from the state here: it
+   * is of a branch that was given up, or the source is at fault.
+   */
+  get isAstray(): boolean {
+    return this.#isAstray;
   }
 
   /** What the next request says of this node. */
   known(): KnownHeads {
     const { chainIndex } = this.#trust;
     const mark = this.#trust.mark()?.signed.head.index ?? 0;
+    if (this.#walk !== undefined) return { chain: this.#walk.after, mark };
     const missing = this.#trust.missingLinks();
     const [first] = missing;
     if (missing.length > this.#wanted) this.#cursor = first?.before.index;
@@ -33,13 +53,24 @@ export class ChainBackfill {
    * Takes the links of an answer in; true when more must be asked for before its head can be
    * judged.
    *
+   * @param asked what the request said
    * @throws CooeeError ERR_SLURP_HEAD, ERR_WIRE_*, ERR_STORAGE_*
    */
-  async take(links: readonly Uint8Array[]): Promise<boolean> {
+  async take(links: readonly Uint8Array[], asked: KnownHeads): Promise<boolean> {
+    const { recoveries, epochs } = this.#trust;
     const before = this.#trust.chainIndex;
     const missing = this.#trust.missingLinks().length;
+    const followed = epochs.current.id;
     if (links.length > 0) await this.#trust.learn(links);
+    if (epochs.current.id !== followed) {
+      // They were asked for from a place that may be of another branch.
+      this.#walk = recoveries.walk();
+      if (this.#walk !== undefined) return true;
+    }
     const isMore = links.length === LINKS_MAX;
+    if (this.#walk !== undefined) {
+      return asked.chain === this.#walk.after && (await this.#follow(this.#walk, links));
+    }
     if (this.#isAsking) {
       const left = this.#trust.missingLinks();
       // Nobody need have the rest: one search for each new gap.
@@ -47,5 +78,22 @@ export class ChainBackfill {
       return isMore && this.#cursor !== undefined;
     }
     return isMore && this.#trust.chainIndex > before;
+  }
+
+  /** True when there may be more links, on the way or behind its end. */
+  async #follow(walk: ChainWalk, links: readonly Uint8Array[]): Promise<boolean> {
+    const isMore = links.length === LINKS_MAX;
+    try {
+      const isThere = walk.take(links);
+      if (isThere === undefined && isMore) return true;
+      this.#walk = undefined;
+      if (isThere === true) await this.#trust.recoveries.arrive(walk);
+      return isMore && isThere === true;
+    } catch (error) {
+      if (!isCooeeError(error, 'ERR_SLURP_HEAD')) throw error;
+      this.#walk = undefined;
+      this.#isAstray = walk.gap.isOwn;
+      return isMore;
+    }
   }
 }

@@ -23,6 +23,7 @@ import { ChainBackfill } from './chain-backfill.ts';
 import { checkEntries } from './check-entries.ts';
 import { isMisfit } from './check-entry.ts';
 import { FollowWatch } from './follow-watch.ts';
+import { takeMark } from './take-mark.ts';
 
 /** How often a member asks for news when nobody tells it any. */
 const POLL_MS = 1_000;
@@ -142,6 +143,7 @@ export class Replica {
     let isAnswered = false;
     for (const source of sources()) {
       try {
+        this.#backfill.begin();
         while (await this.#askHead(source));
         isAnswered = true;
       } catch (error) {
@@ -252,6 +254,7 @@ export class Replica {
     // What an earlier source began and did not prove may be what is wrong; then this one begins at
     // what is certain.
     const isInherited = meshLog.tailIndex > meshLog.commitIndex;
+    this.#backfill.begin();
     try {
       while (await this.#pullOnce(source));
     } catch (error) {
@@ -264,38 +267,42 @@ export class Replica {
   /** A recovery may have left out what is committed here: that shows by nothing else. */
   #onMisfit(error: unknown): void {
     const { trust, onSuperseded } = this.#components;
-    if (!isMisfit(error)) return;
+    if (!isMisfit(error) && !this.#backfill.isAstray) return;
     trust.epochs.misfit();
     if (trust.epochs.isSuperseded) onSuperseded?.();
   }
 
   /** The head and the links of one source; true when there are more links. */
   async #askHead(source: string): Promise<boolean> {
-    const { head, links } = await this.#ask(source);
-    if (await this.#backfill.take(links)) return true;
-    await this.#components.trust.accept(head);
+    const answer = await this.#ask(source);
+    if (answer === undefined) return true;
+    await this.#components.trust.accept(answer.head);
     return false;
   }
 
-  async #ask(source: string): Promise<ReturnType<typeof pullResponse.decode>> {
+  /** One request; undefined when its answer brought links, and more must be asked for first. */
+  async #ask(source: string) {
     const { meshLog, requester } = this.#components;
-    const answer = await requester.request(
+    const asked = this.#backfill.known();
+    const bytes = await requester.request(
       source,
       replicaProtocol(meshLog.meshId),
-      pullRequest.encode(meshLog.tailIndex + 1, this.#backfill.known()),
+      pullRequest.encode(meshLog.tailIndex + 1, asked),
       { timeoutMs: PULL_TIMEOUT_MS, signal: this.#stopped.signal },
     );
-    return pullResponse.decode(answer);
+    const answer = pullResponse.decode(bytes);
+    return (await this.#backfill.take(answer.links, asked)) ? undefined : answer;
   }
 
   /** One request; true when there is more. */
   async #pullOnce(source: string): Promise<boolean> {
     const { meshLog, trust } = this.#components;
     const from = meshLog.tailIndex + 1;
-    const { head, entries, links, mark, snapshot } = await this.#ask(source);
-    if (await this.#backfill.take(links)) return true;
+    const answer = await this.#ask(source);
+    if (answer === undefined) return true;
+    const { head, entries, mark, snapshot } = answer;
     const signed = await trust.accept(head);
-    if (mark !== undefined) await this.#takeMark(mark);
+    if (mark !== undefined) await takeMark(this.#components, mark);
     this.#knownIndex = Math.max(this.#knownIndex, signed.head.index);
     this.#tellProgress();
     if (snapshot !== undefined && (await this.#install(source, snapshot))) return true;
@@ -322,21 +329,6 @@ export class Replica {
     if (meshLog.appliedIndex > before) trust.epochs.fit();
     this.#watch.fits(source, meshLog.appliedIndex > before);
     return false;
-  }
-
-  /**
-   * The head of a mark is information beside the head that was asked for. It cannot be judged by
-   * who went from one change of voters to a later one that the same voters signed, past its own.
-   */
-  async #takeMark(mark: Uint8Array): Promise<void> {
-    const { trust, logger } = this.#components;
-    try {
-      await trust.accept(mark);
-    } catch (error) {
-      if (!isCooeeError(error, 'ERR_SLURP_HEAD') || error.details['reason'] !== 'chain')
-        throw error;
-      logger.debug({ err: error }, 'the head of a mark cannot be judged yet');
-    }
   }
 
   /** False when the snapshot is no help here. */

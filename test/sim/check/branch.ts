@@ -2,7 +2,15 @@
 export interface Commit {
   readonly chain: number;
   readonly term: number;
+  /** The term of the leader that committed it. */
+  readonly inTerm: number;
   readonly by: string;
+}
+
+/** An entry with all that is before it. */
+export interface Held {
+  readonly chain: number;
+  readonly term: number;
 }
 
 /** Where a branch begins. */
@@ -13,6 +21,8 @@ export interface BranchInit {
   readonly parent?: Branch | undefined;
   /** Up to here it is what its parent has committed. */
   readonly shared: number;
+  /** What it goes on with behind that, from first to last: its parent never committed it there. */
+  readonly inherited?: readonly Held[];
   /** The last entry before that of the recovery, and the digest of all up to there. */
   readonly fork: number;
   readonly forkChain: number;
@@ -34,6 +44,7 @@ export class Branch {
   /** Log matching: entries of one index and term stand behind the same log. */
   readonly chains = new Map<number, number>();
   readonly #commits: (Commit | undefined)[] = [];
+  readonly #inherited: readonly Held[];
   /** The highest index that any node has called committed. */
   highest = 0;
 
@@ -42,6 +53,7 @@ export class Branch {
     this.epoch = init.epoch;
     this.parent = init.parent;
     this.shared = init.shared;
+    this.#inherited = init.inherited ?? [];
     this.fork = init.fork;
     this.forkChain = init.forkChain;
   }
@@ -70,6 +82,12 @@ export class Branch {
   /** What was committed at an index, in the history that this is the end of. */
   commitAt(index: number): Commit | undefined {
     return this.owner(index).#commits[index];
+  }
+
+  /** What is at an index by what is known to be committed, or once to be: a state may be of it. */
+  heldAt(index: number): Held | undefined {
+    const owner = this.owner(index);
+    return owner.#commits[index] ?? owner.#inherited[index - owner.shared - 1];
   }
 
   commit(index: number, commit: Commit): void {

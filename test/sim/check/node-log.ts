@@ -1,4 +1,4 @@
-import type { Branch } from './branch.ts';
+import type { Branch, Held } from './branch.ts';
 
 /** An entry as the book knows it. */
 export interface BookEntry {
@@ -19,6 +19,8 @@ export class NodeLog {
   chains: number[] = [0];
   terms: number[] = [0];
   commit = 0;
+  /** What the node goes by until it has taken over the state that its disk begins with by now. */
+  former: NodeLog | undefined;
   /** From here on it does not fit what it says it is: pulled, and never to be committed. */
   misfit: number | undefined;
   /** The branch of the base, and where others begin. */
@@ -42,6 +44,12 @@ export class NodeLog {
 
   termAt(index: number): number | undefined {
     return this.terms[index - this.base];
+  }
+
+  /** What is held behind an index, from first to last. */
+  behind(index: number): readonly Held[] {
+    const at = index - this.base + 1;
+    return this.chains.slice(at).map((chain, i) => ({ chain, term: this.terms[at + i] ?? 0 }));
   }
 
   /** The branch that the entry at an index was written in. */

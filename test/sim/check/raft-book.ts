@@ -61,7 +61,7 @@ export class RaftBook {
 
   /** The branch of what a node has called committed last. */
   branchOf(node: string): Branch {
-    const log = this.#log(node);
+    const log = this.#spokenOf(node);
     return log.branchAt(Math.max(log.commit, log.base));
   }
 
@@ -128,14 +128,38 @@ export class RaftBook {
     for (const entry of waiting.entries) this.#append(node, log, { entry, isProved });
   }
 
-  /** A node goes on behind a state that it fetched. */
-  restored(node: string, base: LogBase, entries: readonly BookEntry[]): void {
-    const log = this.#log(node);
-    if (base.index < log.commit) {
+  /**
+   * The disk of a running node begins with a state that it fetched.
+   *
+   * @param branch of the state
+   */
+  restored(node: string, base: LogBase, entries: readonly BookEntry[], branch?: string): void {
+    if (!this.#unplaced.has(node) && base.index < this.#spokenOf(node).commit) {
       throw new Violation('commit-never-back', `${node} installs a state at ${base.index}`);
     }
-    this.#rebase(node, log, { base, branch: this.#first });
-    this.appended(node, base.index + 1, entries);
+    this.reopened(node, base, entries, branch);
+  }
+
+  /**
+   * A running node looked at its disk anew, and this is there: all that it called committed.
+   *
+   * @param branch of a base that is not in the log as it was
+   */
+  reopened(node: string, base: LogBase, entries: readonly BookEntry[], branch?: string): void {
+    const isPlaced = !this.#unplaced.has(node);
+    const before = this.#log(node);
+    const spoken = this.#spokenOf(node);
+    const isOwn = isPlaced && base.index >= before.base && base.index <= before.last;
+    // What another history has at the base is no matter: this one may have gone on with less.
+    const own = before.branchAt(Math.max(spoken.commit, base.index));
+    this.started(node, base, entries, isOwn ? own.id : branch);
+    // Nothing was said yet.
+    if (!isPlaced) return;
+    const log = this.#log(node);
+    // The log is cut before the state is loaded. Until it is, the node speaks of the log that it
+    // had, which is no step back: it has not called the state's index committed yet.
+    if (base.index > spoken.commit) log.former = spoken;
+    else this.#advance(node, log, spoken.commit);
   }
 
   appended(node: string, first: number, entries: readonly BookEntry[]): void {
@@ -182,6 +206,22 @@ export class RaftBook {
   /** A node calls the log committed up to `index`. */
   committed(node: string, index: number): void {
     const log = this.#log(node);
+    if (log.former !== undefined && index < this.baseOf(node)) {
+      this.#advance(node, log.former, index);
+      return;
+    }
+    log.former = undefined;
+    this.#advance(node, log, index);
+  }
+
+  /** A read that began when `floor` was committed must see it. */
+  read(node: string, index: number, floor: number): void {
+    if (index < floor) {
+      throw new Violation('linearizable-reads', `${node} reads at ${index}, committed ${floor}`);
+    }
+  }
+
+  #advance(node: string, log: NodeLog, index: number): void {
     if (index === log.commit) return;
     if (index < log.commit) {
       throw new Violation('commit-never-back', `${node} goes from ${log.commit} to ${index}`);
@@ -193,11 +233,14 @@ export class RaftBook {
       throw new Violation('log-matching', `${node} commits what follows from another log`);
     }
     const branch = log.branchAt(index);
+    // A leader commits an entry of its own term, and older ones with it (section 5.4.2): those were
+    // committed in that term, whatever theirs is.
+    const inTerm = log.termAt(index) ?? 0;
     for (let at = Math.max(log.commit, log.base) + 1; at <= index; at++) {
       const chain = log.chainAt(at) ?? 0;
       const term = log.termAt(at) ?? 0;
       const known = branch.commitAt(at);
-      if (known === undefined) branch.commit(at, { chain, term, by: node });
+      if (known === undefined) branch.commit(at, { chain, term, inTerm, by: node });
       else if (known.chain !== chain) {
         const both = `${known.by} (term ${known.term}) and ${node} (term ${term})`;
         throw new Violation('state-machine-safety', `${both} differ at ${at}`);
@@ -206,13 +249,6 @@ export class RaftBook {
     log.commit = index;
     branch.highest = Math.max(branch.highest, index);
     this.#highest = Math.max(this.#highest, index);
-  }
-
-  /** A read that began when `floor` was committed must see it. */
-  read(node: string, index: number, floor: number): void {
-    if (index < floor) {
-      throw new Violation('linearizable-reads', `${node} reads at ${index}, committed ${floor}`);
-    }
   }
 
   #append(
@@ -243,7 +279,8 @@ export class RaftBook {
     if (branch === undefined) {
       const parent = log.branchAt(log.last);
       const { commit: shared, last: fork, lastChain: forkChain } = log;
-      branch = new Branch({ id, epoch, parent, shared, fork, forkChain });
+      const inherited = log.behind(shared);
+      branch = new Branch({ id, epoch, parent, shared, inherited, fork, forkChain });
       this.#branches.set(id, branch);
     }
     const { fork, forkChain } = branch;
@@ -260,7 +297,7 @@ export class RaftBook {
     for (let at = branch.highest; at > log.base; at--) {
       const commit = branch.commitAt(at);
       // Committed by a later term's leader before the news of this election came through.
-      if (commit === undefined || commit.term >= term) continue;
+      if (commit === undefined || commit.inTerm >= term) continue;
       if (log.chainAt(at) !== commit.chain) {
         const lacks = `${node} leads term ${term} without ${at} of term ${commit.term}`;
         throw new Violation('leader-completeness', `${lacks}, committed by ${commit.by}`);
@@ -283,14 +320,20 @@ export class RaftBook {
     { base, branch }: { readonly base: LogBase; readonly branch: Branch },
   ): void {
     const { index } = base;
-    const commit = branch.commitAt(index);
-    const term = base.term ?? commit?.term ?? 0;
+    const known = branch.heldAt(index);
+    const term = base.term ?? known?.term ?? 0;
     const writer = branch.writer(index);
-    const chain = index === 0 ? 0 : (commit?.chain ?? writer.chains.get(keyOf(index, term)));
+    const chain = index === 0 ? 0 : (known?.chain ?? writer.chains.get(keyOf(index, term)));
     if (chain === undefined) {
       throw new Violation('state-machine-safety', `${node} has a state at ${index}`);
     }
     log.rebase({ index, term }, chain, writer);
+  }
+
+  /** The log by which a node says what is committed. */
+  #spokenOf(node: string): NodeLog {
+    const log = this.#log(node);
+    return log.former ?? log;
   }
 
   #log(node: string): NodeLog {

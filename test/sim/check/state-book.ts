@@ -116,6 +116,13 @@ export class StateBook {
     if (problem !== undefined) throw problem;
   }
 
+  /** A node must not forget the last term that it signed in: it would pass for an old copy. */
+  signed(by: string, signedTerm: number, keptTerm: number): void {
+    if (signedTerm <= keptTerm) return;
+    const terms = `${by} signed in term ${signedTerm}, its disk has ${keptTerm}`;
+    throw new Violation('signs-what-it-keeps', terms);
+  }
+
   /** The state of a node at a mark. */
   state(by: string, branch: Branch, { index, cid }: { index: number; cid: string }): void {
     const { states } = this.#history(branch).owner(index);

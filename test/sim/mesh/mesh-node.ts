@@ -22,6 +22,7 @@ import type { SimProcess } from '../world/process.ts';
 import type { SimRandom } from '../world/random.ts';
 import { SimStreams } from '../world/streams.ts';
 import { Violation } from '../world/world.ts';
+import { AppliedWatch } from './applied-watch.ts';
 import type { MeshCluster } from './mesh-cluster.ts';
 import {
   buildParts,
@@ -51,12 +52,12 @@ export class MeshNode implements Program {
   readonly #health = new SimHealth();
   #parts: MeshParts | undefined;
   #isDead = false;
-  #commitTold = 0;
   #appliedTold = 0;
   #told = '';
   /** The operator recovers here, right now. */
   #isRecovering = false;
   #isSuperseded = false;
+  #applied: AppliedWatch | undefined;
 
   constructor(
     cluster: MeshCluster,
@@ -159,7 +160,8 @@ export class MeshNode implements Program {
     const parts = this.parts;
     if (parts === undefined) return;
     const { name } = this.#machine;
-    const { meshLog, consensus } = parts;
+    const { meshLog, consensus, headSigner } = parts;
+    this.#cluster.states.signed(name, headSigner.signed?.term ?? 0, meshLog.term);
     const raft = consensus.raft;
     if (raft?.role === 'leader') this.#cluster.book.leads(name, raft.term);
     const told = raft === undefined ? 'no seat' : `${raft.role} of term ${raft.term}`;
@@ -170,10 +172,7 @@ export class MeshNode implements Program {
         `${name}: ${told}, leader ${leader}, vote ${this.#cluster.nameOf(raft?.vote ?? '-')}`,
       );
     }
-    if (meshLog.commitIndex !== this.#commitTold) {
-      this.#commitTold = meshLog.commitIndex;
-      this.#tellCommit(meshLog.commitIndex);
-    }
+    this.#cluster.book.committed(name, meshLog.commitIndex);
     if (meshLog.appliedIndex !== this.#appliedTold) {
       this.#appliedTold = meshLog.appliedIndex;
       const at = { index: meshLog.appliedIndex, root: meshLog.appliedRoot() };
@@ -204,15 +203,8 @@ export class MeshNode implements Program {
   #branch({ meshLog }: MeshParts): Branch {
     const { book } = this.#cluster;
     const { name } = this.#machine;
-    this.#tellCommit(meshLog.commitIndex);
+    book.committed(name, meshLog.commitIndex);
     return book.branchOf(name);
-  }
-
-  #tellCommit(index: number): void {
-    const { book } = this.#cluster;
-    const { name } = this.#machine;
-    // A snapshot is in the log before it is in the state.
-    if (index >= book.baseOf(name)) book.committed(name, index);
   }
 
   async #open(): Promise<void> {
@@ -240,7 +232,7 @@ export class MeshNode implements Program {
   #watch(parts: MeshParts): void {
     const { states, book } = this.#cluster;
     const { name } = this.#machine;
-    parts.meshLog.onApplied((entry) =>
+    this.#applied?.start((entry) =>
       this.#guard(() => states.applied(name, this.#branch(parts), entry)),
     );
     parts.trust.onVerified(({ bytes }) =>
@@ -288,10 +280,11 @@ export class MeshNode implements Program {
     const { log, store } = this.#machine.disk.of(this.process);
     const peers = this.#cluster.peersOf(this.#machine);
     return {
-      log: watchedLog(log, book, {
+      log: watchedLog(log, {
+        book,
         node: this.#machine.name,
         branch: () => this.#parts?.trust.epochs.current.id,
-        commit: () => this.#parts?.meshLog.commitIndex ?? 0,
+        fail: (error) => this.#fail(error),
       }),
       store,
       signer: this.#signer,
@@ -309,6 +302,9 @@ export class MeshNode implements Program {
       publish: (body) => this.#publish(body),
       onFatal: () => this.#machine.kill(true),
       onSuperseded: () => this.#startOver(),
+      onLog: (meshLog) => {
+        this.#applied = new AppliedWatch(meshLog);
+      },
       recoveryWatch: {
         shown: (bytes) => this.#guard(() => this.#cluster.shown(this.#machine, bytes)),
         recovering: (how) => this.#recovering(how),
@@ -384,8 +380,12 @@ export class MeshNode implements Program {
     try {
       task();
     } catch (error) {
-      if (!this.#isDead) this.#cluster.fail(error);
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#isDead) this.#cluster.fail(error);
   }
 
   #die(error: unknown): void {

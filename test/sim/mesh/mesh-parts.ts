@@ -61,6 +61,8 @@ export interface MeshPorts {
   /** A recovery left out what is here: it must be taken anew. */
   readonly onSuperseded: () => void;
   readonly recoveryWatch: RecoveryWatch;
+  /** The log is there, and not open yet. */
+  readonly onLog: (meshLog: MeshLog) => void;
 }
 
 /** Who a node is. */
@@ -96,6 +98,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     { ...ports, crypto },
     { meshId: init.meshId, snapshotEveryEntries: SNAPSHOT_EVERY_ENTRIES },
   );
+  ports.onLog(meshLog);
   await mendInstall({ log, store, crypto });
   await meshLog.open();
   const trust = new TrustBook({ ...ports, meshLog, crypto }, init.anchor);
@@ -137,8 +140,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   );
   await outbox.open(meshLog.state);
   const submit = new Submit({
-    meshId: init.meshId,
-    self,
+    ...{ meshId: init.meshId, self },
     requester: streams,
     responder: streams,
     leader,

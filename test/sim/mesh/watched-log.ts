@@ -1,42 +1,54 @@
 import type { HardState, LogRecord, LogStore } from '../../../protocols/interface/index.ts';
 import type { RaftBook } from '../check/raft-book.ts';
 
-/** Whose log it is. */
-export interface WatchInit {
+/** Whose log it is, and who is told of it. */
+export interface LogWatch {
+  readonly book: RaftBook;
   readonly node: string;
   /** The branch that it goes on in behind a state that it fetched; undefined while it starts. */
   readonly branch: () => string | undefined;
-  /** What is committed, as far as it knows: that stays so when it only opens its log again. */
-  readonly commit: () => number;
+  /**
+   * Called with what the book does not agree with. To the product, which would take it for a fault
+   * of its disk and try again, it must not get.
+   */
+  readonly fail: (error: unknown) => void;
 }
 
-/** Tells the book what a node does to its log, as it asks its disk for it. */
-export function watchedLog(log: LogStore, book: RaftBook, init: WatchInit): LogStore {
-  const { node, branch, commit } = init;
-  const tellAll = async (): Promise<void> => {
+/** Tells the book what a program does to its log, as it asks its disk for it. */
+export function watchedLog(log: LogStore, { book, node, branch, fail }: LogWatch): LogStore {
+  let isStarted = false;
+  const guard = (task: () => void): void => {
+    try {
+      task();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const tellAll = async (how: 'reopened' | 'restored' | 'started'): Promise<void> => {
     const { firstIndex } = log;
     const records = await log.read(firstIndex, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE);
-    book.started(node, { index: firstIndex - 1 }, records, branch());
-    const known = Math.min(commit(), log.lastIndex);
-    if (known >= firstIndex) book.committed(node, known);
+    guard(() => book[how](node, { index: firstIndex - 1 }, records, branch()));
   };
   const open: LogStore['open'] = async () => {
     const recovery = await log.open();
-    await tellAll();
+    await tellAll(isStarted ? 'reopened' : 'started');
+    isStarted = true;
     return recovery;
   };
   const append = (records: readonly LogRecord[], hardState?: HardState): Promise<void> => {
-    if (log.status === 'open') book.appended(node, records[0]?.index ?? 0, records);
+    const first = records[0]?.index ?? 0;
+    if (log.status === 'open') guard(() => book.appended(node, first, records));
     return log.append(records, hardState);
   };
   const truncateFrom = (from: number): Promise<void> => {
-    if (log.status === 'open' && from <= book.lastOf(node)) book.truncated(node, from);
+    const isWrite = log.status === 'open' && from <= book.lastOf(node);
+    if (isWrite) guard(() => book.truncated(node, from));
     return log.truncateFrom(from);
   };
   const compactBefore = async (before: number): Promise<void> => {
     const isBeyond = before > log.lastIndex + 1;
     await log.compactBefore(before);
-    if (isBeyond) await tellAll();
+    if (isBeyond) await tellAll('restored');
   };
   const own = { open, append, truncateFrom, compactBefore };
   return new Proxy(log, {

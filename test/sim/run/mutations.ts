@@ -144,6 +144,17 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    name: 'sign-in-a-term-not-on-the-disk',
+    part: 'mesh',
+    file: 'protocols/slurp/driver/consensus.ts',
+    edits: [
+      {
+        find: '    return this.#components.meshLog.term;',
+        replace: '    return this.raft?.term ?? this.#components.meshLog.term;',
+      },
+    ],
+  },
+  {
     name: 'forget-the-log-before-the-state-is-durable',
     part: 'mesh',
     file: 'protocols/slurp/snapshot/snapshots.ts',
@@ -185,8 +196,8 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'protocols/slurp/recovery/epoch-book.ts',
     edits: [
       {
-        find: 'rival.epoch >= this.current.epoch ? rival : undefined;',
-        replace: 'rival.epoch < 0 ? rival : undefined;',
+        find: 'it !== undefined && it.epoch >= epoch && it.id !== id;',
+        replace: 'it !== undefined && it.epoch < 0;',
       },
     ],
   },
@@ -207,7 +218,12 @@ export const MUTATIONS: readonly Mutation[] = [
     part: 'mesh',
     draws: drawsDisaster,
     file: 'protocols/slurp/recovery/epoch-book.ts',
-    edits: [{ find: 'await this.#keep([{ ...NEWEST, value: recovery.bytes }]);', replace: '' }],
+    edits: [
+      {
+        find: 'await this.#keep([{ ...NEWEST, value: recovery.bytes }, ...rival]);',
+        replace: '',
+      },
+    ],
   },
   {
     name: 'recover-without-what-was-acknowledged',

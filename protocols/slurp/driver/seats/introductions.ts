@@ -33,6 +33,8 @@ export interface IntroductionsComponents {
   readonly onIntroduced: (peer: string) => void;
   /** Id of the recovery that began the epoch of this node's state; empty in the first one. */
   readonly epoch: () => string;
+  /** See {@link EpochBook.awaitedIndex}. */
+  readonly awaitedIndex: () => number | undefined;
   /** This node was shown that it lost its state, or was given a new start as a learner. */
   readonly onLost: () => void;
   /** A voter says that this node has no seat any more. */
@@ -121,6 +123,17 @@ export class Introductions {
     }
   }
 
+  /**
+   * Introduces this node to those of its partners whom it does not listen to: one that spoke before
+   * its seat was known here had no answer, and says nothing more while the connection stays.
+   */
+  introduceToUnknown(): void {
+    for (const peer of this.partners) {
+      const isNew = !this.#known.has(peer) && this.#components.link.isConnected(peer);
+      if (isNew) this.introduce(peer);
+    }
+  }
+
   /** Tells peers that have no seat any more: a leader says nothing else to them. */
   dismiss(peers: Iterable<string>): void {
     for (const peer of peers) {
@@ -151,9 +164,12 @@ export class Introductions {
    * seats is not from before the loss.
    */
   look(): void {
-    const { meshLog, logger, health } = this.#components;
+    const { meshLog, logger, health, marks, awaitedIndex } = this.#components;
     const { configuration, configurationIndex: index } = meshLog.configuration();
     const { learners, voters } = configuration;
+    const awaited = awaitedIndex();
+    // A vote behind that is one that it knows nothing of: it was restored from a copy.
+    if (awaited !== undefined && !this.hasLostState) marks.set('lost-state', awaited);
     for (const peer of this.lost) {
       // The change that made it a learner, or took that away, is what it waited for.
       if (!voters.includes(peer) && this.#lostAt.get(peer) !== index) this.#found(peer);
@@ -186,10 +202,7 @@ export class Introductions {
    */
   prove(voters: readonly string[]): void {
     this.#proved = new Set(voters);
-    for (const peer of voters) {
-      const isNew = peer !== this.#init.self && !this.#known.has(peer);
-      if (isNew && this.#components.link.isConnected(peer)) this.introduce(peer);
-    }
+    this.introduceToUnknown();
   }
 
   #isConfigured(peer: string): boolean {

@@ -3,7 +3,6 @@ import type { Machine } from '../../world/machine.ts';
 import type { SimRandom } from '../../world/random.ts';
 import type { RunInit } from '../../world/run.ts';
 import type { MeshCluster } from '../mesh-cluster.ts';
-import { SNAPSHOT_EVERY_ENTRIES } from '../mesh-parts.ts';
 import { drawDisaster } from './draw.ts';
 import { Forger } from './forger.ts';
 import { Operator } from './operator.ts';
@@ -11,9 +10,6 @@ import { Operator } from './operator.ts';
 /** A state with less than what the mesh was founded with says nothing of the operator's key. */
 const FOUNDED_INDEX = 3;
 const BACK_MS_MEAN = 1_200;
-/** By then all are level that can be without another mark. */
-const TOP_UP_AFTER_MS = 6_000;
-const TOP_UP_MS = 100;
 
 /**
  * Loses a majority of the voters at some time: for good, for a while, or on the other side of a
@@ -81,7 +77,6 @@ export class Disaster {
     this.#forger.stop();
     this.#operator.calmDown();
     this.#backLater();
-    if (this.isDrawn) this.#cluster.world.schedule(TOP_UP_AFTER_MS, () => this.#topUp());
   }
 
   /** @returns false when it cannot be now: nobody would be left who has the log */
@@ -133,23 +128,6 @@ export class Disaster {
     return epochOf(parts.meshLog.state).epoch === last && !parts.trust.epochs.isBehind;
   }
 
-  /**
-   * Who has no state cannot judge the snapshot of a mark that lies before the recovery it follows:
-   * it waits for one behind that.
-   */
-  #topUp(): void {
-    const { world, book } = this.#cluster;
-    world.schedule(TOP_UP_MS, () => {
-      const leader = this.#cluster.leader();
-      const branch = leader && book.branchOf(leader.name);
-      const node = leader && this.#cluster.nodeOf(leader);
-      if (branch?.parent !== undefined && branch.highest <= markBehind(branch.fork)) {
-        node?.submit('mesh.settings', { name: `filled up to ${branch.highest}` });
-      }
-      this.#topUp();
-    });
-  }
-
   #backLater(): void {
     if (this.#away.length === 0) return;
     const away = this.#away;
@@ -166,9 +144,4 @@ export class Disaster {
     this.#join = undefined;
     for (const machine of away) machine.release();
   }
-}
-
-/** The first mark that is in the epoch behind an index. */
-function markBehind(fork: number): number {
-  return (Math.floor(fork / SNAPSHOT_EVERY_ENTRIES) + 1) * SNAPSHOT_EVERY_ENTRIES;
 }

@@ -3,7 +3,7 @@ import { encodeRefused } from '../../../../protocols/slurp/driver/raft-codec.ts'
 import type { Recovery } from '../../../../protocols/slurp/recovery/recovery-link.ts';
 import { systemError } from '../../../../storage/faults.ts';
 import { codeOf, headOf, rename } from '../mesh-world.ts';
-import { batchOf, founder, type RaftNode, RaftWorld, rootOf, second } from './raft-world.ts';
+import { batchOf, founder, RaftNode, RaftWorld, rootOf, second, third } from './raft-world.ts';
 
 let world: RaftWorld;
 
@@ -124,6 +124,32 @@ describe('a voter that is shown that it lost its state', () => {
   });
 });
 
+describe('a voter that is greeted by one whose seat it does not know yet', () => {
+  it('greets it when it does: the two elect when the third one is gone', async () => {
+    world = new RaftWorld();
+    const signers = [founder, second, third];
+    const nodes = signers.map((signer) => new RaftNode(world, signer));
+    const [lead, behind, late] = nodes as [RaftNode, RaftNode, RaftNode];
+    for (const node of nodes) {
+      world.nodes.set(node.signer.peer, node);
+      await node.boot(signers, node === behind ? 2 : 3);
+    }
+    await lead.start();
+    await late.start();
+    const first = await world.leader();
+    if (first !== lead) await Promise.all([first.consensus.transfer(), world.pass(100)]);
+    expect(await world.leader()).toBe(lead);
+    world.cut(lead, behind);
+    await behind.start();
+    await world.pass(50);
+    world.cut(lead, behind, false);
+    const { tailIndex } = lead.machine.meshLog;
+    await world.until(() => behind.machine.meshLog.appliedIndex === tailIndex);
+    lead.kill();
+    await commit(await world.leader(), 'without it');
+  });
+});
+
 describe('three voters', () => {
   it('elect one leader, commit, and come to the same', async () => {
     world = await RaftWorld.start();
@@ -230,6 +256,30 @@ describe('three voters', () => {
     const before = leader.machine.meshLog.tailIndex;
     await world.pass(200);
     expect(leader.machine.meshLog.tailIndex).toBe(before);
+  });
+
+  it('are in no term that is not on their disk: they would sign in it, and forget it', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const [voter] = others(leader) as [RaftNode];
+    const before = voter.consensus.term;
+    let write: () => void = () => undefined;
+    const isSlow = new Promise<void>((resolve) => {
+      write = resolve;
+    });
+    const { log } = voter.machine;
+    const append = log.append.bind(log);
+    log.append = async (...args) => {
+      await isSlow;
+      await append(...args);
+    };
+    leader.kill();
+    await world.until(() => (voter.consensus.raft?.term ?? 0) > before);
+    expect(voter.consensus.term).toBe(before);
+    write();
+    await world.leader();
+    await world.until(() => voter.consensus.term === voter.consensus.raft?.term);
+    expect(voter.consensus.term).toBeGreaterThan(before);
   });
 
   it('step back when the disk is full, and return', async () => {

@@ -80,8 +80,8 @@ export class RaftWorld {
     if (isCut === this.#cuts.has(key)) return;
     if (isCut) this.#cuts.add(key);
     else this.#cuts.delete(key);
-    a.consensus.onConnection(b.signer.peer, !isCut);
-    b.consensus.onConnection(a.signer.peer, !isCut);
+    if (a.isUp) a.consensus.onConnection(b.signer.peer, !isCut);
+    if (b.isUp) b.consensus.onConnection(a.signer.peer, !isCut);
   }
 
   isOpen(a: string, b: string): boolean {
@@ -104,10 +104,11 @@ export class RaftNode {
   readonly applied: AppliedEntry[] = [];
   readonly fatal: unknown[] = [];
   /** What it heard of recoveries. */
-  readonly epochs: { isBehind: boolean; rival: Recovery | undefined } = {
-    isBehind: false,
-    rival: undefined,
-  };
+  readonly epochs: {
+    isBehind: boolean;
+    rival: Recovery | undefined;
+    awaitedIndex: number | undefined;
+  } = { isBehind: false, rival: undefined, awaitedIndex: undefined };
   /** How many times it began to follow by pull. */
   pulls = 0;
   machine!: Machine;
@@ -124,24 +125,32 @@ export class RaftNode {
     this.signer = signer;
   }
 
-  /** A disk with the first entries of the mesh. */
-  async boot(voters: readonly Signer[]): Promise<void> {
+  /**
+   * A disk with the first entries of the mesh.
+   *
+   * @param heldVoters how many of the voters have their seat in what this node holds of them
+   */
+  async boot(voters: readonly Signer[], heldVoters = voters.length): Promise<void> {
     this.machine = new Machine();
     const { log, store, meshLog } = this.machine;
     Object.assign(this.machine, { clock: this.world.clock });
     await log.open();
     await store.open();
-    const others = voters.slice(1);
-    const change = leaderBatch(
-      { signer: founder, crypto, clock: this.world.clock, meshId: MESH },
-      'voter.change',
-      { term: FIRST_TERM, voters: voters.map(({ peer }) => peer), learners: [] },
-    );
-    const batches = [
-      batchOf(founder, { seq: 2 }, [issue(40, 10)]),
-      ...others.map((it, i) => batchOf(founder, { seq: 3 + i }, [add(it, 40), promote(it)])),
-      ...(others.length === 0 ? [] : [change.bytes]),
-    ];
+    const seats = voters.slice(0, heldVoters).flatMap((joiner, i) => {
+      if (i === 0) return [];
+      const change = leaderBatch(
+        { signer: founder, crypto, clock: this.world.clock, meshId: MESH },
+        'voter.change',
+        {
+          term: FIRST_TERM,
+          voters: voters.slice(0, i + 1).map(({ peer }) => peer),
+          learners: [],
+        },
+      );
+      const admission = [add(joiner, 40), promote(joiner)];
+      return [batchOf(founder, { seq: 2 + i }, admission), change.bytes];
+    });
+    const batches = [batchOf(founder, { seq: 2 }, [issue(40, 10)]), ...seats];
     const records = [GENESIS, ...recordsOf(batches, 2, { term: FIRST_TERM })];
     await log.append(records, { term: FIRST_TERM, vote: null, commit: records.length });
     await meshLog.open();

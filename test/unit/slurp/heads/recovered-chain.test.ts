@@ -188,7 +188,9 @@ describe('a node that ended while it followed a recovery', () => {
     await machine.store.batch([{ namespace: 'head', key: 'recovery', value: link }]);
     const again = await openBook(machine);
     expect([again.voters(), again.chainIndex]).toEqual([[left.peer], 21]);
-    expect(await again.links(5, 9)).toEqual([link]);
+    expect(await again.links(5, 9)).toEqual([]);
+    expect(await machine.store.get('chain', '21'.padStart(16, '0'))).toEqual(link);
+    expect(await machine.store.get('chain', '30'.padStart(16, '0'))).toBeUndefined();
     expect((await again.accept(await newHead(source))).head.epoch).toBe(1);
   });
 });
@@ -210,6 +212,17 @@ describe('an installed state of another branch', () => {
     expect(history.sets().map(({ index }) => index)).toEqual([1, 3, 5, 23]);
   });
 });
+
+/** It follows the one in its log, and the one that it followed before is the rival. */
+async function expectHalted(
+  { health }: Machine,
+  book: Awaited<ReturnType<typeof openBook>>,
+  { link, followed }: { readonly link: Uint8Array; readonly followed: Uint8Array },
+): Promise<void> {
+  expect([book.epochs.newest?.bytes, book.epochs.rival?.bytes]).toEqual([link, followed]);
+  expect([book.voters(), await book.links(5, 9)]).toEqual([[left.peer], [link]]);
+  expect(health.list().map(({ code }) => code)).toEqual(['epoch-conflict']);
+}
 
 describe('two recoveries of one epoch', () => {
   it('are enough of three: the third is no news to whoever halted', async () => {
@@ -239,6 +252,27 @@ describe('two recoveries of one epoch', () => {
     await again.recover(link);
     await again.recover(rival);
     expect([again.epochs.current.epoch, again.epochs.rival]).toEqual([2, undefined]);
+  });
+
+  it.each([20, 22])('stop a node whose log has come to hold the other one (%i)', async (index) => {
+    const machine = await applied(20);
+    const book = await openBook(machine);
+    const followed = recoveryAt({ index, voters: some(2) });
+    await book.recover(followed);
+    expect(book.epochs.rival).toBeUndefined();
+    let told = 0;
+    book.onRecovery(() => told++);
+    const link = await recoverOn(machine, left);
+    await expect.poll(() => told).toBe(1);
+    await expectHalted(machine, book, { link, followed });
+    await expectHalted(machine, await openBook(machine), { link, followed });
+  });
+
+  it.each([20, 22])('stop it when it ended before it saw that (%i)', async (index) => {
+    const { machine, link } = await recovered(20);
+    const followed = recoveryAt({ index, voters: some(2) });
+    await machine.store.batch([{ namespace: 'head', key: 'recovery', value: followed }]);
+    await expectHalted(machine, await openBook(machine), { link, followed });
   });
 
   it('are both old news to who follows a later one already', async () => {

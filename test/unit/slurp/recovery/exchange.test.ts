@@ -4,7 +4,7 @@ import { recoveryAnswer, recoveryAsk } from '../../../../protocols/slurp/recover
 import { FIRST_EPOCH } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
 import { openBook, refused, some } from '../heads/voters.ts';
 import { codeOf, Machine, MESH } from '../mesh-world.ts';
-import { forger, recoveryAt } from './recovery-world.ts';
+import { forger, GENESIS_BODY, recoveryAt } from './recovery-world.ts';
 
 const REPORT = {
   ...{ epoch: FIRST_EPOCH, canVote: true, isLed: false, term: 4 },
@@ -12,7 +12,7 @@ const REPORT = {
 };
 
 /** Two members that speak to each other; each with a book of its own. */
-async function pair() {
+async function pair(genesis?: Uint8Array) {
   /** What is asked is lost on the way. */
   const isLost = { now: false };
   const handlers = new Map<string, (peer: string, body: Uint8Array) => Promise<Uint8Array>>();
@@ -23,7 +23,7 @@ async function pair() {
       ...{ meshId: MESH, trust, metrics: machine.metrics, logger: machine.logger },
       clock: machine.clock,
       report: () => REPORT,
-      genesis: async () => Uint8Array.of(1),
+      genesis: async () => genesis,
       connected: () => [other],
       requester: {
         request: async (peer, _protocol, body) => {
@@ -65,7 +65,7 @@ describe('recoveryAsk and recoveryAnswer', () => {
 
 describe('members that meet', () => {
   it('say nothing of recoveries when there was none', async () => {
-    const { a, b } = await pair();
+    const { a, b } = await pair(Uint8Array.of(1));
     a.exchange.met('b');
     expect((await a.exchange.ask('b', { genesis: true })).genesis).toEqual(Uint8Array.of(1));
     expect((await a.exchange.ask('b')).genesis).toBeUndefined();
@@ -82,6 +82,21 @@ describe('members that meet', () => {
     await b.trust.recover(later);
     a.exchange.met('b');
     await expect.poll(() => a.trust.epochs.newest?.bytes).toEqual(later);
+  });
+
+  it('add the genesis for those who have no state, when it was signed without', async () => {
+    const { a, b } = await pair(GENESIS_BODY);
+    const bare = recoveryAt({ index: 20, voters: some(1) });
+    const whole = recoveryAt({ index: 20, voters: some(1), genesis: GENESIS_BODY });
+    await a.trust.recover(bare);
+    a.exchange.met('b');
+    await expect.poll(() => b.trust.epochs.newest?.bytes).toEqual(whole);
+    // It is the same one, by which nobody can tell who had the genesis.
+    expect(b.trust.epochs.newest?.id).toBe(a.trust.epochs.newest?.id);
+    const { b: other } = await pair(new Uint8Array(4_000));
+    await other.trust.recover(bare);
+    other.exchange.met('a');
+    expect((await other.exchange.ask('a')).links).toEqual([bare]);
   });
 
   it('show it again to one that did not answer, while that is connected', async () => {

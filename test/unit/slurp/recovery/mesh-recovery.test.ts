@@ -20,7 +20,7 @@ import {
   rename,
   START_MS,
 } from '../mesh-world.ts';
-import { forger } from './recovery-world.ts';
+import { forger, recoveryAt } from './recovery-world.ts';
 
 const three = some(1, 2, 3);
 const [, , left] = three as [never, never, (typeof three)[number]];
@@ -116,6 +116,16 @@ describe('MeshRecovery', () => {
     expect(await again.links(0, 9)).toHaveLength(1);
   });
 
+  it('opens a store again that failed while the disk was full', async () => {
+    const { machine, recovery } = await setUp();
+    machine.faults.fail('store:write', new Error('ENOSPC'));
+    const failing = machine.store.batch([{ namespace: 'meta', key: 'any' }]);
+    await expect(failing).rejects.toThrow();
+    expect(machine.store.status).toBe('failed');
+    machine.faults.mend();
+    expect(await recover(recovery)).toMatchObject({ epoch: 1, index: 10 });
+  });
+
   it('is not stopped by a member that makes numbers up', async () => {
     const { recovery, reports } = await setUp();
     const term = Number.MAX_SAFE_INTEGER;
@@ -141,6 +151,40 @@ describe('MeshRecovery', () => {
     const refused = { code: 'ERR_SLURP_RECOVERY', details: { reason: 'moved' } };
     await expect(recover(recovery)).rejects.toMatchObject(refused);
     expect([machine.meshLog.tailIndex, trust.epochs.current.epoch]).toEqual([10, 0]);
+  });
+
+  it('stands still when it hears of another one of the epoch while it is under way', async () => {
+    const { machine, recovery, trust } = await setUp();
+    const { meshLog, health } = machine;
+    const rival = recoveryAt({ index: 9, voters: some(1) });
+    const persist = meshLog.persist.bind(meshLog);
+    let heard = Promise.resolve();
+    meshLog.persist = async (records, hardState) => {
+      heard = trust.recover(rival);
+      // It has all the time that it needs to be taken in.
+      for (let turn = 0; turn < 50; turn++) await new Promise((done) => setImmediate(done));
+      await persist(records, hardState);
+    };
+    const { id } = await recover(recovery);
+    await heard;
+    expect([trust.epochs.current.id, trust.epochs.rival?.bytes]).toEqual([id, rival]);
+    expect([trust.epochs.newest?.id, trust.voters()]).toEqual([id, [left.peer]]);
+    expect(health.list().map(({ code }) => code)).toEqual(['epoch-conflict']);
+  });
+
+  it('is refused when another one was heard of before it began', async () => {
+    const { machine, recovery, trust, told } = await setUp();
+    const { epochs } = trust;
+    const doing = recover(recovery);
+    const heard = trust.recover(recoveryAt({ index: 9, voters: some(1) }));
+    expect(await codeOf(doing)).toBe('ERR_SLURP_RECOVERY');
+    await heard;
+    expect([machine.meshLog.tailIndex, epochs.current.epoch, epochs.rival]).toEqual([
+      10,
+      1,
+      undefined,
+    ]);
+    expect(told()).toBe(0);
   });
 
   it('goes past a change that lost voters did not sign for, from the leader', async () => {
@@ -201,7 +245,6 @@ describe('MeshRecovery', () => {
     const { recovery, trust } = await setUp();
     const { id } = await recover(recovery);
     expect(await codeOf(recovery.plan({ lost: [], choose: id }))).toBe('ERR_SLURP_RECOVERY');
-    const { recoveryAt } = await import('./recovery-world.ts');
     await trust.recover(recoveryAt({ index: 9, voters: some(1) }));
     const rival = trust.epochs.rival?.id ?? '';
     expect(await codeOf(recovery.plan({ lost: [] }))).toBe('ERR_SLURP_RECOVERY');

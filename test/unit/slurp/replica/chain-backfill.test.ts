@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { RequestHandler } from '../../../../protocols/interface/index.ts';
-import { serveReplica } from '../../../../protocols/slurp/index.ts';
+import type { RequestHandler, Signer } from '../../../../protocols/interface/index.ts';
+import { serveReplica, type TrustBook } from '../../../../protocols/slurp/index.ts';
 import { pullRequest, pullResponse } from '../../../../protocols/slurp/protocol.ts';
 import {
   anchorAt,
@@ -13,8 +13,9 @@ import {
   some,
 } from '../heads/voters.ts';
 import { Machine, rootOf } from '../mesh-world.ts';
+import { applyRecovery, GENESIS_BODY, recoveryAt } from '../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
-import { Follower } from './follower.ts';
+import { answer, Follower, type Source } from './follower.ts';
 
 expectNoUnhandled();
 
@@ -23,6 +24,8 @@ expectNoUnhandled();
 
 const changes = rotation(150);
 const LENGTH = 500;
+const MARK = 480;
+const STATE_CID = `bafyrei${'a'.repeat(52)}`;
 const records = logWith(changes, LENGTH);
 const links = linksOf(records, changes);
 const votersAt = (index: number) => {
@@ -41,6 +44,10 @@ async function member(given = links) {
   const trust = await openBook(machine);
   await trust.learn(given);
   await trust.accept(headAt(LENGTH));
+  return await served(machine, trust);
+}
+
+async function served(machine: Machine, trust: TrustBook): Promise<RequestHandler> {
   let serve: RequestHandler | undefined;
   await serveReplica({
     meshLog: machine.meshLog,
@@ -114,5 +121,90 @@ describe('a follower', () => {
     if (honest !== undefined) follower.sources.set('member', honest);
     expect(await follower.pull()).toBe('ok');
     expect(follower.meshLog.appliedIndex).toBe(LENGTH);
+  });
+});
+
+describe('a follower without a state that heard of a recovery', () => {
+  const [left] = some(7) as [Signer];
+
+  /** A member on whose log the operator recovered behind all that, with a mark before that. */
+  async function recovered() {
+    const machine = await Machine.open();
+    await machine.take(batchesWith(changes, LENGTH));
+    const trust = await openBook(machine);
+    await trust.learn(links);
+    const by = votersAt(MARK);
+    const root = rootOf(records.slice(0, MARK));
+    await trust.accept(headBy(by, { index: MARK, root, by, stateCid: STATE_CID }));
+    const at = { index: LENGTH, root: machine.meshLog.tailRoot(), genesis: GENESIS_BODY };
+    const link = recoveryAt({ ...at, voters: [left] });
+    await applyRecovery(machine, { signer: left, link, term: 7 });
+    await trust.recover(link);
+    const end = { index: LENGTH + 1, root: machine.meshLog.tailRoot(), term: 7, epoch: 1 };
+    await trust.accept(headBy([left], { ...end, by: [left] }));
+    return { serve: await served(machine, trust), link };
+  }
+
+  it.each([1, 333])('believes a mark from before that, from an anchor at %i', async (index) => {
+    const { serve, link } = await recovered();
+    const { follower, requests } = await follow(serve, index);
+    await follower.book.recover(link);
+    expect(await follower.pull()).toBe('ok');
+    expect(requests[0]?.chain).toBe(index === 1 ? 1 : index);
+    expect(follower.meshLog.appliedIndex).toBe(LENGTH + 1);
+    expect(follower.book.mark()?.signed.head.index).toBe(MARK);
+    expect(follower.machine.refusals).toEqual([]);
+    expect(follower.book.voters()).toEqual([left.peer]);
+  });
+
+  it('comes along when it hears of that by the links alone', async () => {
+    const { serve } = await recovered();
+    const { follower, requests } = await follow(serve, 449);
+    expect(await follower.pull()).toBe('ok');
+    expect(requests.slice(0, 2).map(({ chain }) => chain)).toEqual([449, 449]);
+    expect(follower.book.mark()?.signed.head.index).toBe(MARK);
+    expect(follower.meshLog.appliedIndex).toBe(LENGTH + 1);
+  });
+
+  it('goes by no source that leaves links out, and by the next one', async () => {
+    const { serve, link } = await recovered();
+    const { follower } = await follow(serve, 1);
+    await follower.book.recover(link);
+    const honest = follower.sources.get('member') as Source;
+    const head = headAt(40);
+    const ofLess = async () =>
+      pullResponse.encode(head, [], { links: [...links.slice(3, 60), link] });
+    follower.sources = new Map([['one of less', ofLess]]);
+    expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    expect([follower.superseded, follower.machine.refusals.at(-1)]).toEqual([0, 'chain']);
+    follower.sources.set('member', honest);
+    expect(await follower.pull()).toBe('ok');
+    expect(follower.book.mark()?.signed.head.index).toBe(MARK);
+  });
+});
+
+describe('a follower whose state is of a rival', () => {
+  it('gives it up when links lead past it, and nothing else fits', async () => {
+    const [ours, theirs] = some(7, 8) as [Signer, Signer];
+    const machine = await Machine.open();
+    const place = { index: 1, root: machine.meshLog.tailRoot(), genesis: GENESIS_BODY };
+    const [own, other] = [ours, theirs].map((it) => recoveryAt({ ...place, voters: [it] }));
+    const last = recoveryAt({ index: 9, epoch: 2, voters: [theirs], genesis: GENESIS_BODY });
+    await applyRecovery(machine, { signer: ours, link: own as Uint8Array, term: 7 });
+    const log = await machine.records();
+    const atEnd = { index: 2, root: rootOf(log), term: 7, epoch: 1 };
+    const follower = await Follower.open([answer(log, headBy([ours], { ...atEnd, by: [ours] }))]);
+    await follower.book.recover(own as Uint8Array);
+    expect(await follower.pull()).toBe('ok');
+    expect(follower.meshLog.appliedIndex).toBe(2);
+    await follower.book.recover(last);
+    const head = headBy([theirs], { ...atEnd, index: 8, by: [theirs] });
+    const way = { links: [other as Uint8Array, last] };
+    follower.sources = new Map([['member', async () => pullResponse.encode(head, [], way)]]);
+    for (let i = 0; i < 3; i++) {
+      expect(follower.superseded).toBe(0);
+      expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    }
+    expect(follower.superseded).toBe(1);
   });
 });

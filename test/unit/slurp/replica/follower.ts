@@ -57,6 +57,7 @@ export class Follower {
   sources = new Map<string, Source>();
   readonly asked: string[] = [];
   readonly fatal: CooeeError[] = [];
+  superseded = 0;
   book: TrustBook;
   replica: Replica;
 
@@ -116,6 +117,7 @@ export class Follower {
       },
       sources: () => [...this.sources.keys()],
       onFatal: (error) => this.fatal.push(error),
+      onSuperseded: () => this.superseded++,
     });
   }
 }

@@ -27,8 +27,10 @@ let configuration: Configuration;
 let configurationIndex: number;
 let sent: { peer: string; kind: string; hasLostState?: boolean }[];
 let lost: number;
+let awaitedIndex: number | undefined;
 
 beforeEach(() => {
+  awaitedIndex = undefined;
   configuration = asVoter;
   configurationIndex = 1;
   sent = [];
@@ -60,6 +62,7 @@ async function open(start = START): Promise<Introductions> {
       },
       head: () => undefined,
       epoch: () => '',
+      awaitedIndex: () => awaitedIndex,
       configuration: () => configuration,
       member: (peer) => registered.get(peer),
       onIntroduced: () => undefined,
@@ -129,6 +132,38 @@ describe('a node whose log begins anew', () => {
     node.look();
     expect(node.hasLostState).toBe(true);
     expect(lost).toBe(0);
+  });
+});
+
+describe('a node that hears of a recovery which its log does not reach', () => {
+  beforeEach(async () => {
+    machine = await Machine.open();
+    register();
+  });
+
+  it('has no vote behind that before it was a learner there', async () => {
+    const node = await open();
+    expect(node.hasLostState).toBe(false);
+    awaitedIndex = 30;
+    configuration = asLearner;
+    configurationIndex = 30;
+    node.look();
+    expect([node.hasLostState, marks.isKept]).toEqual([true, false]);
+    // It has come there, and is a voter by what it finds: by a copy it forgot what it promised.
+    awaitedIndex = undefined;
+    configuration = asVoter;
+    configurationIndex = 31;
+    node.look();
+    expect(node.hasLostState).toBe(true);
+    configuration = asLearner;
+    configurationIndex = 32;
+    node.look();
+    expect(node.hasLostState).toBe(false);
+  });
+
+  it('knows that from the start', async () => {
+    awaitedIndex = 30;
+    expect((await open()).hasLostState).toBe(true);
   });
 });
 
@@ -225,6 +260,33 @@ async function genesis() {
   if (first === undefined) throw new Error('no genesis');
   return first;
 }
+
+describe('a learner whose seat is not known here yet', () => {
+  it('has no answer, and is greeted by itself when it is', async () => {
+    machine = await Machine.open();
+    register();
+    const node = await open();
+    const hello = (peer: string, isAnswer: boolean) => {
+      const { boot, bootNonce } = memberRecord(peer);
+      const log = { term: 1, lastIndex: 9, hasLostState: false, epoch: '' };
+      const bytes = encodeHello({ boot, bootNonce, ...log }, isAnswer);
+      const message = decodeLinkMessage(bytes, { from: peer, to: self });
+      if (message.kind === 'raft') throw new Error('no word of the core');
+      node.onMessage(peer, message);
+    };
+    configuration = { voters: [self, second.peer], learners: [] };
+    hello(second.peer, true);
+    hello(third.peer, false);
+    expect([sent, node.isKnown(third.peer)]).toEqual([[], false]);
+    configuration = { voters: [self, second.peer], learners: [third.peer] };
+    node.introduceToUnknown();
+    expect(sent).toEqual([{ peer: third.peer, kind: 'hello', hasLostState: false }]);
+    hello(third.peer, true);
+    expect(node.isKnown(third.peer)).toBe(true);
+    node.introduceToUnknown();
+    expect(sent).toHaveLength(1);
+  });
+});
 
 describe('a learner that lost its state', () => {
   beforeEach(async () => {
