@@ -42,10 +42,14 @@ class Kept {
   }
 
   get json(): string {
+    this.#json ??= this.#toJson();
+    return this.#json;
+  }
+
+  #toJson(): string {
     const { type, index, address, data } = this.input;
     const time = new Date(this.#atMs).toISOString();
-    this.#json ??= JSON.stringify({ id: this.#id, type, time, index, address, data }, withoutBytes);
-    return this.#json;
+    return JSON.stringify({ id: this.#id, type, time, index, address, data }, withoutBytes);
   }
 }
 
