@@ -1,4 +1,4 @@
-import { CooeeError, type Hash, LIMITS } from '../interface/index.ts';
+import { CooeeError, type Hash, isWithinUtf8, LIMITS } from '../interface/index.ts';
 import { tinyHashOf } from './tiny-hash.ts';
 
 /** What an agent is, as found on the host or given by a person. */
@@ -105,7 +105,7 @@ function canonicalText(field: keyof AgentTuple, raw: string): string {
   const text = raw.normalize('NFC').trim().toLowerCase().normalize('NFC');
   if (text.length === 0) throw refuse(field, 'empty');
   if (FORBIDDEN.test(text)) throw refuse(field, 'character');
-  if (utf8.encode(text).length > LIMITS.tupleFieldBytesMax) throw refuse(field, 'too-long');
+  if (!isWithinUtf8(text, LIMITS.tupleFieldBytesMax)) throw refuse(field, 'too-long');
   return text;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CooeeError, type Hash, LIMITS } from '../interface/index.ts';
+import { CooeeError, type Hash, isWithinUtf8, LIMITS } from '../interface/index.ts';
 import { bytesOf, bytesUpTo, count, decodeAs, encodeCanonical, peerIdText } from '../wire/index.ts';
 
 /** A part of an announcement; the gossip envelope comes on top. */
@@ -12,8 +12,6 @@ const ONLY_MAX = 16;
 const REQUEST_BYTES_MAX = 128 * 1024;
 const TASKS_MAX = 1_000_000;
 
-const utf8 = new TextEncoder();
-
 /** What an agent may say of itself. */
 export const ANNOUNCED_STATUS = ['idle', 'busy', 'draining', 'offline'] as const;
 
@@ -23,7 +21,7 @@ export const capabilityText = z
   .min(1)
   .max(LIMITS.capabilityBytesMax)
   .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u)
-  .refine((text) => utf8.encode(text).length <= LIMITS.capabilityBytesMax);
+  .refine((text) => isWithinUtf8(text, LIMITS.capabilityBytesMax));
 
 const announcedFields = {
   capabilities: z

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { CooeeError, type Hash, isCooeeError, LIMITS, type Signer } from '../interface/index.ts';
+import {
+  CooeeError,
+  type Hash,
+  isCooeeError,
+  isWithinUtf8,
+  LIMITS,
+  type Signer,
+} from '../interface/index.ts';
 import {
   bytesOf,
   bytesUpTo,
@@ -19,14 +26,12 @@ import {
 const MESSAGE_BYTES_MAX = LIMITS.gossipMessageBytesMax;
 const DETAILS_MAX = 16;
 
-const utf8 = new TextEncoder();
-
 /** Text bounded in bytes of UTF-8, as the limits table counts. */
 const textUpTo = (bytesMax: number) =>
   z
     .string()
     .max(bytesMax)
-    .refine((text) => utf8.encode(text).length <= bytesMax, {
+    .refine((text) => isWithinUtf8(text, bytesMax), {
       message: `expected at most ${bytesMax} bytes`,
     });
 

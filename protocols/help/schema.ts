@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../interface/limits.ts';
 import { CALL_POLICIES, CALL_SEVERITIES } from '../interface/state/calls.ts';
-
-const utf8 = new TextEncoder();
+import { isWithinUtf8 } from '../interface/text/utf8.ts';
 
 /** Well-formed text within a number of bytes of UTF-8. */
 const textUpTo = (bytesMax: number) =>
@@ -10,7 +9,7 @@ const textUpTo = (bytesMax: number) =>
     .string()
     .max(bytesMax)
     .refine((text) => text.isWellFormed(), { message: 'expected well-formed text' })
-    .refine((text) => utf8.encode(text).length <= bytesMax, {
+    .refine((text) => isWithinUtf8(text, bytesMax), {
       message: `expected at most ${bytesMax} bytes`,
     });
 
@@ -41,7 +40,7 @@ export const humanName = z
   .min(1)
   .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u)
   .refine((name) => name.trim() === name, { message: 'expected no spaces at the ends' })
-  .refine((name) => utf8.encode(name).length <= LIMITS.humanNameBytesMax, {
+  .refine((name) => isWithinUtf8(name, LIMITS.humanNameBytesMax), {
     message: `expected at most ${LIMITS.humanNameBytesMax} bytes`,
   })
   .describe('Name of the human, as others see it');

@@ -24,3 +24,4 @@ export * from './store.ts';
 export * from './stream.ts';
 export * from './text/sanitize.ts';
 export * from './text/untrusted.ts';
+export * from './text/utf8.ts';

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import { LIMITS } from '../interface/index.ts';
-
-const utf8 = new TextEncoder();
+import { isWithinUtf8, LIMITS } from '../interface/index.ts';
 
 /** How a record may lead to another. */
 export const LINK_RELATIONS = [
@@ -28,7 +26,7 @@ export const lineUpTo = (bytesMax: number) =>
     .min(1)
     .max(bytesMax)
     .regex(/^\P{Cc}+$/u)
-    .refine((it) => utf8.encode(it).length <= bytesMax, {
+    .refine((it) => isWithinUtf8(it, bytesMax), {
       message: `expected at most ${bytesMax} bytes`,
     });
 
@@ -39,7 +37,7 @@ export const manyLinesUpTo = (bytesMax: number) =>
     .min(1)
     .max(bytesMax)
     .regex(/^(?:\P{Cc}|[\t\n\r])+$/u)
-    .refine((it) => utf8.encode(it).length <= bytesMax, {
+    .refine((it) => isWithinUtf8(it, bytesMax), {
       message: `expected at most ${bytesMax} bytes`,
     });
 

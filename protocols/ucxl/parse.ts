@@ -1,4 +1,4 @@
-import { CooeeError, LIMITS } from '../interface/index.ts';
+import { CooeeError, isWithinUtf8, LIMITS } from '../interface/index.ts';
 import {
   type Address,
   type AddressPattern,
@@ -31,8 +31,6 @@ const FORBIDDEN = new RegExp(
 const AGENT_ID_SYMBOL = /[0-9A-HJ-NP-TV-Za-hj-np-tv-zIiOo-]/;
 const TOKEN_LENGTHS = [5, 8];
 const TINY_HASH_LENGTH = 10;
-
-const utf8 = new TextEncoder();
 
 /** The parts of `agent:role@project:task/temporal/path` as they stand in the text. */
 interface Parts {
@@ -79,8 +77,7 @@ export function parsePattern(text: string): AddressPattern {
 
 function checkText(text: string): void {
   const bytesMax = LIMITS.addressBytesMax;
-  // By length first: counting the bytes of a text of any size would be work for the asking.
-  if (text.length > bytesMax || utf8.encode(text).length > bytesMax) {
+  if (!isWithinUtf8(text, bytesMax)) {
     const position = Math.min(text.length, bytesMax);
     throw syntax(position, `An address has at most ${bytesMax} bytes.`);
   }

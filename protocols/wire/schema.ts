@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITS } from '../interface/index.ts';
+import { isWithinUtf8, LIMITS } from '../interface/index.ts';
 
 /** Byte strings of a bounded length. */
 export const bytesUpTo = (bytesMax: number) =>
@@ -55,8 +55,6 @@ const INVISIBLE = [
 
 const NAME = new RegExp(`^[^${INVISIBLE}]+$`, 'u');
 
-const encoder = new TextEncoder();
-
 /**
  * What may stand in a member's or mesh's name: printable, no control or invisible formatting
  * characters.
@@ -66,7 +64,7 @@ export const nameText = z
   .min(1)
   .max(LIMITS.memberNameBytesMax)
   .regex(NAME)
-  .refine((text) => encoder.encode(text).length <= LIMITS.memberNameBytesMax, {
+  .refine((text) => isWithinUtf8(text, LIMITS.memberNameBytesMax), {
     message: `expected at most ${LIMITS.memberNameBytesMax} bytes`,
   });
 

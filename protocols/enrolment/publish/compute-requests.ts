@@ -1,5 +1,12 @@
 import { type AgentTupleInput, canonicalTuple, hashTuple } from '../../agent-id/index.ts';
-import { CooeeError, type Hash, isCooeeError, LIMITS, type Signer } from '../../interface/index.ts';
+import {
+  CooeeError,
+  type Hash,
+  isCooeeError,
+  isWithinUtf8,
+  LIMITS,
+  type Signer,
+} from '../../interface/index.ts';
 import { toHex } from '../../wire/index.ts';
 import { type ClaimedAgent, claimId, decodeClaim, encodeClaim, encodePlaintext } from '../codec.ts';
 import type { PendingRequest } from './pending.ts';
@@ -17,8 +24,6 @@ export interface PreparedAgent {
   readonly hash: string;
   readonly gpuInfo: string;
 }
-
-const utf8 = new TextEncoder();
 
 /**
  * Brings a list into canonical form, in its order.
@@ -46,7 +51,7 @@ export function prepareAgents(sha256: Hash, agents: readonly AgentToEnrol[]): Pr
 
 function prepareAgent(sha256: Hash, agent: AgentToEnrol, position: number): PreparedAgent {
   const gpuInfo = agent.gpuInfo ?? '';
-  if (utf8.encode(gpuInfo).length > LIMITS.gpuInfoBytesMax) {
+  if (!isWithinUtf8(gpuInfo, LIMITS.gpuInfoBytesMax)) {
     throw new CooeeError('ERR_ENROLMENT_TOO_LARGE', 'the description of a GPU is too long', {
       details: { position, bytesMax: LIMITS.gpuInfoBytesMax },
     });

@@ -16,7 +16,7 @@ import { PendingReads } from './pending-reads.ts';
 import type { RaftDriverComponents, RaftDriverInit } from './ports.ts';
 import { Proposals } from './proposals.ts';
 import type { LinkMessage } from './raft-codec.ts';
-import { coreInitOf, makeEntries, readEntries } from './raft-entries.ts';
+import { coreInitOf, heldBefore, makeEntries, readEntries } from './raft-entries.ts';
 import { type RoleSeen, RoleWatch } from './role-watch.ts';
 import { heirOf, heirsOf } from './seats/heirs.ts';
 import { RaftSender } from './sending/raft-sender.ts';
@@ -278,6 +278,8 @@ export class RaftDriver {
     const writing = this.#write(core, ready);
     try {
       for (const message of ready.messagesNow) this.#sender.send(message, ready.entries);
+      // What the log holds already is applied while the disk writes, not before the answer goes.
+      this.#commit(Math.min(ready.commit, heldBefore(ready)));
     } finally {
       await writing;
     }
@@ -354,10 +356,8 @@ export class RaftDriver {
     this.#handOver();
     this.#discard(thrown);
     const { signal } = this.#stopped;
-    this.#fatal = await mendLog(
-      { ...this.#components, signal, begin: () => this.#begin() },
-      thrown,
-    );
+    const parts = { ...this.#components, signal, begin: () => this.#begin() };
+    this.#fatal = await mendLog(parts, thrown);
   }
 
   /** A leader that cannot write asks the follower that is furthest to stand at once. */

@@ -1,5 +1,5 @@
 import { CooeeError, type LogRecord } from '../../interface/index.ts';
-import type { Configuration, RaftEntry, RaftInit } from '../../raft/index.ts';
+import type { Configuration, RaftEntry, RaftInit, Ready } from '../../raft/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { type Batch, decodeBatch, decodeEntry, encodeEntry } from '../machine/codec.ts';
 import { rememberEntry } from '../machine/decoded.ts';
@@ -54,6 +54,14 @@ export function readEntries(
     return { index, term: entry.term, bytes, ...configurationIn(entry.batch, entry.term) };
   });
   return { entries, timeMs };
+}
+
+/**
+ * The last entry that the log holds already, and keeps, when what the core asks for is written: up
+ * to there what is committed can be applied while the disk writes. No bound when nothing is.
+ */
+export function heldBefore({ truncateFrom, entries: [first] }: Ready): number {
+  return Math.min(truncateFrom ?? Infinity, first?.index ?? Infinity) - 1;
 }
 
 /** Entries for batches, behind an index. */

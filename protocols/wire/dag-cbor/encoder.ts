@@ -12,6 +12,12 @@ const utf8 = new TextEncoder();
 const SCRATCH_BYTES = 64 * 1024;
 /** A larger one is not kept for the next value. */
 const SCRATCH_BYTES_MAX = 1024 * 1024;
+/**
+ * Small values share a piece of memory: one for each would be half of all that there is to clear.
+ */
+const PIECE_BYTES = 16 * 1024;
+/** A value that takes more has its own, so that little is kept for the sake of another. */
+const SHARED_BYTES_MAX = PIECE_BYTES / 8;
 /** No text of so many characters needs more bytes than this times as many. */
 const UTF8_BYTES_PER_CHARACTER = 3;
 /** Shorter texts are written character by character, which is quicker than to ask the encoder. */
@@ -19,10 +25,14 @@ const SHORT_CHARACTERS = 48;
 
 let scratch = new Uint8Array(SCRATCH_BYTES);
 let at = 0;
+let piece = new Uint8Array(PIECE_BYTES);
+/** Before this lie values that were handed out. */
+let pieceAt = 0;
 
 /**
  * The canonical bytes of null, booleans, texts, safe integers, byte strings, lists and plain
- * objects of them.
+ * objects of them. May be a window on a buffer that others share: not to be changed, nor its buffer
+ * to be transferred.
  *
  * @throws TypeError for anything else: it would come out as another value
  */
@@ -30,10 +40,22 @@ export function encodePlain(value: unknown): Uint8Array {
   at = 0;
   try {
     write(value, 0);
-    return scratch.slice(0, at);
+    return at > SHARED_BYTES_MAX ? scratch.slice(0, at) : shared();
   } finally {
     if (scratch.length > SCRATCH_BYTES_MAX) scratch = new Uint8Array(SCRATCH_BYTES);
   }
+}
+
+/** What was written, in a window on the piece. */
+function shared(): Uint8Array {
+  if (pieceAt + at > PIECE_BYTES) {
+    piece = new Uint8Array(PIECE_BYTES);
+    pieceAt = 0;
+  }
+  const bytes = piece.subarray(pieceAt, pieceAt + at);
+  bytes.set(scratch.subarray(0, at));
+  pieceAt += at;
+  return bytes;
 }
 
 function write(value: unknown, depth: number): void {

@@ -4,6 +4,7 @@ import { Consensus } from '../../../../protocols/slurp/driver/consensus.ts';
 import { leaderBatch } from '../../../../protocols/slurp/driver/leader-batch.ts';
 import type { AppliedEntry, Replica } from '../../../../protocols/slurp/index.ts';
 import type { Recovery } from '../../../../protocols/slurp/recovery/recovery-link.ts';
+import { seeded } from '../../raft/random-network.ts';
 import {
   add,
   batchOf,
@@ -34,6 +35,8 @@ export class RaftWorld {
   readonly nodes = new Map<string, RaftNode>();
   readonly #cuts = new Set<string>();
   readonly timing: Partial<RaftTiming> = {};
+  /** The same in each run. */
+  readonly random = seeded(1);
 
   static async start(signers: readonly Signer[] = [founder, second, third]): Promise<RaftWorld> {
     const world = new RaftWorld();
@@ -174,7 +177,7 @@ export class RaftNode {
         signer,
         crypto,
         clock: mortal(world.clock, () => this.#boot === boot && this.isUp),
-        random: { bytes: (count) => new Uint8Array(count), fraction: () => Math.random() },
+        random: { bytes: (count) => new Uint8Array(count), fraction: () => world.random() },
         health: machine.health,
         metrics: machine.metrics,
         logger: machine.logger,
