@@ -10,7 +10,7 @@ import {
   toError,
 } from '../../interface/index.ts';
 import type { MerkleFrontier } from '../../wire/index.ts';
-import { type ColdReader, MeshState, type StateChange } from '../machine/state.ts';
+import { type ColdReader, MeshState, type PlacedChange } from '../machine/state.ts';
 import {
   type AppliedMark,
   appliedRecord,
@@ -39,7 +39,7 @@ export interface AppliedStoreComponents {
 
 /** What applying a run of entries changed. */
 export interface AppliedRun {
-  readonly changes: readonly StateChange[];
+  readonly changes: readonly PlacedChange[];
   /** Writes of others that must be in the same batch. */
   readonly alongside: readonly StoreWrite[];
   readonly frontier: MerkleFrontier;
@@ -209,8 +209,8 @@ export class AppliedStore {
   }
 }
 
-function writeOf({ table, key: name, value }: StateChange): StoreWrite {
-  const key = stateKey.format(table, name);
+function writeOf({ table, key: name, value, bucket }: PlacedChange): StoreWrite {
+  const key = stateKey.format(table, name, bucket);
   if (value === undefined) return { namespace: 'state', key };
   return { namespace: 'state', key, value: stateValue.encode(value) };
 }

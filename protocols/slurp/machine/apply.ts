@@ -2,7 +2,7 @@ import type { Crypto, Outcome, StateEvent, StateReader } from '../../interface/i
 import type { Batch, Command, Entry } from './codec.ts';
 import { reduceCommand } from './kinds.ts';
 import { isLeaderBatch } from './leader-kinds.ts';
-import { StateOverlay } from './state.ts';
+import type { StateOverlay } from './state.ts';
 
 /** What one command of an entry came to. */
 export interface Decision {
@@ -45,12 +45,27 @@ export function applyEntry(
   const { batch } = entry;
   const applied = { index, term, timeMs, batch, batchBytes };
   if (isRepeated(overlay, batch)) return { ...applied, decisions: [], events: [] };
-  const whole = new StateOverlay(overlay);
+  const start = overlay.savepoint();
+  try {
+    return { ...applied, ...applyBatch(overlay, entry, init) };
+  } catch (error) {
+    overlay.rollback(start);
+    throw error;
+  } finally {
+    overlay.settle();
+  }
+}
+
+function applyBatch(
+  overlay: StateOverlay,
+  { entry: { index, term, timeMs }, batch }: { readonly entry: Entry; readonly batch: Batch },
+  { meshId, crypto }: ApplyInit,
+): Pick<AppliedEntry, 'decisions' | 'events'> {
   const decisions: Decision[] = [];
   const events: (StateEvent & { index: number })[] = [];
   for (const command of batch.commands) {
-    const scratch = new StateOverlay(whole);
-    const outcome = reduceCommand(scratch, command, {
+    const before = overlay.savepoint();
+    const outcome = reduceCommand(overlay, command, {
       index,
       term,
       timeMs,
@@ -58,23 +73,24 @@ export function applyEntry(
       origin: batch.origin,
       commandMs: command.timeMs,
       commandId: command.id,
-      meshId: init.meshId,
-      crypto: init.crypto,
+      meshId,
+      crypto,
     });
     if (outcome.ok) {
-      whole.absorb(scratch);
       for (const event of outcome.events ?? []) events.push({ ...event, index });
-    } else outcome.keep?.(whole);
+    } else {
+      overlay.rollback(before);
+      outcome.keep?.(overlay);
+    }
     decisions.push({ command, outcome });
   }
-  const last = whole.get('origin', batch.origin);
+  const last = overlay.get('origin', batch.origin);
   // A clone's registration does not move the mark: the numbers are the first node's. The leader's
   // own have no numbers of the outbox.
   if (!isLeaderBatch(batch) && (last === undefined || isAfter(batch, last))) {
-    whole.put('origin', batch.origin, { boot: batch.boot, seq: batch.seq });
+    overlay.put('origin', batch.origin, { boot: batch.boot, seq: batch.seq });
   }
-  overlay.absorb(whole);
-  return { ...applied, decisions, events };
+  return { decisions, events };
 }
 
 /**

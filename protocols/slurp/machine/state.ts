@@ -7,12 +7,19 @@ import {
   type StateTables,
   type StateWriter,
 } from '../../interface/index.ts';
+import { bucketOf } from './bucket.ts';
+import { RecentValues } from './recent-values.ts';
 
 /** One change of the replicated state; without a value the key is deleted. */
 export interface StateChange {
   readonly table: StateTable;
   readonly key: string;
   readonly value?: StateTables[StateTable];
+}
+
+/** With the bucket that its key belongs to: whoever stores it needs that, and the next snapshot. */
+export interface PlacedChange extends StateChange {
+  readonly bucket: number;
 }
 
 type Table = Map<string, StateTables[StateTable]>;
@@ -40,7 +47,7 @@ export type ColdReader = (table: ColdTable, key: string) => StateTables[StateTab
 export class MeshState implements StateReader {
   #tables = new Map<StateTable, Table>();
   readonly #cold: ColdReader | undefined;
-  readonly #recent = new Map<string, StateTables[StateTable]>();
+  readonly #recent = new RecentValues<StateTables[StateTable]>(RECENT_MAX);
   readonly #absent = new Set<string>();
 
   /** @param cold - without it the cold tables are kept in memory like the others */
@@ -103,27 +110,32 @@ export class MeshState implements StateReader {
 
   #remember(table: ColdTable, key: string, value: StateTables[StateTable] | undefined): void {
     const name = `${table}/${key}`;
-    this.#recent.delete(name);
     this.#absent.delete(name);
-    if (value === undefined) return;
-    this.#recent.set(name, value);
-    if (this.#recent.size <= RECENT_MAX) return;
-    for (const oldest of this.#recent.keys()) {
-      this.#recent.delete(oldest);
-      break;
-    }
+    if (value === undefined) this.#recent.delete(name);
+    else this.#recent.set(name, value);
   }
 }
 
 const DELETED = Symbol('deleted');
 
+type Changed = StateTables[StateTable] | typeof DELETED;
+
+/** What a key had in an overlay before it was written; undefined = nothing, there. */
+interface Before {
+  readonly table: Map<string, Changed>;
+  readonly key: string;
+  readonly changed: Changed | undefined;
+}
+
 /**
- * Changes on top of a state that is left as it is: those of one command, which a refusal throws
- * away, or those of a run of entries, which go into one batch of the store.
+ * Changes on top of a state that is left as it is: those of a run of entries, which go into one
+ * batch of the store. What a command wrote that is refused after all is taken back.
  */
 export class StateOverlay implements StateWriter {
   readonly #base: StateReader;
-  readonly #changes = new Map<StateTable, Map<string, StateTables[StateTable] | typeof DELETED>>();
+  readonly #changes = new Map<StateTable, Map<string, Changed>>();
+  /** Since {@link settle}, in order. */
+  readonly #before: Before[] = [];
 
   constructor(base: StateReader) {
     this.#base = base;
@@ -158,37 +170,50 @@ export class StateOverlay implements StateWriter {
   }
 
   put<T extends StateTable>(table: T, key: string, value: StateTables[T]): void {
-    this.#table(table).set(key, value);
+    this.#write(table, key, value);
   }
 
   delete(table: StateTable, key: string): void {
-    this.#table(table).set(key, DELETED);
+    this.#write(table, key, DELETED);
   }
 
-  /** Takes over the changes of an overlay that was made on top of this one. */
-  absorb(overlay: StateOverlay): void {
-    for (const [table, changes] of overlay.#changes) {
-      const own = this.#table(table);
-      for (const [key, value] of changes) own.set(key, value);
+  /** A point to which {@link rollback} leads, until the next {@link settle}. */
+  savepoint(): number {
+    return this.#before.length;
+  }
+
+  /** Takes back what was written since. */
+  rollback(savepoint: number): void {
+    while (this.#before.length > savepoint) {
+      const { table, key, changed } = this.#before.pop() as Before;
+      if (changed === undefined) table.delete(key);
+      else table.set(key, changed);
     }
   }
 
-  changes(): readonly StateChange[] {
-    const all: StateChange[] = [];
+  /** What was written stays: no savepoint is needed any more. */
+  settle(): void {
+    this.#before.length = 0;
+  }
+
+  changes(): readonly PlacedChange[] {
+    const all: PlacedChange[] = [];
     for (const [table, changes] of this.#changes) {
       for (const [key, value] of changes) {
-        all.push(value === DELETED ? { table, key } : { table, key, value });
+        const bucket = bucketOf(`${table}/${key}`);
+        all.push(value === DELETED ? { table, key, bucket } : { table, key, value, bucket });
       }
     }
     return all;
   }
 
-  #table(table: StateTable) {
-    let changes = this.#changes.get(table);
-    if (changes === undefined) {
-      changes = new Map();
-      this.#changes.set(table, changes);
+  #write(name: StateTable, key: string, changed: Changed): void {
+    let table = this.#changes.get(name);
+    if (table === undefined) {
+      table = new Map();
+      this.#changes.set(name, table);
     }
-    return changes;
+    this.#before.push({ table, key, changed: table.get(key) });
+    table.set(key, changed);
   }
 }

@@ -60,11 +60,12 @@ export const COLD_MARK = '~';
  * with a `~` before. A bucket lies together, so that a snapshot reads those that changed.
  */
 export const stateKey = {
-  format: (table: StateTable, key: string): string => stateKey.ofName(`${table}/${key}`),
+  format: (table: StateTable, key: string, bucket: number = bucketOf(`${table}/${key}`)): string =>
+    `${isColdTable(table) ? COLD_MARK : ''}${bucketText(bucket)}/${table}/${key}`,
   /** @param name `<table>/<key>` */
   ofName: (name: string): string => {
-    const isCold = isColdTable(name.slice(0, name.indexOf('/')) as StateTable);
-    return `${isCold ? COLD_MARK : ''}${bucketText(bucketOf(name))}/${name}`;
+    const slash = name.indexOf('/');
+    return stateKey.format(name.slice(0, slash) as StateTable, name.slice(slash + 1));
   },
   /** `<table>/<key>`. */
   nameOf: (text: string): string => text.slice(text.indexOf('/') + 1),

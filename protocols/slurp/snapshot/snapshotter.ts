@@ -12,7 +12,7 @@ import {
 } from '../../interface/index.ts';
 import type { AppliedRun } from '../log/applied-store.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
-import { BUCKET_COUNT, bucketOf } from '../machine/bucket.ts';
+import { BUCKET_COUNT } from '../machine/bucket.ts';
 import { type ReadBucket, readBuckets } from './read-buckets.ts';
 import { readRecords, type SnapshotRecord, snapshotRecord } from './records.ts';
 import {
@@ -166,7 +166,7 @@ export class Snapshotter {
   }
 
   #onRun({ changes, frontier, timeMs, term }: AppliedRun): void {
-    for (const { table, key } of changes) this.#dirty.add(bucketOf(`${table}/${key}`));
+    for (const { bucket } of changes) this.#dirty.add(bucket);
     const { meshLog } = this.#components;
     if (frontier.size % meshLog.snapshotEveryEntries !== 0 || this.#stopped.signal.aborted) return;
     this.#begin({ index: frontier.size, term, timeMs, frontier });

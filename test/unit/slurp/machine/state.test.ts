@@ -30,7 +30,7 @@ const sorted = (twin: Map<string, number>) =>
   new Map([...twin].sort(([a], [b]) => (a < b ? -1 : 1)));
 
 describe('StateOverlay', () => {
-  it('shows what a plain map shows, layer on layer, absorbed and merged', () => {
+  it('shows what a plain map shows, layer on layer, and merged', () => {
     fc.assert(
       fc.property(writes, writes, writes, (below, middle, top) => {
         const twin = new Map<string, number>();
@@ -45,21 +45,21 @@ describe('StateOverlay', () => {
         play(overlay, middle);
         playTwin(twin, middle);
         const twinBefore = sorted(twin);
-        const scratch = new StateOverlay(overlay);
-        play(scratch, top);
+        const savepoint = overlay.savepoint();
+        play(overlay, top);
+        // What is taken back leaves nothing, and comes again as if it had never been.
+        overlay.rollback(savepoint);
+        expect(seen(overlay)).toEqual(twinBefore);
+        play(overlay, top);
         playTwin(twin, top);
-        for (const state of [scratch]) {
-          expect(seen(state)).toEqual(sorted(twin));
-          expect(state.size('cursor')).toBe(twin.size);
-          for (const name of ['a', 'b', 'c', 'd']) {
-            expect(state.get('cursor', name)).toBe(twin.get(name));
-          }
+        overlay.settle();
+        expect(seen(overlay)).toEqual(sorted(twin));
+        expect(overlay.size('cursor')).toBe(twin.size);
+        for (const name of ['a', 'b', 'c', 'd']) {
+          expect(overlay.get('cursor', name)).toBe(twin.get(name));
         }
         // What lies below does not change before it is told to.
-        expect(seen(overlay)).toEqual(twinBefore);
         expect(seen(base)).toEqual(baseBefore);
-        overlay.absorb(scratch);
-        expect(seen(overlay)).toEqual(sorted(twin));
         base.merge(overlay.changes());
         expect(seen(base)).toEqual(sorted(twin));
         expect(base.size('cursor')).toBe(twin.size);
