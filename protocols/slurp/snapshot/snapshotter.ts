@@ -13,6 +13,7 @@ import {
 import type { AppliedRun } from '../log/applied-store.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { BUCKET_COUNT } from '../machine/bucket.ts';
+import { isSnapshotTaken } from './compaction.ts';
 import { type ReadBucket, readBuckets } from './read-buckets.ts';
 import { readRecords, type SnapshotRecord, snapshotRecord } from './records.ts';
 import {
@@ -31,6 +32,9 @@ const KEPT = 2;
  * state that changed by itself on the disk is found out. More than most meshes have.
  */
 const SCRUB_ROWS = 16_384;
+
+/** A disk that is slow is no reason to wait: it is not the processor that others lack then. */
+const REST_MS_MAX = 20;
 
 /** Blocks that are written with one batch of the store. */
 const WRITE_BYTES_MAX = 512 * 1024;
@@ -75,6 +79,7 @@ export class Snapshotter {
   /** Rows that each bucket had when it was encoded last. */
   readonly #rowCounts: number[] = [];
   #sliceRows = 0;
+  #sliceAtMs = 0;
   /** Blocks that are written with the next batch of the store. */
   readonly #waiting: StoreWrite[] = [];
   #waitingBytes = 0;
@@ -131,7 +136,7 @@ export class Snapshotter {
     const { meshLog } = this.#components;
     const { appliedIndex: index, appliedTerm: term, appliedTimeMs: timeMs } = meshLog;
     const frontier = meshLog.frontierAt(index);
-    if (index === 0 || index % meshLog.snapshotEveryEntries !== 0 || frontier === undefined) return;
+    if (index === 0 || frontier === undefined || !this.#isDue(index)) return;
     if (this.#building !== undefined || this.#records.at(-1)?.index === index) return;
     this.#begin({ index, term, timeMs, frontier });
   }
@@ -167,9 +172,13 @@ export class Snapshotter {
 
   #onRun({ changes, frontier, timeMs, term }: AppliedRun): void {
     for (const { bucket } of changes) this.#dirty.add(bucket);
-    const { meshLog } = this.#components;
-    if (frontier.size % meshLog.snapshotEveryEntries !== 0 || this.#stopped.signal.aborted) return;
+    if (this.#stopped.signal.aborted || !this.#isDue(frontier.size)) return;
     this.#begin({ index: frontier.size, term, timeMs, frontier });
+  }
+
+  #isDue(index: number): boolean {
+    const { state, snapshotEveryEntries: every } = this.#components.meshLog;
+    return index % every === 0 && isSnapshotTaken(state, index, every);
   }
 
   /** To be called at once: the next run of entries is written right after this. */
@@ -287,13 +296,16 @@ export class Snapshotter {
     return this.#waiting.splice(0);
   }
 
-  /** Lets the loop turn before more is encoded than a slice takes. */
+  /** Rests for as long as it worked before more is encoded than a slice takes: others work too. */
   async #pace(rows: number): Promise<void> {
+    const { clock, onSlice } = this.#components;
     if (this.#sliceRows > 0 && this.#sliceRows + rows > BLOCK_ROWS_MAX) {
-      this.#components.onSlice?.(this.#sliceRows);
+      onSlice?.(this.#sliceRows);
       this.#sliceRows = 0;
-      await delay(this.#components.clock, 0, this.#stopped.signal);
+      const workedMs = clock.monotonicMs() - this.#sliceAtMs;
+      await delay(clock, Math.min(workedMs, REST_MS_MAX), this.#stopped.signal);
     }
+    if (this.#sliceRows === 0) this.#sliceAtMs = clock.monotonicMs();
     this.#sliceRows += rows;
   }
 

@@ -1,5 +1,51 @@
 import { describe, expect, it } from 'vitest';
-import { compactionPoint, isSnapshotDue } from '../../../../protocols/slurp/snapshot/compaction.ts';
+import type { StateReader } from '../../../../protocols/interface/index.ts';
+import { MeshState } from '../../../../protocols/slurp/machine/state.ts';
+import {
+  compactionPoint,
+  isSnapshotDue,
+  isSnapshotTaken,
+} from '../../../../protocols/slurp/snapshot/compaction.ts';
+
+const EVERY = 8_192;
+
+/** A state with so many submissions; the n-th came with the entry `indexOf(n)`. */
+function stateOf(submissions: number, indexOf: (n: number) => number): StateReader {
+  const asked: Record<string, (key: string) => unknown> = {
+    cursor: () => submissions,
+    submitted: (key) => `${Number(key)}`,
+    submission: (id) => ({ index: indexOf(Number(id)) }),
+  };
+  return { get: (table: string, key: string) => asked[table]?.(key) } as unknown as StateReader;
+}
+
+describe('the policy of snapshots', () => {
+  it('takes one at each mark while the state is small', () => {
+    for (const mark of [1, 2, 3, 9]) {
+      expect(isSnapshotTaken(new MeshState(), mark * EVERY, EVERY)).toBe(true);
+      expect(
+        isSnapshotTaken(
+          stateOf(65_535, () => 1),
+          mark * EVERY,
+          EVERY,
+        ),
+      ).toBe(true);
+    }
+  });
+
+  it('takes one of a large state when submissions have doubled, and at each eighth mark', () => {
+    // Sixteen with each entry, as under load; and with half as many as there were before.
+    const rush = (n: number) => Math.ceil(n / 16);
+    const taken = Array.from({ length: 16 }, (_, i) => i + 1).filter((mark) =>
+      isSnapshotTaken(stateOf(mark * EVERY * 16, rush), mark * EVERY, EVERY),
+    );
+    // 131,072 a mark: beyond 65,536 with the first, 262,144 with the second, and so on.
+    expect(taken).toEqual([1, 2, 4, 8, 16]);
+    const quiet = stateOf(400_000, () => 1);
+    const later = Array.from({ length: 15 }, (_, i) => i + 2);
+    expect(later.filter((mark) => isSnapshotTaken(quiet, mark * EVERY, EVERY))).toEqual([8, 16]);
+  });
+});
 
 describe('the compaction policy', () => {
   it('keeps what no signed snapshot stands for, and the last entries', () => {
