@@ -1,25 +1,40 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { letHeapGrow } from '../../../../daemon/system/heap.ts';
 
-const flags = vi.hoisted(() => [] as string[]);
-vi.mock('node:v8', () => ({ setFlagsFromString: (flag: string) => flags.push(flag) }));
+const MB = 1024 * 1024;
+
+const heap = vi.hoisted(() => ({ flags: [] as string[], newSpaceMb: 1 }));
+vi.mock('node:v8', () => ({
+  setFlagsFromString: (flag: string) => heap.flags.push(flag),
+  getHeapSpaceStatistics: () => [
+    { space_name: 'old_space', space_size: 500 * MB },
+    { space_name: 'new_space', space_size: heap.newSpaceMb * MB },
+  ],
+}));
 afterEach(() => {
-  flags.length = 0;
+  heap.flags.length = 0;
 });
 
-it('lets the heap grow once the log has moved, and listens no more then', () => {
-  const listeners = new Set<() => void>();
+it('lets the heap grow once the log has moved, as far as it pays, and again when it shrank', () => {
+  let applied = (): void => undefined;
   letHeapGrow({
     onApplied: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+      applied = listener;
     },
   });
   const apply = (count: number): void => {
-    for (let i = 0; i < count; i++) for (const listener of [...listeners]) listener();
+    for (let i = 0; i < count; i++) applied();
   };
   apply(199);
-  expect([flags, listeners.size]).toEqual([[], 1]);
+  expect(heap.flags).toEqual([]);
   apply(1);
-  expect([flags, listeners.size]).toEqual([['--semi-space-growth-factor=2'], 0]);
+  expect(heap.flags).toEqual(['--semi-space-growth-factor=2']);
+  heap.newSpaceMb = 16;
+  apply(16);
+  expect(heap.flags.at(-1)).toBe('--semi-space-growth-factor=1');
+  apply(160);
+  expect(heap.flags).toHaveLength(2);
+  heap.newSpaceMb = 2;
+  apply(16);
+  expect(heap.flags.at(-1)).toBe('--semi-space-growth-factor=2');
 });
