@@ -1,10 +1,10 @@
 import {
   type Consensus,
-  epochOf,
   genesisOf,
   type MemberReport,
   MeshRecovery,
   RecoveryExchange,
+  reportOf,
 } from '../../protocols/slurp/index.ts';
 import type { NodeComponents, NodeParts } from '../node.ts';
 
@@ -52,18 +52,4 @@ export function buildRecovery(components: NodeComponents, ground: Ground): Recov
     unproved: () => heads.unproved(UNPROVED_MS),
   });
   return { recovery, recoveries };
-}
-
-function reportOf({ meshLog, trust, consensus }: Ground): Omit<MemberReport, 'peer'> {
-  const { tailIndex: index } = meshLog;
-  const headIndex = trust.highest()?.signed.head.index ?? 0;
-  return {
-    epoch: trust.epochs.isBehind ? epochOf(meshLog.state) : trust.epochs.current,
-    canVote: consensus.canVote,
-    isLed: consensus.raft?.leader != null,
-    tail: { index, term: meshLog.held.termOf(index) ?? meshLog.appliedTerm },
-    headIndex,
-    knownIndex: Math.max(headIndex, trust.newest()?.signed.head.index ?? 0, meshLog.commitIndex),
-    term: Math.max(consensus.term, meshLog.term),
-  };
 }

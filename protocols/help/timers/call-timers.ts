@@ -149,7 +149,9 @@ export class CallTimers {
     const { state, decide } = this.#components;
     const call = state.get('call', id);
     const command = call !== undefined && isActive(call) ? commandOf(call) : undefined;
-    if (command === undefined) return true;
+    // The call has ended, and its place among the open ones is still to be taken: what an entry did
+    // is written before it is seen. At once it would be due again, for as long as that takes.
+    if (command === undefined) return false;
     const outcome = await decide(command);
     return outcome.ok;
   }

@@ -1,4 +1,4 @@
-import { CooeeError, type MemberRecord, toError } from '../../interface/index.ts';
+import { CooeeError, isCooeeError, type MemberRecord, toError } from '../../interface/index.ts';
 import type { Configuration, RaftStatus } from '../../raft/index.ts';
 import type { Leadership } from '../heads/ports.ts';
 import { IndexWaiters } from '../log/index-waiters.ts';
@@ -168,7 +168,7 @@ export class Consensus implements Leadership {
 
   /**
    * Takes no part while the operator's word is carried out: Raft is at rest, and the log is the
-   * task's alone.
+   * task's alone. It had a seat also while it was halted or could not take it, unless it pulled.
    *
    * @throws what the task throws
    */
@@ -176,8 +176,8 @@ export class Consensus implements Leadership {
     task: (how: { readonly hadSeat: boolean; readonly isLed: boolean }) => Promise<void>,
   ): Promise<void> {
     const done = this.#turn.then(async () => {
-      const { driver } = this.#part;
-      const hadSeat = driver !== undefined || this.#isHalted();
+      const { driver, replica } = this.#part;
+      const hadSeat = driver !== undefined || (replica === undefined && this.#hasSeat());
       const isLed = driver?.status != null && driver.status.leader !== null;
       // Whoever took over would commit what the task cannot see.
       await this.#part.leave({ handsOver: false });
@@ -382,10 +382,11 @@ export class Consensus implements Leadership {
         else if (await this.#part.takeSeat()) this.#introductions.introduceAll();
       })
       .catch((error: unknown) => {
-        const { logger, clock } = this.#components;
+        const { logger, clock, onFatal } = this.#components;
         logger.error({ err: toError(error) }, 'the part in the log did not change');
-        // A disk that is full now may not be later.
-        clock.schedule(RECONSIDER_MS, () => void this.#reconsider());
+        // A disk that is full now may not be later; after a failed sync another process must look.
+        if (isCooeeError(error) && error.details['fatal'] === true) onFatal(error);
+        else clock.schedule(RECONSIDER_MS, () => void this.#reconsider());
       });
     return this.#turn;
   }

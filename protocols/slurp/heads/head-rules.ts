@@ -22,7 +22,7 @@ export type HeadRefusal =
   | 'signature'
   /** No majority. */
   | 'too-few'
-  /** A recovery, and nothing here tells what the operator's key is. */
+  /** A recovery, and nothing here tells what the operator's key is; or with another genesis. */
   | 'recovery'
   /** Another root than the anchor's, at its index. */
   | 'anchor'

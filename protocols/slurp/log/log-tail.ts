@@ -2,6 +2,7 @@ import {
   CooeeError,
   type Crypto,
   type HardState,
+  isCooeeError,
   type LogRecord,
   type LogStore,
 } from '../../interface/index.ts';
@@ -26,6 +27,7 @@ export class LogTail {
   readonly #recent = new RecentRecords();
   #frontier: MerkleFrontier = EMPTY_FRONTIER;
   #term = 0;
+  #fatal: CooeeError | undefined;
 
   constructor({ log, crypto }: { readonly log: LogStore; readonly crypto: Crypto }) {
     this.#log = log;
@@ -40,6 +42,14 @@ export class LogTail {
   /** The term that was last persisted. */
   get term(): number {
     return Math.max(this.#log.hardState.term, this.#term);
+  }
+
+  /**
+   * The term with these entries behind all that is held. It never goes back: who pulls may have
+   * been a voter in a later term than that of what it pulls, and must not forget what it did there.
+   */
+  termWith(records: readonly LogRecord[]): number {
+    return Math.max(this.term, records.at(-1)?.term ?? 0);
   }
 
   /** Merkle root of all that is held. */
@@ -60,9 +70,11 @@ export class LogTail {
   /** Writes entries behind all that is held, and the hard state, with one fsync. */
   async persist(records: readonly LogRecord[], hardState: HardState): Promise<void> {
     const { sha256 } = this.#crypto;
-    await this.#log.append(records, hardState);
+    await this.#noting(this.#log.append(records, hardState));
     this.#recent.push(records);
-    for (const { bytes } of records) {
+    for (const { index, bytes } of records) {
+      // The end may have been found anew meanwhile, with this.
+      if (index <= this.index) continue;
       this.#frontier = appendLeaf(sha256, this.#frontier, leafHash(sha256, bytes));
     }
     this.#term = Math.max(this.#term, hardState.term);
@@ -74,12 +86,18 @@ export class LogTail {
       throw new CooeeError('ERR_STORAGE_SEQUENCE', `entry ${from} is applied: it stays`);
     }
     this.#recent.truncateFrom(from);
-    await this.#log.truncateFrom(from);
+    await this.#noting(this.#log.truncateFrom(from));
     await this.load(applied);
   }
 
-  /** Opens the log when a write had failed, and finds its end anew. */
+  /**
+   * Opens the log when a write had failed, and finds its end anew.
+   *
+   * @throws CooeeError the failed sync, when it was that: what can be read by then need not be on
+   * the disk, and only another process may go by it
+   */
   async reopen(applied: MerkleFrontier): Promise<void> {
+    if (this.#fatal !== undefined) throw this.#fatal;
     if (this.#log.status === 'failed') await this.#log.open();
     this.#recent.clear();
     await this.load(applied);
@@ -117,10 +135,35 @@ export class LogTail {
     return this.#recent.read(from, countMax, bytesMax);
   }
 
+  /**
+   * Up to where this log is committed, by the disk and by what was known before: that stays, unless
+   * it is not held any more.
+   *
+   * @throws CooeeError ERR_STORAGE_DAMAGED when the log ends before that
+   */
+  committed(applied: number, known: number): number {
+    const { hardState, lastIndex: last } = this.#log;
+    const commit = Math.max(applied, hardState.commit, Math.min(known, last));
+    if (commit <= last) return commit;
+    throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log ends before what was committed of it', {
+      details: { applied, commit, last },
+    });
+  }
+
   /** At least one record, or the loops that wait for more would never end. */
   async readRun(from: number, countMax: number): Promise<readonly LogRecord[]> {
     const records = await this.read(from, countMax, RUN_BYTES_MAX);
     if (records.length > 0) return records;
     throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log lacks an entry', { details: { from } });
+  }
+
+  /** Keeps in mind what a sync failed with. */
+  async #noting(write: Promise<void>): Promise<void> {
+    try {
+      await write;
+    } catch (error) {
+      if (isCooeeError(error) && error.details['fatal'] === true) this.#fatal = error;
+      throw error;
+    }
   }
 }

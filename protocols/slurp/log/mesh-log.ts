@@ -233,18 +233,11 @@ export class MeshLog {
   }
 
   async #load(): Promise<void> {
-    const { log } = this.#components;
     const applied = await this.#stored.load(this.#state);
-    const commit = Math.max(applied.frontier.size, log.hardState.commit);
-    if (commit > log.lastIndex) {
-      throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log ends before what was committed of it', {
-        details: { applied: applied.frontier.size, commit, last: log.lastIndex },
-      });
-    }
+    this.#commit = this.#tail.committed(applied.frontier.size, this.#commit);
     this.#applied = applied.frontier;
     this.#appliedTimeMs = applied.timeMs;
     this.#appliedTerm = applied.term;
-    this.#commit = commit;
     await this.#tail.load(this.#applied);
   }
 
@@ -260,8 +253,8 @@ export class MeshLog {
    * @throws CooeeError ERR_STORAGE_* : nothing was appended as far as callers may know
    */
   async append(records: readonly LogRecord[], commit: number): Promise<void> {
-    const { vote } = this.#components.log.hardState;
-    await this.persist(records, { term: records.at(-1)?.term ?? this.term, vote, commit });
+    const { vote } = this.held.hardState;
+    await this.persist(records, { term: this.#tail.termWith(records), vote, commit });
   }
 
   /**
@@ -309,9 +302,16 @@ export class MeshLog {
     await this.truncateFrom(this.#commit + 1);
   }
 
-  /** Opens the log again after a failed write. @throws CooeeError when it still fails */
+  /**
+   * Opens the log again after a failed write. What turns out to be on the disk counts, as after a
+   * start: a recovery commits more than was known before.
+   *
+   * @throws CooeeError when it still fails; the error of a failed sync, for good
+   */
   async reopenLog(): Promise<void> {
     await this.#tail.reopen(this.#applied);
+    const { commit } = this.held.hardState;
+    if (commit > this.#commit) await this.commitTo(commit);
   }
 
   /**

@@ -20,12 +20,15 @@ import { type Epoch, epochOf, judgeRecovery } from './recovery-rules.ts';
 
 const NEWEST = { namespace: 'head', key: 'recovery' } as const;
 const RIVAL = { namespace: 'head', key: 'recovery-rival' } as const;
+/** The operator's recovery key: its public half. */
+const OPERATOR = { namespace: 'head', key: 'recovery-key' } as const;
+const OPERATOR_BYTES = 32;
 
 /**
  * Keys of the namespace `head` that a home must keep when it begins its log anew. Without a state
- * the genesis alone names the operator's key, and a later recovery need not carry it.
+ * only these tell the operator's key: neither a recovery nor who shows it need have the genesis.
  */
-export const RECOVERY_KEYS: readonly string[] = [NEWEST.key, RIVAL.key, GENESIS_KEY];
+export const RECOVERY_KEYS: readonly string[] = [NEWEST.key, RIVAL.key, OPERATOR.key, GENESIS_KEY];
 
 /** Pulls in a row that do not fit before what is held is given up for a recovery. */
 const MISFITS_MAX = 3;
@@ -52,7 +55,7 @@ export class EpochBook {
   #newest: Recovery | undefined;
   #rival: Recovery | undefined;
   #misfits = 0;
-  /** The operator's key as the genesis names it: for while there is no state. */
+  /** The operator's key as the genesis or an earlier state named it: for while there is none. */
   #namedKey: Uint8Array | undefined;
 
   constructor(components: EpochBookComponents) {
@@ -63,6 +66,8 @@ export class EpochBook {
   async open(): Promise<void> {
     this.#newest = await this.#read(NEWEST.key);
     this.#rival = await this.#read(RIVAL.key);
+    const kept = await this.#components.store.get(OPERATOR.namespace, OPERATOR.key);
+    if (kept?.length === OPERATOR_BYTES) this.#namedKey = kept;
     this.#name(await this.#genesis());
     for (const it of [this.#newest, this.#rival]) if (it !== undefined) this.#nameBy(it);
     this.#tell();
@@ -231,6 +236,9 @@ export class EpochBook {
   async #keep(writes: Parameters<KeyValueStore['batch']>[0]): Promise<void> {
     const { store } = this.#components;
     if (store.status === 'failed') await store.open();
-    await store.batch(writes, { sync: true });
+    const { key } = this;
+    // With the recovery: the state that names the key may be set aside for it.
+    const named = key === undefined ? [] : [{ ...OPERATOR, value: key }];
+    await store.batch([...writes, ...named], { sync: true });
   }
 }

@@ -13,3 +13,4 @@ export {
   type RecoveryPlan,
 } from './mesh-recovery.ts';
 export { type Epoch, epochOf, type MemberReport } from './recovery-rules.ts';
+export { type ReportSources, reportOf } from './report.ts';

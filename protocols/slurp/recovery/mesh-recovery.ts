@@ -2,8 +2,11 @@ import {
   type Clock,
   CooeeError,
   type Crypto,
+  isCooeeError,
   type KeyValueStore,
   type Logger,
+  type LogRecord,
+  type Random,
   type SeedKey,
   type Signer,
   toError,
@@ -16,7 +19,12 @@ import { checkEntry } from '../replica/check-entry.ts';
 import type { EpochBook } from './epoch-book.ts';
 import type { RecoveryExchange } from './exchange.ts';
 import { genesisOf } from './genesis.ts';
-import { carriedGenesis, type RecoveryBody, signRecovery } from './recovery-link.ts';
+import {
+  carriedGenesis,
+  RECOVERY_NONCE_BYTES,
+  type RecoveryBody,
+  signRecovery,
+} from './recovery-link.ts';
 import {
   assertRecovery,
   awayVoters,
@@ -47,6 +55,7 @@ export interface MeshRecoveryComponents {
   readonly signer: Signer;
   readonly crypto: Crypto;
   readonly clock: Clock;
+  readonly random: Random;
   readonly store: KeyValueStore;
   readonly logger: Logger;
   /** What this node says of itself. */
@@ -56,6 +65,8 @@ export interface MeshRecoveryComponents {
   readonly connected: () => readonly string[];
   /** See {@link RecoveryFacts.unproved}. */
   readonly unproved: () => readonly string[];
+  /** A sync failed: what the disk holds is unknown, so the process must end and look again. */
+  readonly onFatal: (error: CooeeError) => void;
 }
 
 /** What the operator says. */
@@ -126,7 +137,8 @@ export class MeshRecovery {
       // A rival that is heard of in between would be followed until this one is in the log, and
       // then be forgotten.
       await trust.recoverBy(async () => {
-        const begun = await this.#refound({ key, plan, genesis, hadSeat });
+        const refounding = this.#refound({ key, plan, genesis, hadSeat });
+        const begun = await refounding.catch((error: unknown) => this.#fail(error));
         place = { index: begun.index, term: begun.term };
         return begun.link;
       });
@@ -201,7 +213,7 @@ export class MeshRecovery {
     readonly genesis: Uint8Array | undefined;
     readonly hadSeat: boolean;
   }): Promise<Pick<RecoveryPlan, 'index' | 'term'> & { readonly link: Uint8Array }> {
-    const { meshLog, trust, signer, crypto, clock } = this.#components;
+    const { meshLog, trust, signer, crypto, clock, random } = this.#components;
     const { key, plan, genesis, hadSeat } = how;
     if (meshLog.isLogFailed) await meshLog.reopenLog();
     // Pulled and never proved: nobody with a vote has acknowledged it here.
@@ -222,6 +234,7 @@ export class MeshRecovery {
       term,
       timeMs,
       voters: [...voters],
+      nonce: random.bytes(RECOVERY_NONCE_BYTES),
     };
     const link = signRecovery(key, body, genesis);
     // As every other node will, before anything is written that cannot be taken back.
@@ -229,11 +242,29 @@ export class MeshRecovery {
     const maker = { signer, crypto, clock, meshId: mesh };
     const batch = leaderBatch(maker, 'mesh.recover', { term, link });
     const bytes = encodeEntry({ index: index + 1, term, timeMs, batch: batch.bytes });
-    // With one write: the end of the log is committed by nothing but this entry behind it.
-    const hardState = { term, vote: signer.peer, commit: index + 1 };
-    await meshLog.persist([{ index: index + 1, term, bytes }], hardState);
-    await meshLog.commitTo(index + 1);
+    await this.#write({ index: index + 1, term, bytes });
     return { index, term, link };
+  }
+
+  /** With one write: the end of the log is committed by nothing but this entry behind it. */
+  async #write(record: LogRecord): Promise<void> {
+    const { meshLog, signer } = this.#components;
+    const { index, term } = record;
+    try {
+      await meshLog.persist([record], { term, vote: signer.peer, commit: index });
+    } catch (error) {
+      // It may be on the disk all the same: found out later, it would come as a rival of the next.
+      await meshLog.reopenLog();
+      if (meshLog.commitIndex < index) throw error;
+    }
+    await meshLog.commitTo(index);
+  }
+
+  /** Told before anybody goes on with this log: the recovery may be in it or not. */
+  #fail(error: unknown): never {
+    const isFatal = isCooeeError(error) && error.details['fatal'] === true;
+    if (isFatal) this.#components.onFatal(error);
+    throw error;
   }
 
   /** Nobody proved the end of the log: what is forged must not be committed. @returns its time */
@@ -264,7 +295,8 @@ export class MeshRecovery {
     // It may have failed with a full disk, and nothing else writes to it while nobody leads.
     if (store.status === 'failed') await store.open();
     const kept = await genesisOf(store);
-    return kept ?? (newest === undefined ? undefined : carriedGenesis(newest.bytes));
+    if (kept !== undefined && this.#isGenesis(kept)) return kept;
+    return newest === undefined ? undefined : carriedGenesis(newest.bytes);
   }
 }
 

@@ -18,6 +18,9 @@ import {
 /** A link of the chain, whoever signed it. */
 export const RECOVERY_BYTES_MAX = 4 * 1024;
 
+/** Bytes of chance in a recovery. */
+export const RECOVERY_NONCE_BYTES = 16;
+
 /** Characters of the hash by which people tell one recovery from another. */
 const ID_LENGTH = 16;
 
@@ -35,6 +38,11 @@ const bodySchema = z.strictObject({
   /** Who votes from the next entry on. */
   voters: z.array(peerIdText).min(1).max(LIMITS.votersMax),
   timeMs,
+  /**
+   * Makes each one a statement of its own: a wrong clock or a restored home can bring all the rest
+   * again, and what follows then would pass for what followed the first.
+   */
+  nonce: bytesOf(RECOVERY_NONCE_BYTES),
 });
 
 const linkSchema = z.strictObject({
@@ -125,14 +133,16 @@ export function namedVoters(bytes: Uint8Array): readonly string[] {
  * state, or in the genesis that the mesh id names.
  *
  * @throws CooeeError ERR_SLURP_HEAD with details.reason `mesh`, `signature`, or `recovery` when
- * nothing tells what the key is; ERR_WIRE_*
+ * nothing tells what the key is, or it carries another genesis; ERR_WIRE_*
  */
 export function verifyRecovery(crypto: Crypto, trust: RecoveryTrust, bytes: Uint8Array): Recovery {
   const recovery = decodeRecovery(crypto.sha256, bytes);
   if (recovery.mesh !== trust.mesh) throw refuse('mesh');
   const { r, s, g } = decodeAs(linkSchema, bytes, RECOVERY_BYTES_MAX);
-  const key = trust.key ?? keyIn(crypto, trust.mesh, g);
-  if (key === undefined) throw refuse('recovery');
+  const named = keyIn(crypto, trust.mesh, g);
+  const key = trust.key ?? named;
+  // It is handed on as it is: with another genesis it would tell nobody anything who has no state.
+  if (key === undefined || (g !== undefined && named === undefined)) throw refuse('recovery');
   if (!crypto.verifyRaw(key, signingInput('recovery', r), s)) throw refuse('signature');
   return recovery;
 }

@@ -224,6 +224,7 @@ export class Replica {
   async #pullFromAny(): Promise<void> {
     const { meshLog, metrics, sources } = this.#components;
     await this.#mendLog();
+    this.#checkEpoch();
     let last: unknown = new CooeeError('ERR_SLURP_NO_LEADER', 'no member is connected');
     let isAnswered = false;
     for (const source of inTurn(sources(), this.#turn)) {
@@ -266,9 +267,14 @@ export class Replica {
 
   /** A recovery may have left out what is committed here: that shows by nothing else. */
   #onMisfit(error: unknown): void {
-    const { trust, onSuperseded } = this.#components;
     if (!isMisfit(error) && !this.#backfill.isAstray) return;
-    trust.epochs.misfit();
+    this.#components.trust.epochs.misfit();
+    this.#checkEpoch();
+  }
+
+  /** A state that was on its way here when a recovery was heard of may be what that leaves out. */
+  #checkEpoch(): void {
+    const { trust, onSuperseded } = this.#components;
     if (trust.epochs.isSuperseded) onSuperseded?.();
   }
 

@@ -13,6 +13,8 @@ export interface MarkTrust {
    * @throws CooeeError ERR_SLURP_HEAD, ERR_SLURP_ANCHOR, ERR_WIRE_*, ERR_STORAGE_*
    */
   accept(bytes: Uint8Array, links?: readonly Uint8Array[]): Promise<KeptHead['signed']>;
+  /** Checks a head by what is known now. @throws CooeeError as {@link accept}, but for storage */
+  verify(bytes: Uint8Array): KeptHead['signed'];
 }
 
 /** Where an installed snapshot left this node's log: what Raft's core goes on from. */

@@ -3,6 +3,7 @@ import {
   CooeeError,
   type Crypto,
   type Health,
+  isCooeeError,
   type KeyValueStore,
   type Logger,
   type LogStore,
@@ -175,7 +176,8 @@ export class Snapshots implements StateMarks {
     const { trust, crypto, meshLog, sources, logger } = this.#components;
     const { head } = await trust.accept(offer.head);
     const target = { ...frontierOf(crypto.sha256, head, offer.peaks), head: offer.head };
-    const isNeeded = (): boolean => head.index > meshLog.appliedIndex;
+    const isNeeded = (): boolean =>
+      head.index > meshLog.appliedIndex && this.#isTrusted(offer.head);
     return await this.#inTurn(async () => {
       if (!isNeeded()) return false;
       const before = meshLog.appliedIndex;
@@ -212,6 +214,17 @@ export class Snapshots implements StateMarks {
     const installed = this.#installed;
     if (installed !== undefined && installed.index >= indexMin) return installed;
     throw new CooeeError('ERR_SLURP_SNAPSHOT', 'the snapshot is older than what is needed');
+  }
+
+  /** A recovery that was heard of while blocks came may leave out what this is the state of. */
+  #isTrusted(head: Uint8Array): boolean {
+    try {
+      this.#components.trust.verify(head);
+      return true;
+    } catch (error) {
+      if (!isCooeeError(error)) throw error;
+      return false;
+    }
   }
 
   #ended(signal: AbortSignal | undefined): AbortSignal {

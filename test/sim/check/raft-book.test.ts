@@ -125,6 +125,23 @@ describe('a log that goes on behind a recovery with what was not committed befor
   });
 });
 
+describe('what a node holds of what is committed', () => {
+  it('is what its disk took of what it was to write', () => {
+    const book = behind();
+    const [all, failed] = [() => 1, (index: number) => (index < 6 ? 1 : undefined)];
+    const branch = book.branchOf('b');
+    expect([book.heldOf('b', branch, all), book.heldOf('b', branch, failed)]).toEqual([6, 5]);
+    // An entry of another term is still there that was to be replaced.
+    expect(book.heldOf('b', branch, (index) => (index < 6 ? 1 : 2))).toBe(5);
+  });
+
+  it('ends where it holds another log', () => {
+    const book = behind();
+    book.started('b', NOTHING, [...entries(1, 4), ...entries(5, 6, 2)]);
+    expect(book.heldOf('b', book.branchOf('b'), (index) => (index < 5 ? 1 : 2))).toBe(4);
+  });
+});
+
 describe('a log that is opened again', () => {
   it('may lack what was not committed', () => {
     const book = behind();

@@ -59,6 +59,12 @@ export class RaftBook {
     return this.#branches.get(id);
   }
 
+  /** The branches of an epoch: first those that these are, or go back to. */
+  ofEpoch(epoch: number, near: readonly Branch[]): readonly Branch[] {
+    const all = [...near.map((it) => it.ofEpoch(epoch)), ...this.#branches.values()];
+    return [...new Set(all.filter((it) => it.epoch === epoch))];
+  }
+
   /** The branch of what a node has called committed last. */
   branchOf(node: string): Branch {
     const log = this.#spokenOf(node);
@@ -86,11 +92,18 @@ export class RaftBook {
     return this.#first.commitAt(index)?.term;
   }
 
-  /** The last index up to which a node holds what is committed in a branch. */
-  heldOf(node: string, branch: Branch): number {
+  /**
+   * The last index up to which a node holds what is committed in a branch.
+   *
+   * @param termOf the term of an entry on its disk: the book hears of a write before the disk does,
+   * and what that did not take (it was full) was never held, though others may have committed it
+   */
+  heldOf(node: string, branch: Branch, termOf: (index: number) => number | undefined): number {
     const log = this.#log(node);
+    const isHeld = (at: number): boolean =>
+      termOf(at) === log.termAt(at) && branch.commitAt(at)?.chain === log.chainAt(at);
     let index = Math.min(log.last, branch.highest);
-    while (index > log.base && branch.commitAt(index)?.chain !== log.chainAt(index)) index--;
+    while (index > log.base && !isHeld(index)) index--;
     return index;
   }
 

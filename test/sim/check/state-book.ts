@@ -92,8 +92,9 @@ export class StateBook {
    * A head that a node takes for signed by a majority.
    *
    * @param branches what it may be of: it must be true of one of them
+   * @returns that one
    */
-  head(by: string, branches: readonly Branch[], bytes: Uint8Array): void {
+  head(by: string, branches: readonly Branch[], bytes: Uint8Array): Branch {
     const { index, root, stateCid } = decodeHead(bytes).head;
     const what = toHex(root);
     let problem: Violation | undefined;
@@ -108,12 +109,13 @@ export class StateBook {
         problem ??= new Violation('one-head-an-index', both);
       } else {
         heads.set(index, { what, by });
-        if (stateCid === undefined) return;
-        this.#same('equal-states', states, { index, what: stateCid, by });
-        return;
+        if (stateCid !== undefined) {
+          this.#same('equal-states', states, { index, what: stateCid, by });
+        }
+        return branch;
       }
     }
-    if (problem !== undefined) throw problem;
+    throw problem ?? new Violation('heads-are-committed', `a head at ${index}, of no log`);
   }
 
   /** A node must not forget the last term that it signed in: it would pass for an old copy. */

@@ -1,23 +1,16 @@
 import type { AppliedEntry, MeshLog } from '../../../protocols/slurp/index.ts';
 
 /**
- * What a log applies, from before it is opened: a start applies again what the store had not
- * written, and nobody else may ever apply that in the same history.
+ * Tells what a log applies, also while it is opened: a start applies again what the store had not
+ * written, and nobody else may ever apply that in the same history. It is told before it is
+ * written: a program may end in between, and the next one has it in its state and says nothing.
  */
-export class AppliedWatch {
-  #waiting: AppliedEntry[] = [];
-  #tell: ((entry: AppliedEntry) => void) | undefined;
-
-  constructor(meshLog: Pick<MeshLog, 'onApplied'>) {
-    meshLog.onApplied((entry) => {
-      if (this.#tell === undefined) this.#waiting.push(entry);
-      else this.#tell(entry);
-    });
-  }
-
-  /** From now on it can be said of which history they are. */
-  start(tell: (entry: AppliedEntry) => void): void {
-    this.#tell = tell;
-    for (const entry of this.#waiting.splice(0)) tell(entry);
-  }
+export function watchApplied(
+  meshLog: Pick<MeshLog, 'addHook'>,
+  tell: (entry: AppliedEntry) => void,
+): void {
+  meshLog.addHook((entry) => {
+    tell(entry);
+    return [];
+  });
 }

@@ -22,7 +22,7 @@ import type { SimProcess } from '../world/process.ts';
 import type { SimRandom } from '../world/random.ts';
 import { SimStreams } from '../world/streams.ts';
 import { Violation } from '../world/world.ts';
-import { AppliedWatch } from './applied-watch.ts';
+import { watchApplied } from './applied-watch.ts';
 import type { MeshCluster } from './mesh-cluster.ts';
 import {
   buildParts,
@@ -57,7 +57,8 @@ export class MeshNode implements Program {
   /** The operator recovers here, right now. */
   #isRecovering = false;
   #isSuperseded = false;
-  #applied: AppliedWatch | undefined;
+  /** The branch of each mark that it has a head of. */
+  readonly #marks = new Map<number, string>();
 
   constructor(
     cluster: MeshCluster,
@@ -200,9 +201,11 @@ export class MeshNode implements Program {
   }
 
   /** The branch of what is committed here; Raft's book hears of it first. */
-  #branch({ meshLog }: MeshParts): Branch {
+  #branch({ meshLog }: Pick<MeshParts, 'meshLog'>): Branch {
     const { book } = this.#cluster;
     const { name } = this.#machine;
+    // While it starts nobody else has said yet what its state is of.
+    book.place(name, epochOf(meshLog.state).id);
     book.committed(name, meshLog.commitIndex);
     return book.branchOf(name);
   }
@@ -216,7 +219,7 @@ export class MeshNode implements Program {
     const bootNonce = toHex(this.#random.bytes(16));
     const parts = await buildParts(ports, { ...founding, boot, bootNonce });
     const { name } = this.#machine;
-    this.#cluster.book.place(name, epochOf(parts.meshLog.state).id);
+    this.#branch(parts);
     this.#cluster.epochs.started(name);
     this.#watch(parts);
     this.#parts = parts;
@@ -232,19 +235,15 @@ export class MeshNode implements Program {
   #watch(parts: MeshParts): void {
     const { states, book } = this.#cluster;
     const { name } = this.#machine;
-    this.#applied?.start((entry) =>
-      this.#guard(() => states.applied(name, this.#branch(parts), entry)),
-    );
     parts.trust.onVerified(({ bytes }) =>
       this.#guard(() => {
-        const { epoch } = decodeHead(bytes).head;
+        const { epoch, index, stateCid } = decodeHead(bytes).head;
         const own = this.#branch(parts);
         const followed = book.branch(parts.trust.epochs.current.id) ?? own;
-        // Which of them it is of cannot be told from the head alone, and one must have it. It may
-        // be a rival that was followed before.
-        const rivals = [...book.branches].filter((it) => it.epoch === epoch);
-        const places = new Set([followed, own, own.ofEpoch(epoch), ...rivals]);
-        states.head(name, [...places], bytes);
+        // Of its own epoch: nobody signs for one that is over, so it is never of a later one that
+        // goes on with less of the log before. The head alone does not say of which rival it is.
+        const branch = states.head(name, book.ofEpoch(epoch, [followed, own]), bytes);
+        if (stateCid !== undefined) this.#marks.set(index, branch.id);
       }),
     );
     parts.snapshots.onMark(() =>
@@ -263,8 +262,9 @@ export class MeshNode implements Program {
     const { name } = this.#machine;
     const parts = this.#parts as MeshParts;
     const branch = this.#branch(parts);
+    const { held, commitIndex } = parts.meshLog;
     // Who only pulls has proof of what it committed, and of nothing behind that.
-    const index = hadSeat ? book.heldOf(name, branch) : parts.meshLog.commitIndex;
+    const index = hadSeat ? book.heldOf(name, branch, (at) => held.termOf(at)) : commitIndex;
     const chain = book.chainOf(name, index);
     this.#isRecovering = true;
     return () => {
@@ -275,7 +275,7 @@ export class MeshNode implements Program {
   }
 
   #ports(): MeshPorts {
-    const { network, book } = this.#cluster;
+    const { network, book, states } = this.#cluster;
     const self = this.#signer.peer;
     const { log, store } = this.#machine.disk.of(this.process);
     const peers = this.#cluster.peersOf(this.#machine);
@@ -283,7 +283,7 @@ export class MeshNode implements Program {
       log: watchedLog(log, {
         book,
         node: this.#machine.name,
-        branch: () => this.#parts?.trust.epochs.current.id,
+        branch: (index) => this.#marks.get(index) ?? this.#parts?.trust.epochs.current.id,
         fail: (error) => this.#fail(error),
       }),
       store,
@@ -303,7 +303,10 @@ export class MeshNode implements Program {
       onFatal: () => this.#machine.kill(true),
       onSuperseded: () => this.#startOver(),
       onLog: (meshLog) => {
-        this.#applied = new AppliedWatch(meshLog);
+        const { name } = this.#machine;
+        watchApplied(meshLog, (entry) =>
+          this.#guard(() => states.applied(name, this.#branch({ meshLog }), entry)),
+        );
       },
       recoveryWatch: {
         shown: (bytes) => this.#guard(() => this.#cluster.shown(this.#machine, bytes)),

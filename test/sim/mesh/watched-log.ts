@@ -5,8 +5,8 @@ import type { RaftBook } from '../check/raft-book.ts';
 export interface LogWatch {
   readonly book: RaftBook;
   readonly node: string;
-  /** The branch that it goes on in behind a state that it fetched; undefined while it starts. */
-  readonly branch: () => string | undefined;
+  /** The branch of a state that it fetched, at an index; undefined while it starts. */
+  readonly branch: (index: number) => string | undefined;
   /**
    * Called with what the book does not agree with. To the product, which would take it for a fault
    * of its disk and try again, it must not get.
@@ -27,7 +27,8 @@ export function watchedLog(log: LogStore, { book, node, branch, fail }: LogWatch
   const tellAll = async (how: 'reopened' | 'restored' | 'started'): Promise<void> => {
     const { firstIndex } = log;
     const records = await log.read(firstIndex, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE);
-    guard(() => book[how](node, { index: firstIndex - 1 }, records, branch()));
+    const index = firstIndex - 1;
+    guard(() => book[how](node, { index }, records, branch(index)));
   };
   const open: LogStore['open'] = async () => {
     const recovery = await log.open();

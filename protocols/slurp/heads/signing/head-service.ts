@@ -210,6 +210,13 @@ export class HeadService {
     const known = Math.max(this.#markIndex, trust.mark()?.signed.head.index ?? 0);
     if (mark === undefined || mark.index <= known) return;
     const { index, root, stateCid } = mark;
+    // Nobody signs for an epoch that is over: the next mark will have a head again.
+    if ((trust.electorateAt(index).epoch ?? 0) < trust.epochs.current.epoch) return;
+    // A change that came in the meantime has its link made first: nobody would make it later.
+    if (this.#unlinked().some(({ set }) => set.index <= index)) {
+      this.#pace.ask(DEMAND_MS);
+      return;
+    }
     const others = new OtherStates(trust.electorateAt(index).signers.length);
     try {
       const bytes = await this.#sign({ index, root, stateCid }, (error) => others.heard(error));

@@ -46,7 +46,7 @@ export type SignedMark = z.output<typeof markSchema>;
 /** What {@link HeadSigner} works with. */
 export interface HeadSignerComponents {
   readonly meshLog: MeshLog;
-  readonly trust: Pick<TrustBook, 'electorateAt'>;
+  readonly trust: Pick<TrustBook, 'electorateAt' | 'epochs'>;
   readonly signer: Signer;
   readonly crypto: Crypto;
   readonly clock: Clock;
@@ -125,7 +125,10 @@ export class HeadSigner {
   #assertAsker(peer: string, head: Head): void {
     const { meshLog, leadership, trust } = this.#components;
     if (head.mesh !== meshLog.meshId) throw refuseHead('mesh');
-    if (head.epoch !== (trust.electorateAt(head.index).epoch ?? 0)) throw refuseHead('epoch');
+    const { epoch = 0 } = trust.electorateAt(head.index);
+    // Of an epoch that is over a majority may have signed another log up to there: who took over
+    // the one that goes on has forgotten that, and would give proof against itself.
+    if (head.epoch !== epoch || epoch < trust.epochs.current.epoch) throw refuseHead('epoch');
     if (head.term !== leadership.term || leadership.leader !== peer) {
       throw refuseHead('leader', 'not asked by the leader of this term', {
         term: leadership.term,

@@ -1,5 +1,8 @@
 import { recoveryAsk, recoveryProtocol } from '../../../../protocols/slurp/recovery/protocol.ts';
-import { signRecovery } from '../../../../protocols/slurp/recovery/recovery-link.ts';
+import {
+  RECOVERY_NONCE_BYTES,
+  signRecovery,
+} from '../../../../protocols/slurp/recovery/recovery-link.ts';
 import { cidOf, decodeCanonical, encodeCanonical } from '../../../../protocols/wire/index.ts';
 import { simCrypto, simSeedKey } from '../../world/crypto.ts';
 import type { SimRandom } from '../../world/random.ts';
@@ -93,6 +96,7 @@ export class Forger {
       term: (meshLog?.term ?? 0) + this.#random.integer(1, 5),
       voters: [from.peer],
       timeMs: meshLog?.appliedTimeMs ?? 1,
+      nonce: new Uint8Array(RECOVERY_NONCE_BYTES),
     };
   }
 }

@@ -1,6 +1,5 @@
 import {
   type Consensus,
-  epochOf,
   genesisOf,
   type HeadService,
   type MemberReport,
@@ -8,6 +7,7 @@ import {
   MeshRecovery,
   ProofMaker,
   RecoveryExchange,
+  reportOf,
   type TrustBook,
 } from '../../../../protocols/slurp/index.ts';
 import { simCrypto as crypto } from '../../world/crypto.ts';
@@ -77,18 +77,4 @@ export async function buildRecovery(
     unproved: () => heads.unproved(UNPROVED_MS),
   });
   return { recovery, recoveries };
-}
-
-function reportOf({ meshLog, trust, consensus }: Ground): Omit<MemberReport, 'peer'> {
-  const { tailIndex: index } = meshLog;
-  const headIndex = trust.highest()?.signed.head.index ?? 0;
-  return {
-    epoch: trust.epochs.isBehind ? epochOf(meshLog.state) : trust.epochs.current,
-    canVote: consensus.canVote,
-    isLed: consensus.raft?.leader != null,
-    tail: { index, term: meshLog.held.termOf(index) ?? meshLog.appliedTerm },
-    headIndex,
-    knownIndex: Math.max(headIndex, trust.newest()?.signed.head.index ?? 0, meshLog.commitIndex),
-    term: Math.max(consensus.term, meshLog.term),
-  };
 }

@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CallTimers, type DueCommand } from '../../../../protocols/help/index.ts';
-import { CooeeError, type Outcome } from '../../../../protocols/interface/index.ts';
+import {
+  CooeeError,
+  type Outcome,
+  type StateReader,
+} from '../../../../protocols/interface/index.ts';
 import { recordLogger } from '../../storage/record-logger.ts';
 import { ManualClock } from '../../wire/manual-clock.ts';
 import { CallWorld, CLAIM_MS, MINUTE_MS, third } from '../call-world.ts';
@@ -137,6 +141,30 @@ describe('a leader', () => {
     timers.onReplaced();
     await pass(LENGTH_MS);
     expect(proposed).toEqual(['call.expire']);
+  });
+
+  it('does not ask again and again for a call whose end is still being written', async () => {
+    const id = open({});
+    const row = world.state.get('openCall', id);
+    let asked = 0;
+    /** The entry that ends the call is on its way into the store, where calls are read. */
+    const state = {
+      get: (table: string) => {
+        if (table === 'openCall') return row;
+        if (++asked > 100) throw new Error('asked on and on');
+        return { ...world.call(id), state: 'answered' };
+      },
+      entries: () => [[id, row]],
+    } as unknown as StateReader;
+    const of = new CallTimers({
+      ...{ state, clock, logger: recordLogger(), isLeader: () => true },
+      decide: () => Promise.reject(new Error('nothing is to be decided')),
+    });
+    of.onLeadership();
+    await pass(LENGTH_MS + 1_000);
+    of.stop();
+    expect(asked).toBeGreaterThan(1);
+    expect(asked).toBeLessThan(10);
   });
 
   it('that leads no more proposes nothing, nor one that was stopped', async () => {

@@ -77,6 +77,20 @@ describe('a voter that two recoveries halt', () => {
     expect(found).toEqual([{ hadSeat: true, isLed: true }]);
     expect(others(leader).some((it) => it.consensus.isLeader)).toBe(false);
   });
+
+  it('keeps what it has acknowledged for a second try, before it has its seat again', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    const found: unknown[] = [];
+    const failed = leader.consensus.refound(async () => {
+      throw new Error('not this time');
+    });
+    const again = leader.consensus.refound(async (how) => void found.push(how));
+    expect(await codeOf(failed)).toBe('Error: not this time');
+    await world.pass(10);
+    await again;
+    expect(found).toEqual([{ hadSeat: true, isLed: false }]);
+  });
 });
 
 describe('a voter that is shown that it lost its state', () => {
@@ -304,6 +318,20 @@ describe('three voters', () => {
     const refused = codeOf(leader.submit(rename('lost')));
     await world.until(() => leader.fatal.length > 0);
     expect(await refused).not.toBe('ok');
+  });
+
+  it('end it too when the sync fails by which one gives up its seat', async () => {
+    world = await RaftWorld.start();
+    const leader = await world.leader();
+    for (const node of others(leader)) world.cut(leader, node);
+    const lost = codeOf(leader.submit(rename('held, not committed')));
+    await world.pass(1_500);
+    expect(await lost).toBe('ERR_SLURP_NO_LEADER');
+    leader.machine.faults.fail('log:sync', systemError('EIO'));
+    leader.epochs.isBehind = true;
+    leader.consensus.onEpoch();
+    await world.pass(3_000);
+    expect(leader.fatal).toMatchObject([{ code: 'ERR_STORAGE_IO' }]);
   });
 
   it('hand leadership over when the leader stops', async () => {

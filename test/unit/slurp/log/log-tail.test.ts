@@ -11,6 +11,7 @@ import {
   recordsOf,
   rename,
   rootOf,
+  settle,
 } from '../mesh-world.ts';
 
 const batches = (from: number, count: number) =>
@@ -50,6 +51,30 @@ describe('LogTail', () => {
     const all = [GENESIS, ...first.slice(0, 2), ...other];
     expect(tail.root()).toEqual(rootOf(all));
     expect(await tail.read(1, 10, 1e6)).toEqual(all);
+  });
+
+  it('counts nothing twice that it finds at its end before it hears of the write', async () => {
+    const { machine } = await open();
+    let told = (): void => undefined;
+    const hearing = new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    const { log } = machine;
+    const append = log.append.bind(log);
+    log.append = async (...args) => {
+      await append(...args);
+      await hearing;
+    };
+    const late = new LogTail({ log, crypto });
+    await late.load(EMPTY_FRONTIER);
+    const records = recordsOf(batches(2, 3));
+    const writing = late.persist(records, { term: 2, vote: null, commit: 1 });
+    await settle();
+    await late.load(EMPTY_FRONTIER);
+    told();
+    await writing;
+    expect(late.index).toBe(4);
+    expect(late.root()).toEqual(rootOf([GENESIS, ...records]));
   });
 
   it('cuts nothing that is applied', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AppliedEntry } from '../../../../protocols/slurp/index.ts';
+import { forgetState } from '../../../../protocols/slurp/snapshot/install.ts';
 import { systemError } from '../../../../storage/faults.ts';
 import {
   batchOf,
@@ -252,6 +253,82 @@ describe('MeshLog', () => {
       expect(meshLog.tailIndex).toBe(point === 'log:write' ? 1 : 2);
       expect(meshLog.tailRoot()).toEqual(rootOf(await machine.records()));
     }
+  });
+
+  it('never goes back to an earlier term, whatever it appends', async () => {
+    const machine = await Machine.open();
+    await machine.meshLog.persist([], { term: 7, vote: founder.peer, commit: 1 });
+    await machine.meshLog.append(recordsOf(batches(2, 2)), 1);
+    expect(machine.log.hardState).toEqual({ term: 7, vote: founder.peer, commit: 1 });
+    await machine.meshLog.dropUncommitted();
+    expect(machine.meshLog.term).toBe(7);
+    await machine.meshLog.append(recordsOf(batches(2, 1), 2, { term: 9 }), 1);
+    await machine.restart();
+    expect(machine.meshLog.term).toBe(9);
+  });
+
+  it('goes by the commit index that its disk turns out to hold, and applies that', async () => {
+    const machine = await Machine.open();
+    const { meshLog, faults } = machine;
+    faults.fail('log:synced', systemError('ENOSPC'));
+    const records = recordsOf(batches(2, 3));
+    expect(await codeOf(meshLog.append(records, 3))).toBe('ERR_STORAGE_DISK_FULL');
+    faults.mend();
+    await meshLog.reopenLog();
+    expect([meshLog.appliedIndex, meshLog.commitIndex, meshLog.tailIndex]).toEqual([3, 3, 4]);
+    await meshLog.dropUncommitted();
+    await machine.restart();
+    expect(machine.meshLog.tailIndex).toBe(3);
+  });
+
+  it('does not go by what can be read after a failed sync, ever', async () => {
+    const tries: ((meshLog: Machine['meshLog']) => Promise<void>)[] = [
+      (meshLog) => meshLog.append(recordsOf([batch(4)], 4), 2),
+      (meshLog) => meshLog.truncateFrom(3),
+    ];
+    for (const write of tries) {
+      const machine = await Machine.open();
+      const { meshLog, faults } = machine;
+      await meshLog.append(recordsOf(batches(2, 2)), 1);
+      faults.fail('log:sync', systemError('EIO'));
+      expect(await codeOf(write(meshLog))).toBe('ERR_STORAGE_IO');
+      faults.mend();
+      for (let again = 0; again < 2; again++) {
+        await expect(meshLog.reopenLog()).rejects.toMatchObject({ details: { fatal: true } });
+        expect(meshLog.isLogFailed).toBe(true);
+      }
+    }
+  });
+
+  it('does not take back what it called committed when its state is replaced', async () => {
+    const machine = await Machine.open();
+    const { meshLog, store, log } = machine;
+    // Its disk hears of a commit with the next write: none came.
+    await meshLog.append(recordsOf(batches(2, 5)), 2);
+    await meshLog.commitTo(4);
+    expect(log.hardState.commit).toBe(2);
+    const seen: number[] = [];
+    let later = Promise.resolve();
+    await meshLog.replace(async () => {
+      await forgetState(store);
+      later = meshLog.commitTo(5).then(() => void seen.push(meshLog.appliedIndex));
+    });
+    seen.push(meshLog.commitIndex);
+    await later;
+    expect([...seen, meshLog.tailIndex].sort()).toEqual([5, 5, 6]);
+    expect(dump(meshLog.state)).toEqual(dump((await untroubled(4)).meshLog.state));
+  });
+
+  it('holds nothing for committed that a state of another branch cuts off', async () => {
+    const machine = await Machine.open();
+    const { meshLog, store, log } = machine;
+    await machine.take(batches(2, 4));
+    await meshLog.replace(async () => {
+      await forgetState(store);
+      await log.append([], { ...log.hardState, commit: 3 });
+      await log.truncateFrom(4);
+    });
+    expect([meshLog.appliedIndex, meshLog.commitIndex, meshLog.tailIndex]).toEqual([3, 3, 3]);
   });
 
   it('knows its mesh', async () => {

@@ -57,6 +57,27 @@ describe('EpochBook without a state', () => {
     expect(again.verify(later).epoch).toBe(2);
   });
 
+  it('goes by the key of the state that was set aside for a recovery', async () => {
+    const machine = await Machine.open();
+    const had = new EpochBook({ ...machine, meshLog: machine.meshLog, crypto });
+    await had.open();
+    await had.adopt(had.verify(bare));
+    const rows: Record<string, Uint8Array> = {};
+    for (const key of RECOVERY_KEYS) {
+      const value = await machine.store.get('head', key);
+      if (value !== undefined) rows[key] = value;
+    }
+    expect(rows).not.toHaveProperty('genesis');
+    const { book } = await openEmpty(rows);
+    expect(book.key).toEqual(operator.publicKey);
+    // As it comes with the links, and a later one.
+    expect(book.judge(book.verify(bare))).toBe('known');
+    expect(book.verify(recoveryAt({ index: 20, epoch: 2 })).epoch).toBe(2);
+    const [damaged] = Object.keys(rows).filter((key) => rows[key]?.length === 32);
+    expect(damaged).toBeDefined();
+    expect((await openEmpty({ [damaged as string]: Uint8Array.of(1) })).book.key).toBeUndefined();
+  });
+
   it('takes no key out of a damaged genesis, nor out of another mesh’s', async () => {
     const other = encodeCanonical({ v: 1, recovery: forger.publicKey });
     expect(cidOf(crypto.sha256, other)).not.toBe(MESH);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { SeedKey } from '../../../../protocols/interface/index.ts';
+import type { CooeeError, Random, SeedKey } from '../../../../protocols/interface/index.ts';
 import { encodeEntry, genesisOf, MeshRecovery } from '../../../../protocols/slurp/index.ts';
 import {
   FIRST_EPOCH,
   type MemberReport,
 } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
 import { cidOf } from '../../../../protocols/wire/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
 import { batchesWith, headBy, names, openBook, some } from '../heads/voters.ts';
 import {
   batchOf,
@@ -61,9 +62,12 @@ async function setUp(
   };
   const genesisOfOthers = new Map<string, Uint8Array>();
   let told = 0;
+  const fatal: CooeeError[] = [];
+  let drawn = 0;
+  const random: Random = { bytes: (n) => new Uint8Array(n).fill(++drawn), fraction: () => 0 };
   const recovery = new MeshRecovery({
     ...{ meshLog, trust, store, crypto, signer: left },
-    ...{ clock: machine.clock, logger: machine.logger },
+    ...{ clock: machine.clock, logger: machine.logger, random },
     consensus: { refound: (task) => task(options.how ?? { hadSeat: true, isLed: false }) },
     unproved: () => options.unproved ?? [],
     exchange: {
@@ -77,8 +81,9 @@ async function setUp(
     report: () => ({ ...own, epoch: trust.epochs.current }),
     dial: async () => undefined,
     connected: () => [...reports.keys()],
+    onFatal: (error) => fatal.push(error),
   });
-  return { machine, recovery, reports, genesisOfOthers, trust, told: () => told };
+  return { machine, recovery, reports, genesisOfOthers, trust, fatal, told: () => told };
 }
 
 const recover = (recovery: MeshRecovery, key: SeedKey = operator, lost = [a, b]) =>
@@ -124,6 +129,57 @@ describe('MeshRecovery', () => {
     expect(machine.store.status).toBe('failed');
     machine.faults.mend();
     expect(await recover(recovery)).toMatchObject({ epoch: 1, index: 10 });
+  });
+
+  it('signs another statement for each try, whatever the clock says', async () => {
+    const { machine, recovery } = await setUp({ tail: 1 });
+    const signed: Uint8Array[] = [];
+    const sign = (data: Uint8Array): Uint8Array => {
+      signed.push(data);
+      return operator.sign(data);
+    };
+    machine.faults.fail('log:write', systemError('ENOSPC'));
+    const failing = recover(recovery, { ...operator, sign });
+    expect(await codeOf(failing)).toBe('ERR_STORAGE_DISK_FULL');
+    machine.faults.mend();
+    expect(await recover(recovery, { ...operator, sign })).toMatchObject({ epoch: 1, index: 11 });
+    expect(signed).toHaveLength(2);
+    expect(signed[0]).not.toEqual(signed[1]);
+  });
+
+  it('ends the process when its write fails at the sync, and lets nobody go on', async () => {
+    const { machine, recovery, trust, fatal, told } = await setUp();
+    const { meshLog, faults } = machine;
+    faults.fail('log:sync', systemError('EIO'));
+    expect(await codeOf(recover(recovery))).toBe('ERR_STORAGE_IO');
+    expect(fatal.map(({ details }) => details['fatal'])).toEqual([true]);
+    faults.mend();
+    // What is read by now need not be on the disk, and cutting it off would leave the commit.
+    expect(await codeOf(meshLog.reopenLog())).toBe('ERR_STORAGE_IO');
+    expect(await codeOf(recover(recovery))).toBe('ERR_STORAGE_IO');
+    expect([meshLog.tailIndex, trust.epochs.current.epoch, told()]).toEqual([10, 0, 0]);
+    await machine.restart({ log: 'kept' });
+    expect((await openBook(machine)).epochs.current.epoch).toBe(1);
+  });
+
+  it('goes by what its disk holds when its write failed otherwise', async () => {
+    for (const point of ['log:write', 'log:synced']) {
+      const how = { hadSeat: false, isLed: false };
+      const { machine, recovery, trust, fatal } = await setUp({ how });
+      const { meshLog, faults } = machine;
+      faults.fail(point, systemError('EIO'));
+      const isThere = point === 'log:synced';
+      expect(await codeOf(recover(recovery))).toBe(isThere ? 'ok' : 'ERR_STORAGE_IO');
+      faults.mend();
+      // As who follows by pull does.
+      await meshLog.dropUncommitted();
+      expect([meshLog.isLogFailed, fatal]).toEqual([false, []]);
+      expect([meshLog.appliedIndex, trust.epochs.current.epoch]).toEqual(
+        isThere ? [11, 1] : [10, 0],
+      );
+      await machine.restart();
+      expect(machine.meshLog.appliedIndex).toBe(isThere ? 11 : 10);
+    }
   });
 
   it('is not stopped by a member that makes numbers up', async () => {

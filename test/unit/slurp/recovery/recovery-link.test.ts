@@ -46,6 +46,12 @@ describe('a recovery', () => {
       byGenesis,
       recoveryAt({ index: 9, by: forger, genesis: GENESIS_BODY }),
     ],
+    [
+      'the operator, with a genesis that somebody has put in',
+      'recovery',
+      byState,
+      recoveryAt({ index: 9, genesis: encodeCanonical({ v: 1, recovery: operator.publicKey }) }),
+    ],
     ['another mesh', 'mesh', byState, recoveryAt({ index: 9, mesh: `bafyrei${'b'.repeat(52)}` })],
   ])('is refused from %s: %s', (_name, reason, trust, bytes) => {
     expect(() => verifyRecovery(crypto, trust, bytes)).toThrow(refused(reason));

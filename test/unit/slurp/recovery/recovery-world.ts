@@ -34,6 +34,7 @@ export function recoveryAt(wanted: Wanted): Uint8Array {
     by,
     {
       ...{ mesh: mesh ?? MESH, epoch, index, term, timeMs: START_MS },
+      nonce: new Uint8Array(16),
       root: root ?? new Uint8Array(32).fill(5),
       voters: voters.map(({ peer }) => peer),
     },

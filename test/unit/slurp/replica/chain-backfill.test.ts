@@ -183,6 +183,18 @@ describe('a follower without a state that heard of a recovery', () => {
   });
 });
 
+describe('a follower whose state a recovery has left out', () => {
+  it('says so before it pulls: the state may have come while that was heard of', async () => {
+    const { follower } = await follow(await member(), 1);
+    expect(await follower.pull()).toBe('ok');
+    expect(follower.superseded).toBe(0);
+    await follower.book.recover(recoveryAt({ index: 20, voters: some(7), genesis: GENESIS_BODY }));
+    follower.sources.clear();
+    expect(await follower.pull()).toBe('ERR_SLURP_NO_LEADER');
+    expect(follower.superseded).toBe(1);
+  });
+});
+
 describe('a follower whose state is of a rival', () => {
   it('gives it up when links lead past it, and nothing else fits', async () => {
     const [ours, theirs] = some(7, 8) as [Signer, Signer];

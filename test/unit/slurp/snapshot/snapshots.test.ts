@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { blockProtocol, blockRequest } from '../../../../protocols/slurp/snapshot/records.ts';
 import { systemError } from '../../../../storage/faults.ts';
+import { some } from '../heads/voters.ts';
 import { codeOf, dump, founder, MESH } from '../mesh-world.ts';
+import { GENESIS_BODY, recoveryAt } from '../recovery/recovery-world.ts';
 import { batches, EVERY, headAt, rootAt, SnapNode, stateOf, Wires } from './snapshot-world.ts';
 
 /** A leader with a log so long and every mark signed. */
@@ -244,6 +246,22 @@ describe('Snapshots', () => {
     expect(late.meshLog.appliedIndex).toBe(0);
     expect(await install(offer.head)).toBe('ok');
     expect(late.meshLog.appliedIndex).toBe(2 * EVERY);
+  });
+
+  it('leaves a state alone when a recovery that leaves it out is heard of meanwhile', async () => {
+    const wires = new Wires();
+    await leaderOf(2 * EVERY, wires);
+    const node = await follower('new', wires, ['leader']);
+    wires.onAnswer = (_peer, protocol, answer) => {
+      if (protocol === blockProtocol(MESH)) {
+        void node.book.recover(recoveryAt({ index: 5, voters: some(7), genesis: GENESIS_BODY }));
+      }
+      return answer;
+    };
+    expect(await node.run(codeOf(node.replica.pull()))).toBe('ERR_SLURP_HEAD');
+    expect(node.book.epochs.current.epoch).toBe(1);
+    expect(node.meshLog.appliedIndex).toBe(0);
+    expect(node.meshLog.halted).toBeUndefined();
   });
 
   it('gives Raft what its core goes on from', async () => {

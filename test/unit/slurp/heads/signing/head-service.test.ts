@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { assertHead, decodeHead } from '../../../../../protocols/slurp/index.ts';
 import { batchOf, crypto, founder, MESH, rename, rootOf, START_MS } from '../../mesh-world.ts';
+import { applyRecovery, recoveryAt } from '../../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../../unhandled.ts';
 import { batchesWith, headBy, logWith, names, nodes, some } from '../voters.ts';
 import { SigningMesh, type SigningNode } from './signers.ts';
@@ -210,6 +211,51 @@ describe('HeadService', () => {
     expect(leader.shown.map(indexOf)).toEqual([21]);
     expect(leader.book.missingLinks().map(({ set }) => set.index)).toEqual([4, 5]);
     expect(leader.machine.health.list()).toEqual([]);
+    await leader.service.stop();
+  });
+
+  it('signs no mark behind a change that came meanwhile, before that has its link', async () => {
+    const { mesh, leader } = await led(29);
+    const goOn = async () => {
+      await mesh.take(batches.slice(28, 30));
+      const stateCid = `bafyrei${'d'.repeat(52)}`;
+      const mark = { index: 31, stateCid, root: rootOf(records.slice(0, 31)), timeMs: START_MS };
+      for (const { marks } of mesh.nodes.values()) marks.set(mark);
+    };
+    const ask = mesh.request.bind(mesh);
+    let meanwhile: Promise<void> | undefined;
+    mesh.request = async (...parameters) => {
+      meanwhile ??= goOn();
+      await meanwhile;
+      return await ask(...parameters);
+    };
+    leader.service.start();
+    await mesh.advance(1_000);
+    expect(shownBy(leader)).toEqual([
+      ['head', 29],
+      ['link 30', 30],
+      ['head', 31],
+      ['mark', 31],
+    ]);
+    expect(leader.book.missingLinks()).toEqual([]);
+    await leader.service.stop();
+  });
+
+  it('asks nobody for a mark of an epoch that is over', async () => {
+    const { mesh, leader } = await led(20);
+    const link = recoveryAt({ index: 20, term: 3, voters: [one] });
+    for (const { machine, book } of mesh.nodes.values()) {
+      await applyRecovery(machine, { signer: one, link, term: 3 });
+      await book.recover(link);
+    }
+    const stateCid = `bafyrei${'d'.repeat(52)}`;
+    const mark = { index: 16, stateCid, root: rootOf(records.slice(0, 16)), timeMs: START_MS };
+    for (const { marks } of mesh.nodes.values()) marks.set(mark);
+    mesh.lead(one, 3);
+    leader.service.start();
+    await mesh.advance(3_000);
+    expect(shownBy(leader)).toEqual([['head', 21]]);
+    expect([mesh.node(two).asked, mesh.node(third).asked]).toEqual([0, 0]);
     await leader.service.stop();
   });
 

@@ -6,6 +6,7 @@ import {
 import type { Head, HeadSigner } from '../../../../../protocols/slurp/index.ts';
 import { systemError } from '../../../../../storage/faults.ts';
 import { codeOf, crypto, MESH, rootOf, START_MS } from '../../mesh-world.ts';
+import { recoverOn } from '../../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../../unhandled.ts';
 import { batchesWith, logWith, names, nodes, refused, some } from '../voters.ts';
 import { SigningMesh, type SigningNode } from './signers.ts';
@@ -101,6 +102,22 @@ describe('HeadSigner.sign', () => {
     await node.heads.sign(leader.peer, bodyAt(10, { stateCid }));
     const other = bodyAt(10, { stateCid: `bafyrei${'c'.repeat(52)}` });
     await expect(node.heads.sign(leader.peer, other)).rejects.toThrow(refused('state'));
+  });
+
+  it('signs nothing of an epoch that is over, as soon as it has heard of the next', async () => {
+    const { mesh, node } = await signing();
+    const { heads, machine } = mesh.node(leader);
+    const link = await recoverOn(machine, leader, { term: 3 });
+    mesh.lead(leader, 3);
+    const before = bodyAt(20, { term: 3 });
+    await expect(heads.sign(leader.peer, before)).rejects.toThrow(refused('epoch'));
+    const root = machine.meshLog.appliedRoot();
+    const behind = bodyAt(21, { term: 3, epoch: 1, root, voters: [leader.peer] });
+    expect(await heads.sign(leader.peer, behind)).toHaveLength(64);
+    // The other one is in the epoch before until it hears of that.
+    expect(await node.heads.sign(leader.peer, before)).toHaveLength(64);
+    await node.book.recover(link);
+    await expect(node.heads.sign(leader.peer, before)).rejects.toThrow(refused('epoch'));
   });
 
   it('waits a second for what is not applied yet', async () => {
