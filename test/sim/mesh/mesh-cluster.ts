@@ -292,8 +292,10 @@ export class MeshCluster {
     if (parts === undefined || raft === undefined || raft.commit !== raft.lastIndex) return false;
     if (raft.transferee !== null || this.disaster.isOpen) return false;
     const isLevel = this.left.every((machine) => {
-      const meshLog = this.nodeOf(machine)?.parts?.meshLog;
-      return meshLog?.appliedIndex === raft.commit;
+      const { meshLog, consensus } = this.nodeOf(machine)?.parts ?? {};
+      // One that was cut off until now may still call itself leader while others elect.
+      const isLed = consensus?.raft === undefined || consensus.raft.leader === leader?.peer;
+      return meshLog?.appliedIndex === raft.commit && isLed;
     });
     return isLevel && this.#isOneEpoch(leader as Machine);
   }
