@@ -184,6 +184,7 @@ export class LevelStore implements KeyValueStore {
     return {
       get: async (namespace, key) => await this.#get(namespace, key, view()),
       entries: (namespace, range = {}) => this.#read(namespace, range, view),
+      pages: (namespace, range = {}) => this.#pages(namespace, range, view),
       close: async () => {
         isClosed = true;
         await snapshot.close();
@@ -255,6 +256,20 @@ export class LevelStore implements KeyValueStore {
     range: StoreRange,
     view?: () => Snapshot,
   ): AsyncGenerator<StoreEntry> {
+    for await (const page of this.#pages(namespace, range, view)) {
+      for (const entry of page) {
+        this.#openDatabase();
+        view?.();
+        yield entry;
+      }
+    }
+  }
+
+  async *#pages(
+    namespace: Namespace,
+    range: StoreRange,
+    view?: () => Snapshot,
+  ): AsyncGenerator<readonly StoreEntry[]> {
     const database = this.#openDatabase();
     const limit = range.limit ?? Number.POSITIVE_INFINITY;
     const snapshot = view?.();
@@ -269,11 +284,9 @@ export class LevelStore implements KeyValueStore {
       for (;;) {
         const page = await iterator.nextv(PAGE_ENTRIES);
         if (page.length === 0) return;
-        for (const [key, value] of page) {
-          this.#openDatabase();
-          view?.();
-          yield [keyOf(namespace, key), plainBytes(value)];
-        }
+        this.#openDatabase();
+        view?.();
+        yield page.map(([key, value]) => [keyOf(namespace, key), plainBytes(value)]);
       }
     } catch (cause) {
       throw levelError(cause, { operation: 'reading the store', file: this.#directory });

@@ -249,6 +249,9 @@ export class MemoryStore implements KeyValueStore {
   }
 }
 
+/** Entries of one page: few, so that readers meet several. */
+const PAGE_ENTRIES = 7;
+
 class MemorySnapshot implements StoreSnapshot {
   readonly #map: SortedMap;
   readonly #assertOpen: () => void;
@@ -276,6 +279,20 @@ class MemorySnapshot implements StoreSnapshot {
       this.#assertOpen();
       yield [key, value.slice()];
     }
+  }
+
+  async *pages(
+    namespace: Namespace,
+    range: StoreRange = {},
+  ): AsyncGenerator<readonly (readonly [string, Uint8Array])[]> {
+    let page: (readonly [string, Uint8Array])[] = [];
+    for await (const entry of this.entries(namespace, range)) {
+      page.push(entry);
+      if (page.length < PAGE_ENTRIES) continue;
+      yield page;
+      page = [];
+    }
+    if (page.length > 0) yield page;
   }
 
   async close(): Promise<void> {

@@ -86,6 +86,14 @@ export interface StoreSnapshot {
   get(namespace: Namespace, key: string): Promise<Uint8Array | undefined>;
   /** As {@link KeyValueStore.entries}. @throws CooeeError ERR_STORAGE_NOT_OPEN, also once closed */
   entries(namespace: Namespace, range?: StoreRange): AsyncIterable<readonly [string, Uint8Array]>;
+  /**
+   * As {@link entries}, as many at a time as were read in one go, at least one: to wait for each of
+   * many costs more than to read it.
+   */
+  pages(
+    namespace: Namespace,
+    range?: StoreRange,
+  ): AsyncIterable<readonly (readonly [string, Uint8Array])[]>;
   /** Idempotent. */
   close(): Promise<void>;
 }

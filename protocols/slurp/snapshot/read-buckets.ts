@@ -53,39 +53,42 @@ function* spansOf(wanted: ReadonlySet<number>): Iterable<Span> {
 
 /** The rows of a span of buckets, of the tables in memory or of the cold ones. */
 class Rows {
-  readonly #entries: AsyncIterator<readonly [string, Uint8Array]>;
+  readonly #pages: AsyncIterator<readonly (readonly [string, Uint8Array])[]>;
   readonly #mark: string;
-  #next: readonly [string, Uint8Array] | undefined;
-  #isBegun = false;
+  #page: readonly (readonly [string, Uint8Array])[] = [];
+  #at = 0;
 
   constructor(moment: StoreSnapshot, mark: string, { from, to }: Span) {
     this.#mark = mark;
     const gte = `${mark}${bucketText(from)}/`;
     // The character behind the slash ends what begins with it.
     const lt = `${mark}${bucketText(to - 1)}0`;
-    this.#entries = moment.entries('state', { gte, lt })[Symbol.asyncIterator]();
+    this.#pages = moment.pages('state', { gte, lt })[Symbol.asyncIterator]();
   }
 
   /** The rows of the next bucket, buckets in rising order. */
   async take(bucket: number): Promise<StateRow[]> {
-    if (!this.#isBegun) await this.#step();
     const prefix = `${this.#mark}${bucketText(bucket)}/`;
     const rows: StateRow[] = [];
-    while (this.#next?.[0].startsWith(prefix) === true) {
-      const [key, value] = this.#next;
-      rows.push([stateKey.nameOf(key), value]);
-      await this.#step();
-    }
+    do {
+      for (; this.#at < this.#page.length; this.#at++) {
+        const [key, value] = this.#page[this.#at] as readonly [string, Uint8Array];
+        if (!key.startsWith(prefix)) return rows;
+        rows.push([stateKey.nameOf(key), value]);
+      }
+    } while (await this.#turn());
     return rows;
   }
 
   async close(): Promise<void> {
-    await this.#entries.return?.();
+    await this.#pages.return?.();
   }
 
-  async #step(): Promise<void> {
-    this.#isBegun = true;
-    const { done, value } = await this.#entries.next();
-    this.#next = done === true ? undefined : value;
+  /** False when there is no further page. */
+  async #turn(): Promise<boolean> {
+    const { done, value } = await this.#pages.next();
+    this.#page = done === true ? [] : value;
+    this.#at = 0;
+    return this.#page.length > 0;
   }
 }

@@ -16,14 +16,7 @@ import { BUCKET_COUNT } from '../machine/bucket.ts';
 import { isSnapshotTaken } from './compaction.ts';
 import { type ReadBucket, readBuckets } from './read-buckets.ts';
 import { readRecords, type SnapshotRecord, snapshotRecord } from './records.ts';
-import {
-  BLOCK_ROWS_MAX,
-  decodeList,
-  encodeBlock,
-  encodeList,
-  type StateList,
-  splitRows,
-} from './state-blocks.ts';
+import { decodeList, encodeBlock, encodeList, type StateList, splitRows } from './state-blocks.ts';
 
 /** Snapshots that are kept: who fetches one has a whole interval to finish. */
 const KEPT = 2;
@@ -33,8 +26,8 @@ const KEPT = 2;
  */
 const SCRUB_ROWS = 16_384;
 
-/** A disk that is slow is no reason to wait: it is not the processor that others lack then. */
-const REST_MS_MAX = 20;
+/** Rows after which others get their turn: a few milliseconds of work. */
+const SLICE_ROWS = 512;
 
 /** Blocks that are written with one batch of the store. */
 const WRITE_BYTES_MAX = 512 * 1024;
@@ -79,7 +72,6 @@ export class Snapshotter {
   /** Rows that each bucket had when it was encoded last. */
   readonly #rowCounts: number[] = [];
   #sliceRows = 0;
-  #sliceAtMs = 0;
   /** Blocks that are written with the next batch of the store. */
   readonly #waiting: StoreWrite[] = [];
   #waitingBytes = 0;
@@ -296,16 +288,14 @@ export class Snapshotter {
     return this.#waiting.splice(0);
   }
 
-  /** Rests for as long as it worked before more is encoded than a slice takes: others work too. */
+  /** Lets the loop turn before more is encoded than a slice takes. */
   async #pace(rows: number): Promise<void> {
     const { clock, onSlice } = this.#components;
-    if (this.#sliceRows > 0 && this.#sliceRows + rows > BLOCK_ROWS_MAX) {
+    if (this.#sliceRows > 0 && this.#sliceRows + rows > SLICE_ROWS) {
       onSlice?.(this.#sliceRows);
       this.#sliceRows = 0;
-      const workedMs = clock.monotonicMs() - this.#sliceAtMs;
-      await delay(clock, Math.min(workedMs, REST_MS_MAX), this.#stopped.signal);
+      await delay(clock, 0, this.#stopped.signal);
     }
-    if (this.#sliceRows === 0) this.#sliceAtMs = clock.monotonicMs();
     this.#sliceRows += rows;
   }
 

@@ -205,6 +205,25 @@ function moments(makeBench: () => Promise<StoreBench>): void {
     await store.close();
   });
 
+  it('shows a moment in pages as one by one', async () => {
+    const { store } = await makeBench();
+    await store.open();
+    const keys = Array.from({ length: 300 }, (_, i) => String(i).padStart(3, '0'));
+    await store.batch(keys.map((key) => put(key, key)));
+    const moment = store.snapshot();
+    const seen = async (range: StoreRange) => {
+      const pages: (readonly (readonly [string, Uint8Array])[])[] = [];
+      for await (const page of moment.pages('state', range)) pages.push(page);
+      expect(pages.every(({ length }) => length > 0)).toBe(true);
+      return pages.flat().map(([key, value]) => `${key}${text(value)}`);
+    };
+    expect(await seen({})).toEqual(keys.map((key) => key + key));
+    expect(await seen({ gte: '010', lt: '290' })).toHaveLength(280);
+    expect(await seen({ gte: 'x' })).toEqual([]);
+    await store.close();
+    await expect(seen({})).rejects.toMatchObject(notOpen);
+  });
+
   it('ends a moment with the store, also when it is opened again', async () => {
     const { store } = await makeBench();
     await store.open();
