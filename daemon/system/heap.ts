@@ -10,7 +10,7 @@ const LOOK_ENTRIES = 16;
  * So far the space for new objects grows, bytes. V8 would go on to 128 MB, which makes nothing
  * faster: clearing it takes as long as what is still in use there.
  */
-const NEW_SPACE_BYTES = 16 * 1024 * 1024;
+const NEW_SPACE_BYTES = 32 * 1024 * 1024;
 
 /**
  * Lets the space for new objects grow once the log moves, which main.ts has kept small: a third of

@@ -29,7 +29,7 @@ it('lets the heap grow once the log has moved, as far as it pays, and again when
   expect(heap.flags).toEqual([]);
   apply(1);
   expect(heap.flags).toEqual(['--semi-space-growth-factor=2']);
-  heap.newSpaceMb = 16;
+  heap.newSpaceMb = 32;
   apply(16);
   expect(heap.flags.at(-1)).toBe('--semi-space-growth-factor=1');
   apply(160);
