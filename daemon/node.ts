@@ -7,6 +7,7 @@ import {
   type Clock,
   CooeeError,
   type Crypto,
+  type FileStore,
   type Health,
   type KeyValueStore,
   type Logger,
@@ -93,6 +94,8 @@ export interface NodeComponents {
   readonly logger: Logger;
   readonly log: LogStore;
   readonly store: KeyValueStore;
+  /** Of snapshots. */
+  readonly files: FileStore;
   /** Tells what happened: to watchers, and to the daemon. */
   readonly onEvent: (event: NodeEvent) => void;
   /** Keeps in mind that the next start must have a higher number than this. */
@@ -261,10 +264,10 @@ type ProtocolParts = Omit<
 
 /** The log and the state that follows from it: who is a member stands there. */
 async function buildLog(components: NodeComponents, init: NodeInit): Promise<LogParts> {
-  const { log, store, crypto, clock, health, metrics } = components;
+  const { log, store, crypto, clock, random, health, metrics } = components;
   const logger = components.logger.child('cooee:slurp:log');
   const meshLog = new MeshLog(
-    { log, store, crypto, clock, health, logger },
+    { log, store, crypto, clock, random, health, metrics, logger },
     {
       meshId: init.meshId,
       snapshotEveryEntries: init.snapshotEveryEntries,

@@ -1,6 +1,6 @@
 /**
  * Every place where a store touches the disk. `log:` is the segment log, `store:` the key-value
- * store.
+ * store, `file:` the files beside it.
  *
  * | point | is hit |
  * |---|---|
@@ -15,6 +15,13 @@
  * | `log:repair` | on open, before a torn tail is cut and the last batch written again |
  * | `store:write` | before a batch is written |
  * | `store:written` | after the write, before anything is acknowledged |
+ * | `file:write` | before bytes are written to a draft |
+ * | `file:rename` | before a draft gets its name |
+ * | `file:renamed` | after that, before anything is acknowledged |
+ * | `file:read` | before a part is read |
+ * | `file:sync` | before fdatasync |
+ * | `file:folder-sync` | before the folder is synced |
+ * | `file:unlink` | before a file is removed |
  */
 export type FaultPoint =
   | 'log:preallocate'
@@ -27,7 +34,14 @@ export type FaultPoint =
   | 'log:unlink'
   | 'log:repair'
   | 'store:write'
-  | 'store:written';
+  | 'store:written'
+  | 'file:write'
+  | 'file:rename'
+  | 'file:renamed'
+  | 'file:read'
+  | 'file:sync'
+  | 'file:folder-sync'
+  | 'file:unlink';
 
 /**
  * Lets a test fail the disk at a chosen place: {@link Faults.hit} may throw what the system would

@@ -13,6 +13,7 @@ import {
 import { DeferredWrites } from './disk/deferred-writes.ts';
 import { notOpenError } from './disk/io-error.ts';
 import { levelError } from './disk/level-error.ts';
+import { plainBytes } from './disk/plain-bytes.ts';
 import {
   decodeFormat,
   encodeFormat,
@@ -277,6 +278,7 @@ export class LevelStore implements KeyValueStore {
     const iterator = database.iterator({
       ...storedBounds(namespace, range),
       reverse: range.reverse ?? false,
+      values: range.isKeysOnly !== true,
       ...(limit === Number.POSITIVE_INFINITY ? {} : { limit }),
       ...(snapshot === undefined ? {} : { snapshot }),
     });
@@ -390,9 +392,4 @@ async function migrate(database: Database, found: number): Promise<void> {
     await step.run(database);
     await database.put(FORMAT_RECORD, encodeFormat(step.from + 1), { sync: true });
   }
-}
-
-/** LevelDB hands out Buffers, which compare and slice unlike a Uint8Array. */
-function plainBytes(value: Uint8Array): Uint8Array {
-  return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
 }

@@ -300,6 +300,8 @@ class MemorySnapshot implements StoreSnapshot {
   }
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 function copyOf(write: StoreWrite): StoreWrite {
   return write.value === undefined ? write : { ...write, value: write.value.slice() };
 }
@@ -316,7 +318,10 @@ function entriesOf(
   const found = map.slice(isFirstOut ? from + 1 : from, map.rank(lt));
   if (range.reverse === true) found.reverse();
   const limit = Math.max(0, range.limit ?? found.length);
-  return found.slice(0, limit).map(([key, value]) => [keyOf(namespace, key), value] as const);
+  const bytesOf = (value: Uint8Array) => (range.isKeysOnly === true ? NO_BYTES : value);
+  return found
+    .slice(0, limit)
+    .map(([key, value]) => [keyOf(namespace, key), bytesOf(value)] as const);
 }
 
 function apply(map: SortedMap, writes: readonly StoreWrite[]): void {

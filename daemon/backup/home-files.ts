@@ -23,10 +23,14 @@ const UNFINISHED = [STAGING_FOLDER, RESTORING_FOLDER, RESTORED_FOLDER];
 /** LevelDB's lock and its chatter. */
 const OF_LEVEL = /^mesh\/store\/(LOCK|LOG|LOG\.old)$/;
 
+/** Snapshots that were being taken. */
+const DRAFTS = /^mesh\/snapshots\/[^/]*\.part$/;
+
 /** Whether something of a home, by its path in it, has no place in a backup. */
 export function isReserved(path: string): boolean {
   const isIn = (folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
   if ([...OF_THIS_PLACE, ...ASIDE, ...UNFINISHED].some(isIn)) return true;
+  if (DRAFTS.test(path)) return true;
   return OF_LEVEL.test(path) || /\.sock$/.test(path) || path.endsWith(TEMPORARY_SUFFIX);
 }
 

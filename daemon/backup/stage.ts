@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { toStorageError } from '../../storage/durable-file.ts';
+import { systemCode, toStorageError } from '../../storage/durable-file.ts';
+import { isFileName } from '../../storage/files/file-name.ts';
 import { STAGING_FOLDER } from '../../storage/home-restore.ts';
 import { copyStores, type StoresInUse } from './copy-stores.ts';
 import { homeFiles } from './home-files.ts';
@@ -11,6 +13,7 @@ const FORGOTTEN_MS = 60 * 60 * 1000;
 
 const LOG_FOLDER = 'mesh/log';
 const STORE_FOLDER = 'mesh/store';
+const SNAPSHOTS_FOLDER = 'mesh/snapshots';
 
 /** A home in use, and the stores that its daemon has open. */
 export interface HomeInUse extends StoresInUse {
@@ -33,7 +36,7 @@ export async function stageHome(use: HomeInUse): Promise<string> {
     await mkdir(staging, { recursive: true, mode: 0o700 });
     await removeForgotten(staging, use.nowMs);
     await mkdir(folder, { mode: 0o700 });
-    const { files } = await homeFiles(use.home, [LOG_FOLDER, STORE_FOLDER]);
+    const { files } = await homeFiles(use.home, [...[LOG_FOLDER, STORE_FOLDER, SNAPSHOTS_FOLDER]]);
     for (const { path, source } of files) {
       await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
       await copyFile(source, join(folder, path));
@@ -41,10 +44,29 @@ export async function stageHome(use: HomeInUse): Promise<string> {
     await mkdir(join(folder, 'mesh'), { recursive: true, mode: 0o700 });
     const targets = { log: join(folder, LOG_FOLDER), store: join(folder, STORE_FOLDER) };
     await copyStores(use, targets);
+    await copySnapshots(join(use.home, SNAPSHOTS_FOLDER), join(folder, SNAPSHOTS_FOLDER));
     return folder;
   } catch (thrown) {
     await rm(folder, { recursive: true, force: true });
     throw toStorageError(thrown, folder);
+  }
+}
+
+/**
+ * Files of snapshots never change, but go when another one is taken. A copy that lacks some, or has
+ * more than the state tells of, forgets those when it is started.
+ */
+async function copySnapshots(from: string, to: string): Promise<void> {
+  if (!existsSync(from)) return;
+  await mkdir(to, { mode: 0o700 });
+  for (const name of await readdir(from)) {
+    if (!isFileName(name)) continue;
+    try {
+      // Where the file system can, both have the same blocks of the disk.
+      await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
+    } catch (thrown) {
+      if (systemCode(thrown) !== 'ENOENT') throw thrown;
+    }
   }
 }
 

@@ -58,6 +58,11 @@ export class MeshFolder {
     return join(this.path, 'store');
   }
 
+  /** Folder of the files of snapshots. */
+  get snapshotsPath(): string {
+    return join(this.path, 'snapshots');
+  }
+
   /** A store that is to take the place of the present one. */
   get freshStorePath(): string {
     return join(this.path, 'store-new');

@@ -2,11 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import type {
   Clock,
   CooeeError,
+  FileStore,
   KeyValueStore,
   Logger,
   LogStore,
 } from '../../protocols/interface/index.ts';
 import { STORE_FORMAT_VERSION } from '../../storage/disk/store-format.ts';
+import { FolderFiles } from '../../storage/files/folder-files.ts';
 import { LevelStore } from '../../storage/level-store.ts';
 import { keepOld } from '../../storage/migrations/keep-old.ts';
 import { SegmentLog } from '../../storage/segment-log.ts';
@@ -16,6 +18,8 @@ import type { MeshFolder } from './mesh-folder.ts';
 export interface MeshStores {
   readonly log: LogStore;
   readonly store: KeyValueStore;
+  /** Of snapshots. */
+  readonly files: FileStore;
   close(): Promise<void>;
 }
 
@@ -52,7 +56,9 @@ export async function openMeshStores(
     { onFatal, clock },
     { directory: folder.storePath, beforeMigration },
   );
+  const files = new FolderFiles({}, { directory: folder.snapshotsPath });
   const close = async (): Promise<void> => {
+    await files.close();
     await store.close();
     await log.close();
   };
@@ -60,9 +66,10 @@ export async function openMeshStores(
     const { tornBytes } = await log.open();
     if (tornBytes > 0) logger.warn({ tornBytes }, 'the incomplete end of the log was cut');
     await store.open();
+    await files.open();
   } catch (error) {
     await close();
     throw error;
   }
-  return { log, store, close };
+  return { log, store, files, close };
 }

@@ -13,7 +13,7 @@
  * | `pending` | id -> enrolment request that waits for its grant |
  * | `gpuinfo` | tuple hash -> GPU description, on leaders that opened it |
  * | `chain` | 16 decimal digits of the index -> link of the trust chain: a signed head |
- * | `block` | CID -> part of a snapshot of the state |
+ * | `block` | CID -> part of a snapshot of the state that was fetched from others |
  * | `tile` | 16 decimal digits of an index, a multiple of 256 -> inner nodes of the Merkle tree |
  * | `snapshot` | 16 decimal digits of the index -> what a snapshot is made of; `install` |
  * | `dht` | `change/<token>`, `entry/<index>`, `path/<index>`: what proves this node's agents |
@@ -61,7 +61,7 @@ export interface StoreWrite {
   readonly value?: Uint8Array;
 }
 
-/** Bounds of {@link KeyValueStore.entries}. */
+/** Bounds of {@link KeyValueStore.entries}, and what of them is wanted. */
 export interface StoreRange {
   readonly gt?: string;
   readonly gte?: string;
@@ -69,6 +69,8 @@ export interface StoreRange {
   readonly reverse?: boolean;
   /** At most this many entries. */
   readonly limit?: number;
+  /** The values are not read: empty ones stand in their place. */
+  readonly isKeysOnly?: boolean;
 }
 
 /**
@@ -156,6 +158,52 @@ export interface KeyValueStore {
    *   {@link batch}
    */
   defer(writes: readonly StoreWrite[], options?: { readonly isUrgent?: boolean }): Promise<void>;
+}
+
+/** A file of a {@link FileStore} that is whole. */
+export interface StoredFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Large files beside the stores: each is written once, from front to back, under the name of a
+ * draft, gets its own name when it is whole, and is only read from then on. Nothing of it is
+ * durable before {@link FileStore.sync}: after a crash it may be gone, cut, or hold zeros. Names
+ * are of the characters `a-z`, `0-9` and `-`, 64 at most. One suite in test/unit/storage runs
+ * against every implementation.
+ *
+ * Everything but {@link FileStore.open} throws ERR_STORAGE_NOT_OPEN while it is not open,
+ * ERR_STORAGE_KEY for what is no name, ERR_STORAGE_DISK_FULL and ERR_STORAGE_IO.
+ */
+export interface FileStore {
+  /** Removes the drafts that an earlier start left. @throws CooeeError ERR_STORAGE_* */
+  open(): Promise<void>;
+  /** Idempotent. What was begun is given up. */
+  close(): Promise<void>;
+  /** All that are whole, by name. */
+  list(): Promise<readonly StoredFile[]>;
+  /**
+   * Writes behind what the draft holds; begins it when there is none. One call at a time for each
+   * draft. The bytes are the caller's again when it resolves. After an error the draft is good for
+   * nothing but {@link discard}.
+   */
+  append(draft: string, bytes: Uint8Array): Promise<void>;
+  /** Gives a draft its name; what had that name is gone then. */
+  finish(draft: string, name: string): Promise<void>;
+  /** Gives up a draft, when there is one. */
+  discard(draft: string): Promise<void>;
+  /** That part of a file: less when it ends before; undefined when there is no such file. */
+  read(name: string, offset: number, sizeBytes: number): Promise<Uint8Array | undefined>;
+  /**
+   * A whole file is on the disk, with its name, when this resolves.
+   *
+   * @throws CooeeError ERR_STORAGE_IO with `details.fatal` after a failed fsync: the process must
+   * end; without it when there is no such file
+   */
+  sync(name: string): Promise<void>;
+  /** Idempotent; a crash may bring it back. */
+  remove(name: string): Promise<void>;
 }
 
 /** One entry as the log store keeps it. */

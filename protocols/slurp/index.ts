@@ -21,7 +21,8 @@ export { raftProtocol } from './driver/raft-codec.ts';
 export type { Restored } from './driver/seats/restored-seat.ts';
 export * from './heads/index.ts';
 export { peekState } from './log/applied-store.ts';
-export { MeshLog, type MeshLogComponents, type MeshLogInit } from './log/mesh-log.ts';
+export { MeshLog } from './log/mesh-log.ts';
+export type { MeshLogComponents, MeshLogInit } from './log/ports.ts';
 export type { AppliedEntry, Decision } from './machine/apply.ts';
 export * from './machine/codec.ts';
 export {

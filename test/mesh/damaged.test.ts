@@ -228,6 +228,20 @@ describe('a voter with damage', () => {
     expect(await conditions(victim)).toBe('');
   });
 
+  it('in the file of a snapshot forgets that one, and keeps its vote', async () => {
+    const broken = await damage('file', (host) => {
+      const folder = join(host.home, 'mesh', 'snapshots');
+      const [name = ''] = readdirSync(folder);
+      flip(join(folder, name), statSync(join(folder, name)).size - 1);
+    });
+    const { victim, leader, load, peer, from } = broken;
+    await victim.up();
+    expect(victim.stderr).toContain('a snapshot is damaged and is forgotten');
+    expect((await changesFrom(leader, from)).every((it) => it.voters.includes(peer))).toBe(true);
+    await expectWell(victim, load);
+    expect(await conditions(victim)).toBe('');
+  });
+
   it('that leads and has another state hands over, and gets the right one', async () => {
     const wrong = await leaderOf(hosts);
     const id = [...(await submissionsOn(wrong)).values()][0]?.[0] ?? '';

@@ -11,7 +11,7 @@ import {
   type StoreWrite,
 } from '../../interface/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
-import { BlockFetcher, type FetchedBlock } from '../snapshot/block-fetcher.ts';
+import { BlockFetcher, type FetchedBlock } from '../snapshot/fetching/block-fetcher.ts';
 import { BlockScrub } from './block-scrub.ts';
 import { ContentStore, HELD_RANGE } from './content-store.ts';
 import { MissingBlocks } from './missing-blocks.ts';

@@ -13,7 +13,7 @@ import {
   toError,
 } from '../../interface/index.ts';
 import { cidOf, decodeAs, encodeCanonical, peerIdText, timeMs } from '../../wire/index.ts';
-import type { BlockShelf, FetchedBlock } from '../snapshot/block-fetcher.ts';
+import type { BlockShelf, FetchedBlock } from '../snapshot/fetching/block-fetcher.ts';
 
 /** How often blocks that nothing refers to are looked through. */
 const SWEEP_MS = 10 * 60 * 1000;

@@ -18,6 +18,7 @@ import {
   stateKey,
   stateValue,
 } from '../machine/stored.ts';
+import type { ColdKeys } from './cold-keys.ts';
 
 /** How long a failed store is left alone before it is opened again. */
 const REOPEN_DELAY_MS = 500;
@@ -61,25 +62,34 @@ interface Ahead {
  */
 export class AppliedStore {
   readonly #components: AppliedStoreComponents;
+  readonly #keys: ColdKeys | undefined;
   /** What the last run was deferred with. */
   #newest: Ahead | undefined;
   /** All that may not be written yet. */
   #runsAhead = 0;
   #bytesAhead = 0;
 
-  constructor(components: AppliedStoreComponents) {
+  /** @param keys - knows what need not be looked for; without it everything is */
+  constructor(components: AppliedStoreComponents, keys?: ColdKeys) {
     this.#components = components;
+    this.#keys = keys;
   }
 
   /** Reads what is not kept in memory. */
-  readonly cold: ColdReader = (table, key) => {
-    const bytes = this.#components.store.getSync('state', stateKey.format(table, key));
-    return bytes === undefined ? undefined : stateValue.decode(bytes);
+  readonly cold: ColdReader = {
+    // Of a store that cannot be read nothing is said, and whoever asks is told why.
+    isAbsent: (table, key) =>
+      this.#components.store.status === 'open' && this.#keys?.isAbsent(table, key) === true,
+    read: (table, key) => {
+      const bytes = this.#components.store.getSync('state', stateKey.format(table, key));
+      return bytes === undefined ? undefined : stateValue.decode(bytes);
+    },
   };
 
   /** Loads the state anew. @throws CooeeError ERR_WIRE_*, ERR_STORAGE_* */
   async load(state: MeshState): Promise<AppliedMark> {
     const { store } = this.#components;
+    this.forgetKeys();
     const mark = await store.get('meta', 'applied');
     const applied = appliedRecord.decode(mark);
     const loaded = new MeshState();
@@ -90,7 +100,23 @@ export class AppliedStore {
       loaded.merge([{ ...stateKey.parse(key), value: stateValue.decode(bytes) }]);
     }
     state.become(loaded);
+    // Whatever waited to be written was, before the first row came.
+    if (mark === undefined) this.#keys?.begin();
+    else this.#keys?.learn();
     return applied;
+  }
+
+  /**
+   * To be called before others write to the state; {@link load} comes after. What is not there has
+   * to be looked for till then.
+   */
+  forgetKeys(): void {
+    this.#keys?.forget();
+  }
+
+  /** Resolves when nothing is read in the background any more. */
+  async close(): Promise<void> {
+    await this.#keys?.close();
   }
 
   /**
@@ -105,6 +131,7 @@ export class AppliedStore {
     { changes, alongside, ...mark }: AppliedRun,
     { isExact, signal }: { readonly isExact: boolean; readonly signal: AbortSignal },
   ): Promise<void> | undefined {
+    this.#keys?.put(changes);
     const writes = [...changes.map(writeOf), ...alongside, markOf(mark)];
     const { store } = this.#components;
     // Deferred like the others: what a failed write leaves to be written again lies in one order.

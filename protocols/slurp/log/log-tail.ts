@@ -19,6 +19,8 @@ import { RecentRecords } from './recent-records.ts';
 export const RUN_ENTRIES_MAX = 64;
 /** A run is applied in one go, and the list of a large host (25 KB) takes a while: two of them. */
 const RUN_BYTES_MAX = 64 * 1024;
+/** Entries that may wait to be hashed: they are held in memory as long. */
+const UNHASHED_MAX = 256;
 
 /** All that is held of a log, committed or not: its end, its root, and the records. */
 export class LogTail {
@@ -26,6 +28,8 @@ export class LogTail {
   readonly #crypto: Crypto;
   readonly #recent = new RecentRecords();
   #frontier: MerkleFrontier = EMPTY_FRONTIER;
+  /** The entries behind it: as a rule they are applied before anybody asks for the root. */
+  #unhashed: Uint8Array[] = [];
   #term = 0;
   #fatal: CooeeError | undefined;
 
@@ -36,7 +40,7 @@ export class LogTail {
 
   /** The last index held. */
   get index(): number {
-    return this.#frontier.size;
+    return this.#frontier.size + this.#unhashed.length;
   }
 
   /** The term that was last persisted. */
@@ -54,13 +58,21 @@ export class LogTail {
 
   /** Merkle root of all that is held. */
   root(): Uint8Array {
-    return merkleRoot(this.#crypto.sha256, this.#frontier);
+    return merkleRoot(this.#crypto.sha256, this.#hashed());
+  }
+
+  /** Entries up to there are applied, which takes their hashes: they need not be made twice. */
+  reached(applied: MerkleFrontier): void {
+    const count = applied.size - this.#frontier.size;
+    if (count <= 0) return;
+    this.#unhashed.splice(0, count);
+    this.#frontier = applied;
   }
 
   /** The roots that the log would have with each of these entries behind it. */
   rootsWith(entries: readonly Uint8Array[]): readonly Uint8Array[] {
     const { sha256 } = this.#crypto;
-    let frontier = this.#frontier;
+    let frontier = this.#hashed();
     return entries.map((bytes) => {
       frontier = appendLeaf(sha256, frontier, leafHash(sha256, bytes));
       return merkleRoot(sha256, frontier);
@@ -69,14 +81,13 @@ export class LogTail {
 
   /** Writes entries behind all that is held, and the hard state, with one fsync. */
   async persist(records: readonly LogRecord[], hardState: HardState): Promise<void> {
-    const { sha256 } = this.#crypto;
     await this.#noting(this.#log.append(records, hardState));
     this.#recent.push(records);
     for (const { index, bytes } of records) {
       // The end may have been found anew meanwhile, with this.
-      if (index <= this.index) continue;
-      this.#frontier = appendLeaf(sha256, this.#frontier, leafHash(sha256, bytes));
+      if (index > this.index) this.#unhashed.push(bytes);
     }
+    if (this.#unhashed.length > UNHASHED_MAX) this.#hashed();
     this.#term = Math.max(this.#term, hardState.term);
   }
 
@@ -121,6 +132,7 @@ export class LogTail {
     }
     // At the end, so that a failed read does not leave half of it behind.
     this.#frontier = frontier;
+    this.#unhashed = [];
     this.#term = term;
   }
 
@@ -155,6 +167,15 @@ export class LogTail {
     const records = await this.read(from, countMax, RUN_BYTES_MAX);
     if (records.length > 0) return records;
     throw new CooeeError('ERR_STORAGE_DAMAGED', 'the log lacks an entry', { details: { from } });
+  }
+
+  /** The frontier right behind all that is held. */
+  #hashed(): MerkleFrontier {
+    const { sha256 } = this.#crypto;
+    for (const bytes of this.#unhashed.splice(0)) {
+      this.#frontier = appendLeaf(sha256, this.#frontier, leafHash(sha256, bytes));
+    }
+    return this.#frontier;
   }
 
   /** Keeps in mind what a sync failed with. */

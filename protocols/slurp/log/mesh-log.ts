@@ -1,15 +1,9 @@
 import {
-  type Clock,
   CooeeError,
-  type Crypto,
   type HardState,
-  type Health,
-  type KeyValueStore,
-  type Logger,
   type LogRecord,
   type LogStore,
   type StateReader,
-  type StoreWrite,
   toError,
   type VoterSetRecord,
   voterSetKey,
@@ -20,8 +14,10 @@ import { MeshState } from '../machine/state.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { type AppliedRun, AppliedStore } from './applied-store.ts';
 import { applyRecords, pendingLinks } from './apply-run.ts';
+import { ColdKeys } from './cold-keys.ts';
 import { haltError, isUnread } from './halt.ts';
 import { LogTail, RUN_ENTRIES_MAX } from './log-tail.ts';
+import type { ApplyHook, MeshLogComponents, MeshLogInit } from './ports.ts';
 import { tileWrites } from './tiles.ts';
 
 /** Applied indices whose Merkle frontier is kept at hand: heads are of the last few. */
@@ -29,31 +25,6 @@ const FRONTIERS_KEPT = 1_024;
 
 /** Entries from one mark to the next; part of what the voters agree on. */
 const SNAPSHOT_EVERY_ENTRIES = 8_192;
-
-/** What the log of a mesh is built from. */
-export interface MeshLogComponents {
-  readonly log: LogStore;
-  readonly store: KeyValueStore;
-  readonly crypto: Crypto;
-  readonly clock: Clock;
-  readonly health: Health;
-  readonly logger: Logger;
-}
-
-/** Settings of {@link MeshLog}. */
-export interface MeshLogInit {
-  readonly meshId: string;
-  /** Entries from one mark, at which a snapshot is taken, to the next; the same on every node. */
-  readonly snapshotEveryEntries?: number | undefined;
-  /** The highest level of a mesh that this program supports; default any. */
-  readonly levelMax?: number | undefined;
-}
-
-/**
- * Adds writes that must be in the same batch of the store as the entry's own (the outbox forgets
- * what was decided).
- */
-export type ApplyHook = (entry: AppliedEntry) => readonly StoreWrite[];
 
 /**
  * The replicated log with the state that follows from it. Entries are appended durably to the
@@ -85,7 +56,7 @@ export class MeshLog {
 
   constructor(components: MeshLogComponents, init: MeshLogInit) {
     this.#components = components;
-    this.#stored = new AppliedStore(components);
+    this.#stored = new AppliedStore(components, new ColdKeys(components));
     this.#state = new MeshState(this.#stored.cold);
     this.#tail = new LogTail(components);
     this.#meshId = init.meshId;
@@ -216,6 +187,7 @@ export class MeshLog {
   async replace(task: () => Promise<void>): Promise<void> {
     await this.#schedule(async () => {
       try {
+        this.#stored.forgetKeys();
         await task();
         this.#tail.forget();
         this.#frontiers.length = 0;
@@ -245,6 +217,7 @@ export class MeshLog {
   async close(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_STORAGE_NOT_OPEN', 'the node stops'));
     await this.#work.catch(() => undefined);
+    await this.#stored.close();
   }
 
   /**
@@ -373,6 +346,7 @@ export class MeshLog {
     await this.#stored.save(run, { isExact, signal });
     this.#state.merge(run.changes);
     this.#applied = frontier;
+    this.#tail.reached(frontier);
     for (const it of frontiers) this.#frontiers[it.size % FRONTIERS_KEPT] = it;
     this.#appliedTimeMs = timeMs;
     this.#appliedTerm = term;

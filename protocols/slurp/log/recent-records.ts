@@ -6,7 +6,7 @@ const RECENT_COUNT_MAX = 4_096;
 
 /** The end of the log in memory, without holes, bounded. */
 export class RecentRecords {
-  #records: LogRecord[] = [];
+  #records: (LogRecord | undefined)[] = [];
   /** Position in {@link #records} of the oldest one kept. */
   #start = 0;
   #bytes = 0;
@@ -55,16 +55,17 @@ export class RecentRecords {
       if (end > begin && bytes > bytesMax) break;
       end++;
     }
-    return this.#records.slice(begin, end);
+    return this.#records.slice(begin, end) as LogRecord[];
   }
 
   #trim(): void {
     const kept = (): number => this.#records.length - this.#start;
     while (kept() > 1 && (this.#bytes > RECENT_BYTES_MAX || kept() > RECENT_COUNT_MAX)) {
       this.#bytes -= this.#records[this.#start]?.bytes.length ?? 0;
+      this.#records[this.#start] = undefined;
       this.#start++;
     }
-    // Moved in one go now and then, so that a push stays cheap.
+    // The places are moved up in one go now and then, so that a push stays cheap.
     if (this.#start > RECENT_COUNT_MAX) {
       this.#records = this.#records.slice(this.#start);
       this.#start = 0;

@@ -36,8 +36,13 @@ const ABSENT_MAX = 1_024;
 /** Those that nothing reads while commands are applied; contents are large, too. */
 const UNREAD: ReadonlySet<StateTable> = new Set(['content', 'submitted', 'version']);
 
-/** Where the values of cold tables are read from. @throws CooeeError ERR_STORAGE_* */
-export type ColdReader = (table: ColdTable, key: string) => StateTables[StateTable] | undefined;
+/** Where the values of cold tables are read from. */
+export interface ColdReader {
+  /** From memory: true = there is surely none, false = it has to be read. */
+  isAbsent(table: ColdTable, key: string): boolean;
+  /** @throws CooeeError ERR_STORAGE_* */
+  read(table: ColdTable, key: string): StateTables[StateTable] | undefined;
+}
 
 /**
  * The replicated state: in memory, but for the cold tables, which stay in the store. Changed by
@@ -98,10 +103,12 @@ export class MeshState implements StateReader {
   }
 
   #getCold(cold: ColdReader, table: ColdTable, key: string): StateTables[StateTable] | undefined {
+    // First: most are not there, and it takes no text to be put together.
+    if (cold.isAbsent(table, key)) return undefined;
     const name = `${table}/${key}`;
     const recent = this.#recent.get(name);
     if (recent !== undefined || this.#absent.has(name)) return recent;
-    const value = cold(table, key);
+    const value = cold.read(table, key);
     if (value !== undefined || UNREAD.has(table)) return value;
     if (this.#absent.size >= ABSENT_MAX) this.#absent.clear();
     this.#absent.add(name);

@@ -7,7 +7,7 @@ import {
 } from '../../interface/index.ts';
 import { peakWrites } from '../log/tiles.ts';
 import { appliedRecord, stateKey } from '../machine/stored.ts';
-import { readBlock } from './block-fetcher.ts';
+import { readBlock } from './fetching/block-fetcher.ts';
 import { INSTALL_KEY, type SnapshotRecord, snapshotRecord } from './records.ts';
 import { decodeBlock, decodeList, type StateList } from './state-blocks.ts';
 

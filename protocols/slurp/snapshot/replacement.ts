@@ -12,9 +12,10 @@ import {
 } from '../../interface/index.ts';
 import type { MerkleFrontier } from '../../wire/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
-import type { BlockFetcher } from './block-fetcher.ts';
+import type { BlockFetcher } from './fetching/block-fetcher.ts';
 import { forgetState, installState, readList } from './install.ts';
-import type { Snapshotter } from './snapshotter.ts';
+import type { SnapshotRecord } from './records.ts';
+import type { Snapshotter } from './taking/snapshotter.ts';
 
 const REOPEN_DELAY_MS = 500;
 const PROGRESS_MS = 1_000;
@@ -71,26 +72,32 @@ export class Replacement {
       readonly isNeeded: () => boolean;
     },
   ): Promise<void> {
-    const { fetcher, health, snapshotter } = this.#components;
-    const { stateCid, frontier, head } = target;
-    const { sources, signal } = how;
-    const onProgress = (held: number, all: number): void => this.#tell(frontier.size, held, all);
+    const { health, snapshotter } = this.#components;
     try {
-      // One that is being taken writes blocks and deletes others.
-      await snapshotter.idle();
-      const { store } = this.#components;
-      if (store.status === 'failed') await store.open();
-      await fetcher.fetch([stateCid], { sources, signal });
-      const list = await readList(this.#components, { stateCid, index: frontier.size });
-      await fetcher.fetch(list.buckets.flat(), { sources, signal, onProgress });
-      const { index, term, timeMs } = list;
-      const record = { index, term, timeMs, frontier, stateCid, head };
-      await this.#replace(signal, async () => {
-        if (how.isNeeded()) await installState(this.#components, record);
+      await snapshotter.keepRows(async () => {
+        const record = await this.#fetch(target, how);
+        await this.#replace(how.signal, async () => {
+          if (how.isNeeded()) await installState(this.#components, record);
+        });
       });
     } finally {
       health.clear('state-installing');
     }
+  }
+
+  async #fetch(
+    { stateCid, frontier, head }: Target,
+    how: { readonly sources: readonly string[]; readonly signal: AbortSignal },
+  ): Promise<SnapshotRecord> {
+    const { fetcher, store } = this.#components;
+    const { sources, signal } = how;
+    const onProgress = (held: number, all: number): void => this.#tell(frontier.size, held, all);
+    if (store.status === 'failed') await store.open();
+    await fetcher.fetch([stateCid], { sources, signal });
+    const list = await readList(this.#components, { stateCid, index: frontier.size });
+    await fetcher.fetch(list.buckets.flat(), { sources, signal, onProgress });
+    const { index, term, timeMs } = list;
+    return { index, term, timeMs, frontier, stateCid, head };
   }
 
   /** Has the state built anew from this node's own log. @throws as {@link fetchAndInstall} */

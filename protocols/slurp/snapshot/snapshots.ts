@@ -2,6 +2,7 @@ import {
   type Clock,
   CooeeError,
   type Crypto,
+  type FileStore,
   type Health,
   isCooeeError,
   type KeyValueStore,
@@ -17,14 +18,14 @@ import type { KeptHead, StateMark, StateMarks } from '../heads/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
 import { untilAborted } from '../until-aborted.ts';
-import { BlockFetcher } from './block-fetcher.ts';
-import { serveBlocks } from './block-server.ts';
 import { compactionPoint, isSnapshotDue } from './compaction.ts';
 import { Divergence } from './divergence.ts';
+import { BlockFetcher, SnapshotShelf } from './fetching/block-fetcher.ts';
+import { serveBlocks } from './fetching/block-server.ts';
 import type { Installed, MarkTrust } from './ports.ts';
 import { frontierOf, type SnapshotOffer, type SnapshotRecord } from './records.ts';
 import { Replacement } from './replacement.ts';
-import { Snapshotter } from './snapshotter.ts';
+import { Snapshotter } from './taking/snapshotter.ts';
 
 const OFFER_TIMEOUT_MS = 10_000;
 /** Verified heads whose state is not known here yet. */
@@ -35,6 +36,8 @@ export interface SnapshotsComponents {
   readonly meshLog: MeshLog;
   readonly log: LogStore;
   readonly store: KeyValueStore;
+  /** Holds the blocks of the snapshots that are taken here, and nothing else. */
+  readonly files: FileStore;
   readonly trust: MarkTrust;
   readonly crypto: Crypto;
   readonly clock: Clock;
@@ -76,7 +79,8 @@ export class Snapshots implements StateMarks {
     meshLog.onReplaced((index) => {
       this.#installed = { index, term: meshLog.appliedTerm, ...configurationOf(meshLog) };
     });
-    const fetcher = new BlockFetcher({ ...components, meshId: meshLog.meshId });
+    const shelf = new SnapshotShelf({ ...components, files: this.#snapshotter.files });
+    const fetcher = new BlockFetcher({ ...components, meshId: meshLog.meshId, shelf });
     const parts = { fetcher, snapshotter: this.#snapshotter };
     this.#replacement = new Replacement({ ...components, ...parts });
     this.#divergence = new Divergence({
@@ -106,8 +110,9 @@ export class Snapshots implements StateMarks {
   /** Serves blocks to members. */
   async serve(responder: Responder): Promise<void> {
     const { meshLog, store } = this.#components;
+    const { files } = this.#snapshotter;
     const assertSound = (): void => this.assertSound();
-    await serveBlocks({ meshId: meshLog.meshId, store, responder, assertSound });
+    await serveBlocks({ meshId: meshLog.meshId, store, files, responder, assertSound });
   }
 
   async stop(): Promise<void> {

@@ -18,7 +18,7 @@ export const BLOCK_ROWS_MAX = 2_048;
 /** Blocks of one bucket. */
 const BUCKET_BLOCKS_MAX = 4_096;
 /** Four blocks in each bucket take 250 KB; a list must fit into one answer. */
-const LIST_BYTES_MAX = 960 * 1024;
+export const LIST_BYTES_MAX = 960 * 1024;
 /** Around each row: the lengths of name and value, and the list of the two. */
 const ROW_OVERHEAD_BYTES = 12;
 const BLOCK_OVERHEAD_BYTES = 64;

@@ -213,8 +213,7 @@ export class MeshNode implements Program {
   async #open(): Promise<void> {
     const { founding } = this.#cluster;
     const ports = this.#ports();
-    await ports.store.open();
-    await ports.log.open();
+    for (const it of [ports.store, ports.log, ports.files]) await it.open();
     const boot = this.#machine.starts + 1;
     const bootNonce = toHex(this.#random.bytes(16));
     const parts = await buildParts(ports, { ...founding, boot, bootNonce });
@@ -277,7 +276,7 @@ export class MeshNode implements Program {
   #ports(): MeshPorts {
     const { network, book, states } = this.#cluster;
     const self = this.#signer.peer;
-    const { log, store } = this.#machine.disk.of(this.process);
+    const { log, ...stores } = this.#machine.disk.of(this.process);
     const peers = this.#cluster.peersOf(this.#machine);
     return {
       log: watchedLog(log, {
@@ -286,7 +285,7 @@ export class MeshNode implements Program {
         branch: (index) => this.#marks.get(index) ?? this.#parts?.trust.epochs.current.id,
         fail: (error) => this.#fail(error),
       }),
-      store,
+      ...stores,
       signer: this.#signer,
       clock: this.#machine.clock.of(this.process),
       random: this.#random,
@@ -379,9 +378,10 @@ export class MeshNode implements Program {
     return logger;
   }
 
+  /** What a dead process comes to after its end nobody hears of. */
   #guard(task: () => void): void {
     try {
-      task();
+      if (!this.#isDead) task();
     } catch (error) {
       this.#fail(error);
     }

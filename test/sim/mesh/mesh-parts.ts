@@ -3,6 +3,7 @@ import {
   type Clock,
   type Condition,
   CooeeError,
+  type FileStore,
   type Health,
   type KeyValueStore,
   type Logger,
@@ -29,7 +30,7 @@ import {
   TrustBook,
 } from '../../../protocols/slurp/index.ts';
 import { simCrypto as crypto } from '../world/crypto.ts';
-import type { SimRandom } from '../world/random.ts';
+import { SimRandom } from '../world/random.ts';
 import type { SimStreams } from '../world/streams.ts';
 import { buildRecovery, type RecoveryWatch } from './recovery/recovery-parts.ts';
 
@@ -42,6 +43,7 @@ const VOTER_AWAY_MS = 4_000;
 export interface MeshPorts {
   readonly log: LogStore;
   readonly store: KeyValueStore;
+  readonly files: FileStore;
   readonly signer: Signer;
   readonly clock: Clock;
   readonly random: SimRandom;
@@ -90,14 +92,20 @@ export interface MeshParts {
   readonly recoveries: RecoveryExchange;
 }
 
+function buildLog(ports: MeshPorts, { meshId, bootNonce }: MeshInit): MeshLog {
+  // A stream of its own: what the log draws changes nothing of what else happens.
+  const random = new SimRandom(Number.parseInt(bootNonce.slice(0, 8), 16));
+  return new MeshLog(
+    { ...ports, crypto, random },
+    { meshId, snapshotEveryEntries: SNAPSHOT_EVERY_ENTRIES },
+  );
+}
+
 /** Builds them on open stores. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
 export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<MeshParts> {
   const { log, store, signer, clock, random, streams, link, connected } = ports;
   const self = signer.peer;
-  const meshLog = new MeshLog(
-    { ...ports, crypto },
-    { meshId: init.meshId, snapshotEveryEntries: SNAPSHOT_EVERY_ENTRIES },
-  );
+  const meshLog = buildLog(ports, init);
   ports.onLog(meshLog);
   await mendInstall({ log, store, crypto });
   await meshLog.open();

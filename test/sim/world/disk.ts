@@ -1,4 +1,5 @@
 import {
+  type FileStore,
   type HardState,
   isCooeeError,
   type KeyValueStore,
@@ -8,6 +9,7 @@ import {
   type StoreWrite,
 } from '../../../protocols/interface/index.ts';
 import { type FaultPoint, type Faults, systemError } from '../../../storage/faults.ts';
+import { type FileFate, MemoryFiles } from '../../../storage/files/memory-files.ts';
 import { MemoryLog } from '../../../storage/memory-log.ts';
 import { MemoryStore } from '../../../storage/memory-store.ts';
 import type { SimProcess } from './process.ts';
@@ -16,6 +18,12 @@ import type { World } from './world.ts';
 
 /** As long as LevelDB's twin is behind: what is deferred is lost with the process until then. */
 const DEFER_MS = 20;
+
+/** What may become of a file that was not synced, when the power goes. */
+const FATES: readonly FileFate[] = ['lost', 'cut', 'zeroed', 'kept'];
+
+/** What fails while a disk is full. */
+const FILLING: ReadonlySet<FaultPoint> = new Set(['log:write', 'store:write', 'file:write']);
 
 /** How disks behave in a run. */
 export interface DiskProfile {
@@ -29,6 +37,13 @@ export interface DiskCopy {
   readonly store: MemoryStore;
 }
 
+/** The stores on a disk. */
+export interface SimStores {
+  readonly log: LogStore;
+  readonly store: KeyValueStore;
+  readonly files: FileStore;
+}
+
 /** The disk of a machine: it outlives its processes, and its faults outlive what they broke. */
 export class SimDisk implements Faults {
   readonly #world: World;
@@ -36,6 +51,7 @@ export class SimDisk implements Faults {
   readonly #profile: DiskProfile;
   #log: MemoryLog;
   #store: MemoryStore;
+  #files: MemoryFiles;
   #slowness = 1;
   #isFull = false;
   #syncFailures = 0;
@@ -49,6 +65,7 @@ export class SimDisk implements Faults {
     this.#profile = profile;
     this.#log = this.#newLog();
     this.#store = this.#newStore();
+    this.#files = this.#newFiles();
   }
 
   get log(): MemoryLog {
@@ -57,10 +74,10 @@ export class SimDisk implements Faults {
 
   hit(point: FaultPoint): void {
     if (this.#isCopying) return;
-    if (this.#isFull && (point === 'log:write' || point === 'store:write')) {
+    if (this.#isFull && FILLING.has(point)) {
       throw systemError('ENOSPC');
     }
-    if (this.#syncFailures > 0 && point === 'log:sync') {
+    if (this.#syncFailures > 0 && (point === 'log:sync' || point === 'file:sync')) {
       this.#syncFailures--;
       throw systemError('EIO');
     }
@@ -106,9 +123,11 @@ export class SimDisk implements Faults {
       this.#log.crash(this.#random.pick(['lost', 'torn', 'kept']));
       // Between batches only: none of what was not synced has reached the disk, or all of it.
       this.#store.crash(this.#random.chance(0.5) ? 0 : Number.MAX_SAFE_INTEGER);
+      this.#files.crash(() => this.#random.pick(FATES));
     } else {
       this.#log.crash('kept');
       this.#store.crash(Number.MAX_SAFE_INTEGER);
+      this.#files.kill();
     }
   }
 
@@ -140,6 +159,8 @@ export class SimDisk implements Faults {
       this.#isDamaged = false;
       this.#log = await copyLog(copy.log, this.#newLog());
       this.#store = await copyStore(copy.store, this.#newStore());
+      // In a copy they may be those of a moment before the store's, or not there at all.
+      if (this.#random.chance(0.5)) this.#files = this.#newFiles();
     });
   }
 
@@ -148,6 +169,7 @@ export class SimDisk implements Faults {
     this.#isDamaged = false;
     this.#log = this.#newLog();
     this.#store = this.#newStore();
+    this.#files = this.#newFiles();
   }
 
   /** An empty disk in its place, but for what `kept` finds on the old one. */
@@ -156,7 +178,10 @@ export class SimDisk implements Faults {
       await this.#store.open();
       const writes = await kept(this.#store);
       await this.#store.close();
+      // They stay where they are; without their records they are nothing.
+      const files = this.#files;
       this.replace();
+      this.#files = files;
       await this.#store.open();
       if (writes.length > 0) await this.#store.batch(writes, { sync: true });
       await this.#store.close();
@@ -164,8 +189,12 @@ export class SimDisk implements Faults {
   }
 
   /** The stores as one process has them. */
-  of(process: SimProcess): { readonly log: LogStore; readonly store: KeyValueStore } {
-    return { log: gated(this.#log, process), store: gated(this.#store, process) };
+  of(process: SimProcess): SimStores {
+    return {
+      log: gated(this.#log, process),
+      store: gated(this.#store, process),
+      files: gated(this.#files, process),
+    };
   }
 
   async #offline<T>(task: () => Promise<T>): Promise<T> {
@@ -187,6 +216,10 @@ export class SimDisk implements Faults {
       sync: () => this.#sync(),
       later: (write) => void this.#world.schedule(DEFER_MS, write),
     });
+  }
+
+  #newFiles(): MemoryFiles {
+    return new MemoryFiles({ faults: this, sync: () => this.#sync() });
   }
 
   async #sync(): Promise<void> {

@@ -7,6 +7,7 @@ import type {
   LogRecord,
   LogStore,
   Metrics,
+  Random,
   SeedKey,
   Signer,
 } from '../../../protocols/interface/index.ts';
@@ -29,6 +30,7 @@ import {
   merkleRoot,
 } from '../../../protocols/wire/index.ts';
 import type { Faults } from '../../../storage/faults.ts';
+import { type FileFate, MemoryFiles } from '../../../storage/files/memory-files.ts';
 import { MemoryLog } from '../../../storage/memory-log.ts';
 import { MemoryStore } from '../../../storage/memory-store.ts';
 import { recordLogger } from '../storage/record-logger.ts';
@@ -204,14 +206,23 @@ class BatchStore extends MemoryStore {
   }
 }
 
+/** What a disk keeps of what was not synced. */
+export interface Kept {
+  readonly log?: 'lost' | 'torn' | 'kept';
+  readonly storeBatches?: number;
+  readonly files?: FileFate;
+}
+
 /** One machine: its disk, and the log of the mesh on it. */
 export class Machine {
   readonly clock = new ManualClock();
+  readonly random: Random = { bytes: (count) => new Uint8Array(count), fraction: () => 0.5 };
   readonly logger = recordLogger();
   readonly health = new HealthBook(recordLogger());
   readonly faults = new Switches();
   readonly log: LogStore & MemoryLog = new MemoryLog({ faults: this.faults });
   readonly store: KeyValueStore & BatchStore = new BatchStore({ faults: this.faults });
+  readonly files = new MemoryFiles({ faults: this.faults });
   readonly counted: string[] = [];
   /** Why heads were refused, in order. */
   readonly refusals: string[] = [];
@@ -238,6 +249,7 @@ export class Machine {
     const machine = new Machine(options.snapshotEveryEntries);
     await machine.log.open();
     await machine.store.open();
+    await machine.files.open();
     if (options.empty !== true) {
       await machine.log.append([GENESIS], { term: 1, vote: founder.peer, commit: 1 });
     }
@@ -246,11 +258,13 @@ export class Machine {
   }
 
   /** Ends the program without a word, and starts it again on what its disk kept. */
-  async restart(kept: { log?: 'lost' | 'torn' | 'kept'; storeBatches?: number } = {}) {
+  async restart(kept: Kept = {}) {
     this.log.crash(kept.log ?? 'lost');
     this.store.crashAfter(kept.storeBatches ?? 0);
+    this.files.crash(() => kept.files ?? 'kept');
     await this.log.open();
     await this.store.open();
+    await this.files.open();
     await mendInstall({ log: this.log, store: this.store, crypto });
     this.meshLog = this.#newMeshLog();
     await this.meshLog.open();
@@ -281,9 +295,9 @@ export class Machine {
   }
 
   #newMeshLog(): MeshLog {
-    const { log, store, clock, health, logger } = this;
+    const { log, store, clock, random, health, metrics, logger } = this;
     const init = { meshId: MESH, snapshotEveryEntries: this.#snapshotEveryEntries };
-    return new MeshLog({ log, store, crypto, clock, health, logger }, init);
+    return new MeshLog({ log, store, crypto, clock, random, health, metrics, logger }, init);
   }
 }
 

@@ -220,6 +220,7 @@ function moments(makeBench: () => Promise<StoreBench>): void {
     expect(await seen({})).toEqual(keys.map((key) => key + key));
     expect(await seen({ gte: '010', lt: '290' })).toHaveLength(280);
     expect(await seen({ gte: 'x' })).toEqual([]);
+    expect(await seen({ gte: '010', isKeysOnly: true })).toEqual(keys.slice(10));
     await store.close();
     await expect(seen({})).rejects.toMatchObject(notOpen);
   });

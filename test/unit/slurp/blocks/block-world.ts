@@ -106,9 +106,12 @@ export class BlockNode {
 
   /** Serves what it has, as the daemon's block server does. */
   async serve(): Promise<void> {
-    const { serveBlocks } = await import('../../../../protocols/slurp/snapshot/block-server.ts');
+    const { serveBlocks } = await import(
+      '../../../../protocols/slurp/snapshot/fetching/block-server.ts'
+    );
     await serveBlocks({
       ...{ meshId: MESH, store: this.store, assertSound: () => undefined },
+      files: { read: async () => undefined },
       responder: this.world.wires.responder(this.peer),
     });
   }

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LogTail } from '../../../../protocols/slurp/log/log-tail.ts';
-import { EMPTY_FRONTIER } from '../../../../protocols/wire/index.ts';
+import {
+  appendLeaf,
+  EMPTY_FRONTIER,
+  leafHash,
+  type MerkleFrontier,
+} from '../../../../protocols/wire/index.ts';
 import {
   batchOf,
   codeOf,
@@ -16,6 +21,12 @@ import {
 
 const batches = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => batchOf(founder, { seq: from + i }, [rename(`n${i}`)]));
+
+const frontierOf = (records: readonly { readonly bytes: Uint8Array }[]): MerkleFrontier =>
+  records.reduce<MerkleFrontier>(
+    (frontier, { bytes }) => appendLeaf(crypto.sha256, frontier, leafHash(crypto.sha256, bytes)),
+    EMPTY_FRONTIER,
+  );
 
 async function open() {
   const machine = await Machine.open();
@@ -38,6 +49,39 @@ describe('LogTail', () => {
     await again.load(EMPTY_FRONTIER);
     expect(again.root()).toEqual(tail.root());
     expect(again.term).toBe(6);
+  });
+
+  it('leaves the hashes of its entries to whoever applies them', async () => {
+    const machine = await Machine.open();
+    let hashes = 0;
+    const sha256 = (bytes: Uint8Array): Uint8Array => {
+      hashes++;
+      return crypto.sha256(bytes);
+    };
+    const tail = new LogTail({ log: machine.log, crypto: { ...crypto, sha256 } });
+    await tail.load(EMPTY_FRONTIER);
+    const records = recordsOf(batches(2, 9));
+    hashes = 0;
+    await tail.persist(records, { term: 1, vote: null, commit: 10 });
+    tail.reached(frontierOf([GENESIS, ...records.slice(0, 7)]));
+    // An older one, as after a mark that took its time, takes nothing back.
+    tail.reached(frontierOf([GENESIS]));
+    expect([tail.index, hashes]).toEqual([10, 0]);
+    expect(tail.root()).toEqual(rootOf([GENESIS, ...records]));
+    tail.reached(frontierOf([GENESIS, ...records]));
+    expect(tail.root()).toEqual(rootOf([GENESIS, ...records]));
+    await tail.truncateFrom(10, frontierOf([GENESIS]));
+    expect(tail.root()).toEqual(rootOf([GENESIS, ...records.slice(0, 8)]));
+  });
+
+  it('does not hold all that is not applied for long', async () => {
+    const { tail } = await open();
+    const records = recordsOf(batches(2, 300));
+    await tail.persist(records, { term: 1, vote: null, commit: 1 });
+    expect(tail.index).toBe(301);
+    tail.reached(frontierOf([GENESIS, ...records.slice(0, 5)]));
+    expect(tail.index).toBe(301);
+    expect(tail.root()).toEqual(rootOf([GENESIS, ...records]));
   });
 
   it('forgets what is cut, in memory and on the disk, and goes on from there', async () => {

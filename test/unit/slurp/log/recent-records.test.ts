@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LogRecord } from '../../../../protocols/interface/index.ts';
@@ -59,4 +61,23 @@ describe('RecentRecords', () => {
     expect(recent.read(10_012, 1, 10)).toBeUndefined();
     expect(recent.read(10_013, 20, 1e9)).toHaveLength(8);
   });
+
+  it('holds nothing of what it forgot', async () => {
+    const recent = new RecentRecords();
+    const held = new WeakRef(push(1, recent));
+    for (let index = 2; index <= 9; index++) push(index, recent);
+    expect(recent.read(1, 1, 1000)).toBeUndefined();
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    // What a weak reference was asked for, or made of, lives to the end of that turn.
+    await new Promise((turned) => setImmediate(turned));
+    collect();
+    expect(held.deref()).toBeUndefined();
+  });
 });
+
+function push(index: number, recent: RecentRecords): Uint8Array {
+  const { bytes } = record(index, 1024 * 1024);
+  recent.push([{ index, term: 1, bytes }]);
+  return bytes;
+}

@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { forgetState, mendInstall } from '../../../../protocols/slurp/snapshot/install.ts';
 import { INSTALL_KEY } from '../../../../protocols/slurp/snapshot/records.ts';
-import { systemError } from '../../../../storage/faults.ts';
 import { codeOf, crypto, dump, recordsOf } from '../mesh-world.ts';
-import { batch, batches, EVERY, rootAt, SnapNode, stateOf, Wires } from './snapshot-world.ts';
+import {
+  batch,
+  batches,
+  breakDisk,
+  EVERY,
+  rootAt,
+  SnapNode,
+  stateOf,
+  Wires,
+} from './snapshot-world.ts';
 
 async function leaderOf(wires: Wires): Promise<SnapNode> {
   const leader = await SnapNode.open('leader', wires);
@@ -13,20 +21,8 @@ async function leaderOf(wires: Wires): Promise<SnapNode> {
 }
 
 /** From the n-th write to a disk on every write fails. */
-function breakAt(node: SnapNode, n: number): { isReached: boolean; mend(): void } {
-  const { faults } = node.machine;
-  const probe = { isReached: false, mend: () => void Object.assign(faults, { hit: () => {} }) };
-  let left = n;
-  const hit = (point: string): void => {
-    if (!point.endsWith(':write') && !point.endsWith(':written')) return;
-    left--;
-    if (left > 0) return;
-    probe.isReached = true;
-    throw systemError('ENOSPC');
-  };
-  Object.assign(faults, { hit });
-  return probe;
-}
+const breakAt = (node: SnapNode, n: number) =>
+  breakDisk(node, n, (point) => point.endsWith(':write') || point.endsWith(':written'));
 
 describe('installing a snapshot', () => {
   for (const kept of [0, 10_000]) {

@@ -12,12 +12,14 @@ import {
   TrustBook,
 } from '../../../../protocols/slurp/index.ts';
 import { merkleRoot } from '../../../../protocols/wire/index.ts';
+import { systemError } from '../../../../storage/faults.ts';
 import {
   batchOf,
   crypto,
   founder,
   GENESIS,
   issue,
+  type Kept,
   Machine,
   MESH,
   rename,
@@ -80,6 +82,8 @@ export class SnapNode {
   readonly machine: Machine;
   readonly slices: number[] = [];
   readonly compacted: number[] = [];
+  /** Codes of errors after which the process must end. */
+  readonly fatal: string[] = [];
   sources: string[] = [];
   book!: TrustBook;
   snapshots!: Snapshots;
@@ -148,7 +152,7 @@ export class SnapNode {
     await this.run(this.book.accept(bytes));
   }
 
-  async restart(kept: { log?: 'lost' | 'kept'; storeBatches?: number } = {}): Promise<void> {
+  async restart(kept: Kept = {}): Promise<void> {
     this.wires.cut(this.name);
     await this.snapshots.stop();
     await this.run(this.machine.restart(kept));
@@ -167,6 +171,7 @@ export class SnapNode {
       requester,
       sources: () => this.sources,
       onCompacted: (index) => this.compacted.push(index),
+      onFatal: ({ code }) => this.fatal.push(code),
       onSlice: (rows) => this.slices.push(rows),
     });
     await this.run(this.snapshots.open());
@@ -209,4 +214,45 @@ export async function stateOf(node: SnapNode): Promise<Record<string, string>> {
     rows[key] = Buffer.from(value).toString('hex');
   }
   return rows;
+}
+
+/** Keys of a namespace of a node's store. */
+export async function rowsIn(node: SnapNode, namespace: 'block' | 'snapshot'): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const [key] of node.machine.store.entries(namespace)) keys.push(key);
+  return keys;
+}
+
+/** Names of the files that a node has. */
+export async function filesOf(node: SnapNode): Promise<string[]> {
+  return (await node.machine.files.list()).map(({ name }) => name);
+}
+
+/** The whole of a file. */
+export async function contentOf(node: SnapNode, name: string): Promise<Uint8Array> {
+  const bytes = await node.machine.files.read(name, 0, Number.MAX_SAFE_INTEGER);
+  if (bytes === undefined) throw new Error(`no file ${name}`);
+  return bytes;
+}
+
+/**
+ * From the n-th touch of the disk on, of those that count, every one fails, until it is mended.
+ */
+export function breakDisk(
+  node: SnapNode,
+  n: number,
+  counts: (point: string) => boolean,
+): { isReached: boolean; mend(): void } {
+  const { faults } = node.machine;
+  const probe = { isReached: false, mend: () => void Object.assign(faults, { hit: () => {} }) };
+  let left = n;
+  const hit = (point: string): void => {
+    if (!counts(point)) return;
+    left--;
+    if (left > 0) return;
+    probe.isReached = true;
+    throw systemError('ENOSPC');
+  };
+  Object.assign(faults, { hit });
+  return probe;
 }

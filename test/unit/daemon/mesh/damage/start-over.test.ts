@@ -76,7 +76,7 @@ it.each(['log', 'nothing'])('is finished by the next start, with %s in place yet
   expect(await store.get('head', 'recovery')).toEqual(new Uint8Array([1]));
   await close();
   expect(readdirSync(begun).sort()).toEqual(['log', 'store']);
-  expect(readdirSync(folder.path).sort()).toEqual(['damaged', 'log', 'store']);
+  expect(readdirSync(folder.path).sort()).toEqual(['damaged', 'log', 'snapshots', 'store']);
 });
 
 it('leaves all as it is when nobody could heal it, or it is no damage', async () => {

@@ -1,7 +1,7 @@
-import type { StoreSnapshot } from '../../interface/index.ts';
-import { BUCKET_COUNT, bucketText } from '../machine/bucket.ts';
-import { COLD_MARK, stateKey } from '../machine/stored.ts';
-import { byName, type StateRow } from './state-blocks.ts';
+import type { StoreSnapshot } from '../../../interface/index.ts';
+import { BUCKET_COUNT, bucketText } from '../../machine/bucket.ts';
+import { COLD_MARK, stateKey } from '../../machine/stored.ts';
+import { byName, type StateRow } from '../state-blocks.ts';
 
 /** One bucket as it was at that moment. */
 export interface ReadBucket {

@@ -1,5 +1,6 @@
-import type { KeyValueStore, Responder } from '../../interface/index.ts';
-import { ANSWER_BYTES_MAX, blockProtocol, blockRequest, blockResponse } from './records.ts';
+import type { KeyValueStore, Responder } from '../../../interface/index.ts';
+import type { SnapshotFiles } from '../files/snapshot-files.ts';
+import { ANSWER_BYTES_MAX, blockProtocol, blockRequest, blockResponse } from '../records.ts';
 
 /** Around each block of an answer. */
 const FRAMING_BYTES = 8;
@@ -8,6 +9,8 @@ const FRAMING_BYTES = 8;
 export interface BlockServerComponents {
   readonly meshId: string;
   readonly store: KeyValueStore;
+  /** Files of snapshots that were taken here. */
+  readonly files: Pick<SnapshotFiles, 'read'>;
   readonly responder: Responder;
   /** Throws while this node's own state must not be handed on. */
   readonly assertSound: () => void;
@@ -18,13 +21,16 @@ export interface BlockServerComponents {
  * fit. A block is checked by who asked for it, against the id that it asked for.
  */
 export async function serveBlocks(components: BlockServerComponents): Promise<void> {
-  const { meshId, store, responder, assertSound } = components;
+  const { meshId, store, files, responder, assertSound } = components;
   await responder.handle(blockProtocol(meshId), async (_peer, body) => {
     assertSound();
     const blocks: Uint8Array[] = [];
     let room = ANSWER_BYTES_MAX;
     for (const cid of new Set(blockRequest.decode(body).cids)) {
-      const block = (await store.get('block', cid)) ?? (await store.get('content', cid));
+      const block =
+        (await files.read(cid)) ??
+        (await store.get('block', cid)) ??
+        (await store.get('content', cid));
       if (block === undefined) continue;
       room -= block.length + FRAMING_BYTES;
       if (room < 0) break;

@@ -5,9 +5,10 @@ import {
   type Logger,
   type Requester,
   toError,
-} from '../../interface/index.ts';
-import { cidOf } from '../../wire/index.ts';
-import { BLOCKS_ASKED_MAX, blockProtocol, blockRequest, blockResponse } from './records.ts';
+} from '../../../interface/index.ts';
+import { cidOf } from '../../../wire/index.ts';
+import type { SnapshotFiles } from '../files/snapshot-files.ts';
+import { BLOCKS_ASKED_MAX, blockProtocol, blockRequest, blockResponse } from '../records.ts';
 
 /** Members that are asked at the same time. */
 const SOURCES_AT_ONCE = 3;
@@ -18,12 +19,11 @@ const CHECK_SLICE = 16;
 /** What {@link BlockFetcher} works with. */
 export interface BlockFetcherComponents {
   readonly meshId: string;
-  readonly store: KeyValueStore;
   readonly crypto: Crypto;
   readonly requester: Requester;
   readonly logger: Logger;
-  /** Where the blocks are kept; without it, those of snapshots. */
-  readonly shelf?: BlockShelf;
+  /** Where the blocks are kept. */
+  readonly shelf: BlockShelf;
 }
 
 /** Where fetched blocks are kept. */
@@ -80,7 +80,7 @@ class Wanted {
 }
 
 /**
- * Fetches blocks into the store from several members. What is there already is not asked for, so
+ * Fetches blocks from several members. What is there already is not asked for, so
  * that a fetch which was broken off goes on where it was; every block is checked against its id.
  */
 export class BlockFetcher {
@@ -89,11 +89,11 @@ export class BlockFetcher {
 
   constructor(components: BlockFetcherComponents) {
     this.#components = components;
-    this.#shelf = components.shelf ?? snapshotShelf(components);
+    this.#shelf = components.shelf;
   }
 
   /**
-   * Resolves when all blocks are in the store.
+   * Resolves when all blocks are here.
    *
    * @throws CooeeError ERR_SLURP_SNAPSHOT when no source has what is left, ERR_STORAGE_*; the
    * signal's reason
@@ -126,7 +126,7 @@ export class BlockFetcher {
     await Promise.all(Array.from({ length: Math.min(SOURCES_AT_ONCE, queue.length) }, ask));
   }
 
-  /** Those that are not in the store, or not with the bytes of their id. */
+  /** Those that are not here, or not with the bytes of their id. */
   async #missing(cids: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const missing: string[] = [];
     for (const [i, cid] of cids.entries()) {
@@ -190,19 +190,43 @@ export interface FetchedBlock {
   readonly bytes: Uint8Array;
 }
 
-function snapshotShelf(components: BlockFetcherComponents): BlockShelf {
-  return {
-    has: async (cid) => (await readBlock(components, cid)) !== undefined,
-    keep: (blocks) =>
-      components.store.batch(
-        blocks.map(({ cid, bytes }) => ({ namespace: 'block', key: cid, value: bytes })),
-      ),
-  };
+/** What {@link SnapshotShelf} works with. */
+export interface SnapshotShelfComponents {
+  readonly store: KeyValueStore;
+  readonly crypto: Crypto;
+  /** Files of snapshots that were taken here: most of one is often in another. */
+  readonly files: Pick<SnapshotFiles, 'read'>;
 }
 
-/** A block out of the store; undefined when it is not there or damaged. */
+/**
+ * Where blocks of snapshots are kept that are fetched, in any order: the store's namespace `block`.
+ * One that is in a file is copied there, since files go when their snapshots are not kept any more.
+ */
+export class SnapshotShelf implements BlockShelf {
+  readonly #components: SnapshotShelfComponents;
+
+  constructor(components: SnapshotShelfComponents) {
+    this.#components = components;
+  }
+
+  async has(cid: string): Promise<boolean> {
+    if ((await readBlock(this.#components, cid)) !== undefined) return true;
+    const bytes = await this.#components.files.read(cid);
+    if (bytes === undefined) return false;
+    await this.keep([{ cid, bytes }]);
+    return true;
+  }
+
+  async keep(blocks: readonly FetchedBlock[]): Promise<void> {
+    await this.#components.store.batch(
+      blocks.map(({ cid, bytes }) => ({ namespace: 'block', key: cid, value: bytes })),
+    );
+  }
+}
+
+/** A block that was fetched, out of the store; undefined when it is not there or damaged. */
 export async function readBlock(
-  { store, crypto }: Pick<BlockFetcherComponents, 'store' | 'crypto'>,
+  { store, crypto }: { readonly store: KeyValueStore; readonly crypto: Crypto },
   cid: string,
 ): Promise<Uint8Array | undefined> {
   const bytes = await store.get('block', cid);
