@@ -13,7 +13,7 @@ const INLINE_BYTES_MAX = LIMITS.submissionInlineBytesMax;
 
 /**
  * Contents that this program encoded itself, by their bytes: they need not be decoded to be known
- * as valid. Bytes that came from elsewhere are never among them.
+ * as valid, the first time. Bytes that came from elsewhere are never among them.
  */
 const encoded = new WeakMap<Uint8Array, Submission>();
 
@@ -38,6 +38,7 @@ export function encodeContent(submission: Submission): Uint8Array {
  */
 export function decodeContent(bytes: Uint8Array): Submission {
   const known = encoded.get(bytes);
+  encoded.delete(bytes);
   if (known !== undefined) return known;
   if (bytes.length > CONTENT_BYTES_MAX) throw tooLarge(bytes.length, CONTENT_BYTES_MAX);
   const submission = asSubmissionError(() => decodeAs(submissionSchema, bytes, CONTENT_BYTES_MAX));

@@ -1,5 +1,6 @@
 import { CooeeError, type Crypto, isCooeeError } from '../../interface/index.ts';
 import { equalBytes, type Signed } from '../../wire/index.ts';
+import { ChurnMap } from '../churn-map.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { type AppliedEntry, isRepeated } from '../machine/apply.ts';
 import { type Batch, batchSignedHere, decodeBatch, isBatchSigned } from '../machine/codec.ts';
@@ -36,9 +37,9 @@ export class Proposals {
   readonly #components: ProposalsComponents;
   #queue: Proposal[] = [];
   /** Appended and not applied yet, by index. */
-  readonly #placed = new Map<number, Proposal>();
+  readonly #placed = new ChurnMap<number, Proposal>();
   /** By origin and number: an origin that asks again shares the answer. */
-  readonly #known = new Map<string, { readonly bytes: Uint8Array; done: Promise<number> }>();
+  readonly #known = new ChurnMap<string, { readonly bytes: Uint8Array; done: Promise<number> }>();
 
   constructor(components: ProposalsComponents) {
     this.#components = components;

@@ -55,7 +55,8 @@ export type Batch = z.output<typeof batchSchema>;
 
 /**
  * Batches that this program signed itself, by their bytes: what it put together it need not take
- * apart. Bytes that came from elsewhere are never among them.
+ * apart. Bytes that came from elsewhere are never among them. Like every weak map here it must be
+ * cleared by hand: in one that is old, V8 holds the values till its next full collection.
  */
 const signedHere = new WeakMap<Uint8Array, Batch>();
 
@@ -71,6 +72,11 @@ export function encodeBatch(signer: Signer, batch: Omit<Batch, 'v' | 'origin'>):
 /** The batch, when this program signed it itself; its signature needs no check then. */
 export function batchSignedHere(bytes: Uint8Array): Batch | undefined {
   return signedHere.get(bytes);
+}
+
+/** The batch was decided: nobody asks for it any more. */
+export function forgetSigned(bytes: Uint8Array): void {
+  signedHere.delete(bytes);
 }
 
 /**

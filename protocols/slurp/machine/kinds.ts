@@ -70,7 +70,7 @@ export function isKnownKind(text: string): text is CommandKind {
 
 /**
  * Bodies checked by {@link assertCommand}, with what came out: what the leader has checked
- * before the log it need not check again when it applies it.
+ * before the log it need not check again when it applies it. Forgotten then.
  */
 const checked = new WeakMap<object, { readonly kind: string; readonly data: unknown }>();
 
@@ -149,6 +149,7 @@ export function reduceCommand(
   if (!isKnownKind(command.kind)) assertCommand(command);
   const entry: Kind<z.ZodType> = KINDS[command.kind as CommandKind] as Kind<z.ZodType>;
   const known = checked.get(command.body);
+  checked.delete(command.body);
   if (known?.kind === command.kind) return entry.reduce(state, known.data, context);
   const parsed = entry.body.safeParse(command.body);
   if (!parsed.success) return refuse('ERR_SLURP_COMMAND', 'the body is not valid');

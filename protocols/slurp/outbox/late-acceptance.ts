@@ -5,6 +5,7 @@ import {
   type Timer,
   toError,
 } from '../../interface/index.ts';
+import { ChurnMap } from '../churn-map.ts';
 
 /** A batch that the log has not decided by then is made durable here. */
 const SECURE_MS = 20;
@@ -30,7 +31,7 @@ export interface LateAcceptanceComponents {
  */
 export class LateAcceptance {
   readonly #components: LateAcceptanceComponents;
-  readonly #waiting = new Map<
+  readonly #waiting = new ChurnMap<
     string,
     { readonly all: readonly Acceptance[]; readonly timer: Timer }
   >();

@@ -1,7 +1,8 @@
 import { CooeeError, type StateReader, type StoreWrite, toError } from '../../interface/index.ts';
 import { encodeCanonical, equalBytes } from '../../wire/index.ts';
+import { ChurnMap } from '../churn-map.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
-import { type Command, decodeBatch, encodeBatch } from '../machine/codec.ts';
+import { type Command, decodeBatch, encodeBatch, forgetSigned } from '../machine/codec.ts';
 import type { CommandBody, CommandKind } from '../machine/kinds.ts';
 import { isLeaderBatch } from '../machine/leader-kinds.ts';
 import { Callers } from './callers.ts';
@@ -41,7 +42,7 @@ export class Outbox {
   readonly #components: OutboxComponents;
   readonly #meshId: string;
   readonly #boot: number;
-  readonly #batches = new Map<string, OutboxBatch>();
+  readonly #batches = new ChurnMap<string, OutboxBatch>();
   /** Keys of batches that are not on the disk: a leader's, not accepted yet. */
   readonly #unwritten = new Set<string>();
   readonly #callers = new Callers();
@@ -291,8 +292,7 @@ export class Outbox {
     // One turn of the loop, so that commands handed in together share a batch and its fsync.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const { size } = this.#batches;
-      await this.#gathering.wait(size, this.#waiting.length, this.#callers.awaited);
+      await this.#gathering.wait(this.#batches.size, this.#waiting.length, this.#callers.awaited);
       const taken = this.#waiting.splice(0, batchLength(this.#waiting));
       // All were refused meanwhile.
       if (taken.length === 0) break;
@@ -367,6 +367,7 @@ export class Outbox {
   #remove(batch: OutboxBatch): void {
     this.#batches.delete(batch.key);
     this.#unwritten.delete(batch.key);
+    forgetSigned(batch.bytes);
     this.#held.forget(batch.commands);
     this.#late.settle(batch.key);
     this.#gathering.end();
