@@ -36,7 +36,7 @@ export async function stageHome(use: HomeInUse): Promise<string> {
     await mkdir(staging, { recursive: true, mode: 0o700 });
     await removeForgotten(staging, use.nowMs);
     await mkdir(folder, { mode: 0o700 });
-    const { files } = await homeFiles(use.home, [...[LOG_FOLDER, STORE_FOLDER, SNAPSHOTS_FOLDER]]);
+    const { files } = await homeFiles(use.home, [LOG_FOLDER, STORE_FOLDER, SNAPSHOTS_FOLDER]);
     for (const { path, source } of files) {
       await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
       await copyFile(source, join(folder, path));
