@@ -48,11 +48,14 @@ const DEFER_MS = 20;
 /** What gathers goes at once beyond this: a batch is handed to LevelDB on the main thread. */
 const DEFER_BYTES_MAX = 256 * 1024;
 
-/**
- * What LevelDB gathers in memory before it writes a table: twice its default, for half of the
- * compactions.
- */
+/** What LevelDB gathers in memory before it writes a table: twice its default, to write fewer. */
 const MEMTABLE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * What LevelDB reads and packs as one: eight times its default. It keeps an index of all of them in
+ * memory, which is an eighth as large for that.
+ */
+const BLOCK_BYTES = 32 * 1024;
 
 /** Entries fetched from LevelDB in one go. */
 const PAGE_ENTRIES = 128;
@@ -350,6 +353,7 @@ async function openDatabase(
     keyEncoding: 'utf8',
     valueEncoding: 'view',
     writeBufferSize: MEMTABLE_BYTES,
+    blockSize: BLOCK_BYTES,
   };
   const database: Database = new ClassicLevel<string, Uint8Array>(directory, options);
   try {

@@ -19,8 +19,14 @@ import { type ReadBucket, readBuckets } from './read-buckets.ts';
  */
 const SCRUB_ROWS = 16_384;
 
-/** Rows after which others get their turn: a few milliseconds of work. */
-const SLICE_ROWS = 512;
+/** Rows after which others get their turn: a millisecond or two of work. */
+const SLICE_ROWS = 128;
+
+/** A rest takes so many times as long as the work before it: writes go on as if nothing were. */
+const REST_FACTOR = 12;
+
+/** For each bucket, at the most: half a minute in all, however large the state is. */
+const BUCKET_REST_MS = 30;
 
 /** What a {@link SnapshotTaker} works with. */
 export interface SnapshotTakerComponents {
@@ -51,6 +57,11 @@ export class SnapshotTaker {
   /** Rows that each bucket had when it was encoded last. */
   readonly #rowCounts: number[] = [];
   #sliceRows = 0;
+  #sliceStartMs = 0;
+  /** Buckets that were begun since the last rest. */
+  #sliceBuckets = 0;
+  /** Who waits for it. */
+  #waiting = 0;
 
   /** @param signal - breaks off what is being taken */
   constructor(components: SnapshotTakerComponents, held: SnapshotFiles, signal: AbortSignal) {
@@ -67,6 +78,7 @@ export class SnapshotTaker {
    */
   async take(take: Take): Promise<SnapshotFile> {
     const writer = new SnapshotWriter(this.#components.files);
+    this.#beginSlice();
     try {
       this.#signal.throwIfAborted();
       await writer.begin();
@@ -79,6 +91,16 @@ export class SnapshotTaker {
       // When this fails too, the next one or the next start removes it: the first error counts.
       await writer.discard().catch(() => undefined);
       throw error;
+    }
+  }
+
+  /** Takes no rests until that has come to an end: somebody waits for it. */
+  async hurry(until: Promise<void> | undefined): Promise<void> {
+    this.#waiting++;
+    try {
+      await until;
+    } finally {
+      this.#waiting--;
     }
   }
 
@@ -139,6 +161,7 @@ export class SnapshotTaker {
   /** CIDs of a bucket's blocks. */
   async #encode(writer: SnapshotWriter, { bucket, rows }: ReadBucket): Promise<readonly string[]> {
     const cids: string[] = [];
+    this.#sliceBuckets++;
     for (const part of splitRows(rows)) {
       await this.#pace(part.length);
       const { cid, bytes } = encodeBlock(this.#components.crypto.sha256, bucket, part);
@@ -148,15 +171,23 @@ export class SnapshotTaker {
     return cids;
   }
 
-  /** Lets the loop turn before more is encoded than a slice takes. */
+  /** Rests before more is encoded than a slice takes. */
   async #pace(rows: number): Promise<void> {
     const { clock, onSlice } = this.#components;
     if (this.#sliceRows > 0 && this.#sliceRows + rows > SLICE_ROWS) {
       onSlice?.(this.#sliceRows);
-      this.#sliceRows = 0;
-      await delay(clock, 0, this.#signal);
+      const workMs = clock.monotonicMs() - this.#sliceStartMs;
+      const restMs = Math.min(workMs * REST_FACTOR, this.#sliceBuckets * BUCKET_REST_MS);
+      await delay(clock, this.#waiting > 0 ? 0 : restMs, this.#signal);
+      this.#beginSlice();
     }
     this.#sliceRows += rows;
+  }
+
+  #beginSlice(): void {
+    this.#sliceRows = 0;
+    this.#sliceBuckets = 0;
+    this.#sliceStartMs = this.#components.clock.monotonicMs();
   }
 }
 

@@ -110,9 +110,9 @@ export class Snapshotter {
     this.#begin({ index, term, timeMs, frontier });
   }
 
-  /** Resolves when no snapshot is being taken. */
+  /** Resolves when no snapshot is being taken, as soon as can be. */
   async idle(): Promise<void> {
-    await this.#building;
+    await this.#taker.hurry(this.#building);
   }
 
   async stop(): Promise<void> {

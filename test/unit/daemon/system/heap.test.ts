@@ -15,7 +15,7 @@ afterEach(() => {
   heap.flags.length = 0;
 });
 
-it('lets the heap grow once the log has moved, as far as it pays, and again when it shrank', () => {
+it('lets the heap grow once the log has moved, as far as it pays, and bounds what is old', () => {
   let applied = (): void => undefined;
   letHeapGrow({
     onApplied: (listener) => {
@@ -28,12 +28,13 @@ it('lets the heap grow once the log has moved, as far as it pays, and again when
   apply(199);
   expect(heap.flags).toEqual([]);
   apply(1);
-  expect(heap.flags).toEqual(['--semi-space-growth-factor=2']);
+  const grown = ['--heap-growing-percent=60', '--semi-space-growth-factor=2'];
+  expect(heap.flags).toEqual(grown);
   heap.newSpaceMb = 32;
   apply(16);
   expect(heap.flags.at(-1)).toBe('--semi-space-growth-factor=1');
   apply(160);
-  expect(heap.flags).toHaveLength(2);
+  expect(heap.flags).toHaveLength(3);
   heap.newSpaceMb = 2;
   apply(16);
   expect(heap.flags.at(-1)).toBe('--semi-space-growth-factor=2');
