@@ -106,6 +106,8 @@ export interface MeshLibp2p extends Startable {
    * Connects to a peer (member or not; a removed one is refused); nothing when connected already.
    */
   dial(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Asks a peer for no records of the DHT until it connects again: queries would wait for it. */
+  forgetInDht(peer: string): void;
   /** Whether a connection to the peer is open. */
   isConnected(peer: string): boolean;
   /** Whether one is open that does not go through a relay. */
@@ -238,7 +240,7 @@ class MeshNode implements MeshLibp2p {
     this.node.addEventListener('peer:disconnect', onGone);
     const unsubscribe = this.#standing.onChange((peer) => {
       if (this.#standing.standing(peer) === 'member') return;
-      forgetPeer(this.node.services.dht, peer);
+      this.forgetInDht(peer);
       takePlace(this.#peerId(peer));
     });
     return () => {
@@ -247,6 +249,10 @@ class MeshNode implements MeshLibp2p {
       detachUpgrades();
       detachDoor();
     };
+  }
+
+  forgetInDht(peer: string): void {
+    forgetPeer(this.node.services.dht, peer);
   }
 
   async openStream(

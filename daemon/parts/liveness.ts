@@ -15,7 +15,7 @@ export function buildLiveness(
   const logger = components.logger.child('cooee:liveness');
   const connectionsTo = (peer: string): readonly Connection[] =>
     network.node.getConnections().filter(({ remotePeer }) => remotePeer.toString() === peer);
-  return new LivenessService(
+  const liveness = new LivenessService(
     {
       ...components,
       logger,
@@ -33,4 +33,8 @@ export function buildLiveness(
     },
     { meshId: init.meshId, boot: init.boot.boot },
   );
+  liveness.onChange((peer) => {
+    if (!liveness.isReachable(peer)) network.forgetInDht(peer);
+  });
+  return liveness;
 }

@@ -69,6 +69,26 @@ it('a home and a key that others may read: warn and fail, each with its command'
   expect((await beta.cli('doctor')).code).toBe(0);
 });
 
+it('the DHT asks nobody who is unreachable, and asks again who is back', async () => {
+  const dht = async (): Promise<string> => {
+    const { checks } = await beta.client.call('getDoctor', {});
+    return checks.find(({ name }) => name === 'dht')?.cause ?? '';
+  };
+  await until('both others take a copy', async () => (await dht()).includes('put on 2 members'));
+  // Frozen: whoever dials it gets no answer, and waits.
+  gamma.signal('SIGSTOP');
+  try {
+    await until('it is unreachable', async () => {
+      const { members } = await beta.client.call('listMembers', {});
+      return members.find(({ name }) => name === 'gamma')?.state === 'unreachable';
+    });
+    expect(await dht()).toContain('put on 1 member');
+  } finally {
+    gamma.signal('SIGCONT');
+  }
+  await until('it takes a copy again', async () => (await dht()).includes('put on 2 members'));
+});
+
 it('a dead voter is a warning, exit 0; without a majority it fails, exit 1', async () => {
   await gamma.end('SIGKILL');
   const warned = await beta.cli('doctor', '--json');

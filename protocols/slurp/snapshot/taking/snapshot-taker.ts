@@ -10,7 +10,14 @@ import { BUCKET_COUNT } from '../../machine/bucket.ts';
 import type { SnapshotFile, SnapshotFiles } from '../files/snapshot-files.ts';
 import { SnapshotWriter } from '../files/snapshot-writer.ts';
 import type { SnapshotRecord } from '../records.ts';
-import { type Block, encodeBlock, encodeList, type StateList, splitRows } from '../state-blocks.ts';
+import {
+  BLOCK_BYTES_MAX,
+  type Block,
+  encodeBlock,
+  encodeList,
+  type StateList,
+  splitRows,
+} from '../state-blocks.ts';
 import { type ReadBucket, readBuckets } from './read-buckets.ts';
 
 /**
@@ -56,6 +63,8 @@ export class SnapshotTaker {
   #scrubbed = 0;
   /** Rows that each bucket had when it was encoded last. */
   readonly #rowCounts: number[] = [];
+  /** What one block after the other is encoded into: they are all of a large state. */
+  readonly #room = new Uint8Array(BLOCK_BYTES_MAX);
   #sliceRows = 0;
   #sliceStartMs = 0;
   /** Buckets that were begun since the last rest. */
@@ -164,7 +173,8 @@ export class SnapshotTaker {
     this.#sliceBuckets++;
     for (const part of splitRows(rows)) {
       await this.#pace(part.length);
-      const { cid, bytes } = encodeBlock(this.#components.crypto.sha256, bucket, part);
+      const block = { bucket, rows: part };
+      const { cid, bytes } = encodeBlock(this.#components.crypto.sha256, block, this.#room);
       cids.push(cid);
       await writer.add(bytes);
     }
