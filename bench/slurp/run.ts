@@ -5,6 +5,7 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Comparison, isKept, printComparisons, ratioOf } from '../lib/comparison.ts';
 import { writeResults } from '../lib/results.ts';
+import { benchBare } from './bare/bench.ts';
 import { benchCatchUp } from './catch-up.ts';
 import { etcdVersion } from './cluster/etcd.ts';
 import { benchColdStart } from './cold-start.ts';
@@ -17,6 +18,7 @@ import type { Setting } from './setting.ts';
 
 const BENCHES: Readonly<Record<string, (setting: Setting) => Promise<Comparison[]>>> = {
   commit: benchCommit,
+  bare: benchBare,
   cpu: benchCpu,
   failover: benchFailover,
   start: benchColdStart,

@@ -1,3 +1,4 @@
+import { Watchdog } from '../../../daemon/mesh/watchdog.ts';
 import { CallTimers } from '../../../protocols/help/index.ts';
 import {
   type Clock,
@@ -90,6 +91,7 @@ export interface MeshParts {
   readonly calls: CallTimers;
   readonly recovery: MeshRecovery;
   readonly recoveries: RecoveryExchange;
+  readonly watchdog: Watchdog;
 }
 
 function buildLog(ports: MeshPorts, { meshId, bootNonce }: MeshInit): MeshLog {
@@ -167,7 +169,9 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   const calls = callTimers(ports, { meshLog, consensus, outbox });
   const agreed = { meshLog, trust, snapshots, consensus, headSigner, heads, outbox };
   const recovery = await buildRecovery(ports, agreed);
-  return { ...agreed, ...recovery, submit, courier, blockCourier, calls };
+  const view = { isConnected: link.isConnected, leader };
+  const watchdog = new Watchdog({ ...ports, state: meshLog.state, self, view });
+  return { ...agreed, ...recovery, submit, courier, blockCourier, calls, watchdog };
 }
 
 /** Blocks are not simulated: everybody holds them. */
@@ -242,6 +246,7 @@ export async function startParts(ports: MeshPorts, parts: MeshParts): Promise<vo
   courier.start();
   parts.blockCourier.start();
   heads.start();
+  parts.watchdog.start();
 }
 
 /** Conditions of one process, without a word to anybody. */
