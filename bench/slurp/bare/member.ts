@@ -77,7 +77,9 @@ class Follower {
   }
 }
 
-/** Answers once it and another one have a request on their disks; what comes meanwhile goes next. */
+/**
+ * Answers once it and another one have a request on their disks; what comes meanwhile goes next.
+ */
 function lead(path: string): void {
   const followers = ports.map((port) => new Follower(Number(port)));
   let waiting: { readonly bytes: Uint8Array; readonly response: ServerResponse }[] = [];

@@ -183,6 +183,13 @@ export class SimNetwork {
     this.#close(this.#pair(a, b));
   }
 
+  /**
+   * When the last of what is under way now will have come: what set out over a slow link is late.
+   */
+  get carriedByMs(): number {
+    return Math.max(0, ...Array.from(this.#lanes.values(), ({ arrivalMs }) => arrivalMs));
+  }
+
   /** All is well from here on; what was stalled goes its way. */
   heal(): void {
     this.#cut.clear();
