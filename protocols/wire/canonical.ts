@@ -12,14 +12,13 @@ const QUOTE_LENGTH_MAX = 200;
  * Encodes to DAG-CBOR (https://ipld.io/specs/codecs/dag-cbor/spec/), the only encoding that is
  * signed or hashed.
  *
- * @param room - what the bytes go into when they fit; by default they get room of their own
  * @throws CooeeError ERR_WIRE_MALFORMED when the value holds what {@link decodeCanonical} would not
  * give back: a float, a
  *   bigint, undefined, an object of a class, a broken text
  */
-export function encodeCanonical(value: unknown, room?: Uint8Array): Uint8Array {
+export function encodeCanonical(value: unknown): Uint8Array {
   try {
-    return encodePlain(value, room);
+    return encodePlain(value);
   } catch (cause) {
     throw malformed(reasonOf(cause), { cause });
   }

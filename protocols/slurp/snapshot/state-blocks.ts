@@ -90,17 +90,9 @@ export function* splitRows(rows: readonly StateRow[]): Iterable<readonly StateRo
   if (start < rows.length) yield rows.slice(start);
 }
 
-/**
- * One block of a bucket.
- *
- * @param room - what its bytes go into; by default they get room of their own
- */
-export function encodeBlock(
-  sha256: Hash,
-  { bucket, rows }: { readonly bucket: number; readonly rows: readonly StateRow[] },
-  room?: Uint8Array,
-): Block {
-  const bytes = encodeCanonical({ v: 1, bucket, rows }, room);
+/** One block of a bucket. */
+export function encodeBlock(sha256: Hash, bucket: number, rows: readonly StateRow[]): Block {
+  const bytes = encodeCanonical({ v: 1, bucket, rows });
   return { cid: cidOf(sha256, bytes), bytes };
 }
 

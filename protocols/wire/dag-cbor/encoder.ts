@@ -34,17 +34,12 @@ let pieceAt = 0;
  * objects of them. May be a window on a buffer that others share: not to be changed, nor its buffer
  * to be transferred.
  *
- * @param room - what they go into when they fit: who encodes much makes less garbage with one
  * @throws TypeError for anything else: it would come out as another value
  */
-export function encodePlain(value: unknown, room?: Uint8Array): Uint8Array {
+export function encodePlain(value: unknown): Uint8Array {
   at = 0;
   try {
     write(value, 0);
-    if (room !== undefined && at <= room.length) {
-      room.set(scratch.subarray(0, at));
-      return room.subarray(0, at);
-    }
     return at > SHARED_BYTES_MAX ? scratch.slice(0, at) : shared();
   } finally {
     if (scratch.length > SCRATCH_BYTES_MAX) scratch = new Uint8Array(SCRATCH_BYTES);
@@ -82,7 +77,7 @@ function isPlainObject(value: unknown): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-function makeRoom(bytes: number): void {
+function room(bytes: number): void {
   if (at + bytes <= scratch.length) return;
   const larger = new Uint8Array(Math.max(scratch.length * 2, at + bytes));
   larger.set(scratch.subarray(0, at));
@@ -90,13 +85,13 @@ function makeRoom(bytes: number): void {
 }
 
 function writeByte(byte: number): void {
-  makeRoom(1);
+  room(1);
   scratch[at++] = byte;
 }
 
 /** A major type with its argument, in as few bytes as it takes (RFC 8949, section 3). */
 function writeHead(major: number, argument: number): void {
-  makeRoom(9);
+  room(9);
   if (argument < 24) {
     scratch[at++] = major | argument;
   } else if (argument < 0x100) {
@@ -131,7 +126,7 @@ function writeInteger(value: number): void {
 
 function writeBytes(value: Uint8Array): void {
   writeHead(0x40, value.length);
-  makeRoom(value.length);
+  room(value.length);
   scratch.set(value, at);
   at += value.length;
 }
@@ -139,14 +134,14 @@ function writeBytes(value: Uint8Array): void {
 function writeText(text: string): void {
   if (text.length <= SHORT_CHARACTERS && isAscii(text)) {
     writeHead(0x60, text.length);
-    makeRoom(text.length);
+    room(text.length);
     for (let i = 0; i < text.length; i++) scratch[at++] = text.charCodeAt(i);
     return;
   }
   // A text that UTF-8 cannot carry, or whose first character a decoder swallows, would come out as
   // another one.
   if (!text.isWellFormed() || text.startsWith('\ufeff')) throw new TypeError('a broken text');
-  makeRoom(9 + text.length * UTF8_BYTES_PER_CHARACTER);
+  room(9 + text.length * UTF8_BYTES_PER_CHARACTER);
   // Written where it comes to lie when its length takes as many bytes as its characters' number.
   const headBytes = headLength(text.length);
   const { written } = utf8.encodeInto(text, scratch.subarray(at + headBytes));

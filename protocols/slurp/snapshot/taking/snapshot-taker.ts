@@ -10,14 +10,7 @@ import { BUCKET_COUNT } from '../../machine/bucket.ts';
 import type { SnapshotFile, SnapshotFiles } from '../files/snapshot-files.ts';
 import { SnapshotWriter } from '../files/snapshot-writer.ts';
 import type { SnapshotRecord } from '../records.ts';
-import {
-  BLOCK_BYTES_MAX,
-  type Block,
-  encodeBlock,
-  encodeList,
-  type StateList,
-  splitRows,
-} from '../state-blocks.ts';
+import { type Block, encodeBlock, encodeList, type StateList, splitRows } from '../state-blocks.ts';
 import { type ReadBucket, readBuckets } from './read-buckets.ts';
 
 /**
@@ -26,14 +19,8 @@ import { type ReadBucket, readBuckets } from './read-buckets.ts';
  */
 const SCRUB_ROWS = 16_384;
 
-/** Rows after which others get their turn: a millisecond or two of work. */
-const SLICE_ROWS = 128;
-
-/** A rest takes so many times as long as the work before it: writes go on as if nothing were. */
-const REST_FACTOR = 12;
-
-/** For each bucket, at the most: half a minute in all, however large the state is. */
-const BUCKET_REST_MS = 30;
+/** Rows after which others get their turn: a few milliseconds of work. */
+const SLICE_ROWS = 512;
 
 /** What a {@link SnapshotTaker} works with. */
 export interface SnapshotTakerComponents {
@@ -63,14 +50,7 @@ export class SnapshotTaker {
   #scrubbed = 0;
   /** Rows that each bucket had when it was encoded last. */
   readonly #rowCounts: number[] = [];
-  /** What one block after the other is encoded into: they are all of a large state. */
-  readonly #room = new Uint8Array(BLOCK_BYTES_MAX);
   #sliceRows = 0;
-  #sliceStartMs = 0;
-  /** Buckets that were begun since the last rest. */
-  #sliceBuckets = 0;
-  /** Who waits for it. */
-  #waiting = 0;
 
   /** @param signal - breaks off what is being taken */
   constructor(components: SnapshotTakerComponents, held: SnapshotFiles, signal: AbortSignal) {
@@ -87,7 +67,6 @@ export class SnapshotTaker {
    */
   async take(take: Take): Promise<SnapshotFile> {
     const writer = new SnapshotWriter(this.#components.files);
-    this.#beginSlice();
     try {
       this.#signal.throwIfAborted();
       await writer.begin();
@@ -100,16 +79,6 @@ export class SnapshotTaker {
       // When this fails too, the next one or the next start removes it: the first error counts.
       await writer.discard().catch(() => undefined);
       throw error;
-    }
-  }
-
-  /** Takes no rests until that has come to an end: somebody waits for it. */
-  async hurry(until: Promise<void> | undefined): Promise<void> {
-    this.#waiting++;
-    try {
-      await until;
-    } finally {
-      this.#waiting--;
     }
   }
 
@@ -170,34 +139,24 @@ export class SnapshotTaker {
   /** CIDs of a bucket's blocks. */
   async #encode(writer: SnapshotWriter, { bucket, rows }: ReadBucket): Promise<readonly string[]> {
     const cids: string[] = [];
-    this.#sliceBuckets++;
     for (const part of splitRows(rows)) {
       await this.#pace(part.length);
-      const block = { bucket, rows: part };
-      const { cid, bytes } = encodeBlock(this.#components.crypto.sha256, block, this.#room);
+      const { cid, bytes } = encodeBlock(this.#components.crypto.sha256, bucket, part);
       cids.push(cid);
       await writer.add(bytes);
     }
     return cids;
   }
 
-  /** Rests before more is encoded than a slice takes. */
+  /** Lets the loop turn before more is encoded than a slice takes. */
   async #pace(rows: number): Promise<void> {
     const { clock, onSlice } = this.#components;
     if (this.#sliceRows > 0 && this.#sliceRows + rows > SLICE_ROWS) {
       onSlice?.(this.#sliceRows);
-      const workMs = clock.monotonicMs() - this.#sliceStartMs;
-      const restMs = Math.min(workMs * REST_FACTOR, this.#sliceBuckets * BUCKET_REST_MS);
-      await delay(clock, this.#waiting > 0 ? 0 : restMs, this.#signal);
-      this.#beginSlice();
+      this.#sliceRows = 0;
+      await delay(clock, 0, this.#signal);
     }
     this.#sliceRows += rows;
-  }
-
-  #beginSlice(): void {
-    this.#sliceRows = 0;
-    this.#sliceBuckets = 0;
-    this.#sliceStartMs = this.#components.clock.monotonicMs();
   }
 }
 

@@ -110,9 +110,9 @@ export class Snapshotter {
     this.#begin({ index, term, timeMs, frontier });
   }
 
-  /** Resolves when no snapshot is being taken, as soon as can be. */
+  /** Resolves when no snapshot is being taken. */
   async idle(): Promise<void> {
-    await this.#taker.hurry(this.#building);
+    await this.#building;
   }
 
   async stop(): Promise<void> {

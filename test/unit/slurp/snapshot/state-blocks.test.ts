@@ -49,7 +49,7 @@ const rowsIn = (bucket: number, count: number, bytes = 8): StateRow[] => {
 describe('state blocks', () => {
   it('come back as they were, and have the id of their bytes', () => {
     const rows = rowsIn(7, 5);
-    const block = encodeBlock(sha256, { bucket: 7, rows });
+    const block = encodeBlock(sha256, 7, rows);
     expect(block.cid).toBe(cidOf(sha256, block.bytes));
     expect(decodeBlock(block.bytes, 7)).toEqual(rows);
     const buckets = Array.from({ length: BUCKET_COUNT }, (_, i) => (i === 7 ? [block.cid] : []));
@@ -65,9 +65,7 @@ describe('state blocks', () => {
       const bytes = encodeCanonical({ v: 1, bucket: 7, rows });
       expect(() => decodeBlock(bytes, 7)).toThrow(malformed);
     }
-    expect(() => decodeBlock(encodeBlock(sha256, { bucket: 7, rows: [one] }).bytes, 8)).toThrow(
-      malformed,
-    );
+    expect(() => decodeBlock(encodeBlock(sha256, 7, [one]).bytes, 8)).toThrow(malformed);
     expect(() => decodeList(encodeCanonical({ v: 1, index: 1 }))).toThrow(malformed);
   });
 
@@ -85,9 +83,7 @@ describe('state blocks', () => {
         expect(parts.flat()).toEqual(rows);
         for (const part of parts) {
           expect(part.length).toBeGreaterThan(0);
-          expect(encodeBlock(sha256, { bucket: 1, rows: part }).bytes.length).toBeLessThanOrEqual(
-            BLOCK_BYTES_MAX,
-          );
+          expect(encodeBlock(sha256, 1, part).bytes.length).toBeLessThanOrEqual(BLOCK_BYTES_MAX);
         }
       }),
       { numRuns: 30 },

@@ -21,7 +21,7 @@ const INDEX = 64;
 
 /** Block `n`, of some size. */
 const block = (n: number, bytes = 40): Block =>
-  encodeBlock(sha256, { bucket: n, rows: [[`table/${n}`, new Uint8Array(bytes).fill(n)]] });
+  encodeBlock(sha256, n, [[`table/${n}`, new Uint8Array(bytes).fill(n)]]);
 
 function listOf(blocks: readonly Block[], index = INDEX): StateList {
   const buckets = Array.from({ length: BUCKET_COUNT }, (_, n) => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Clock, StoreWrite } from '../../../../../protocols/interface/index.ts';
+import type { StoreWrite } from '../../../../../protocols/interface/index.ts';
 import { bucketOf } from '../../../../../protocols/slurp/machine/bucket.ts';
 import { stateKey } from '../../../../../protocols/slurp/machine/stored.ts';
 import {
@@ -58,25 +58,6 @@ async function take(index: number, dirty: Iterable<number>, last?: SnapshotFile)
   } finally {
     await moment.close();
   }
-}
-
-/** What was asked to rest, on a clock on which each slice takes so long. */
-function restless(sliceMs: number): { readonly clock: Clock; readonly rests: number[] } {
-  const rests: number[] = [];
-  let nowMs = 0;
-  const slow: Clock = {
-    nowMs: () => nowMs,
-    monotonicMs: () => {
-      nowMs += sliceMs;
-      return nowMs;
-    },
-    schedule: (delayMs, task) => {
-      rests.push(delayMs);
-      const timer = setImmediate(task);
-      return { cancel: () => clearImmediate(timer) };
-    },
-  };
-  return { clock: slow, rests };
 }
 
 beforeEach(async () => {
@@ -141,43 +122,5 @@ describe('SnapshotTaker', () => {
     expect(await files.list()).toEqual([]);
     taker = new SnapshotTaker({ files, crypto, clock, logger }, held, new AbortController().signal);
     expect((await take(64, [])).stateCid).toMatch(/^bafyrei/u);
-  });
-
-  it('rests twelve times as long as it worked, for 30 ms a bucket at the most', async () => {
-    const moment = store.snapshot();
-    const { signal } = stopped;
-    const quick = restless(2);
-    const slices: number[] = [];
-    const parts = { files, crypto, logger, onSlice: (rows: number) => slices.push(rows) };
-    const soon = new SnapshotTaker({ ...parts, clock: quick.clock }, held, signal);
-    await soon.take({ mark: markAt(64), moment, dirty: new Set() });
-    // Some 39 rows a bucket, so some three of them to a slice of 128.
-    expect(slices.length).toBeGreaterThan(ROWS / 128);
-    expect(Math.max(...slices)).toBeLessThanOrEqual(128);
-    expect(quick.rests).toEqual(slices.map(() => 24));
-
-    const slow = restless(20);
-    const late = new SnapshotTaker({ ...parts, clock: slow.clock }, held, signal);
-    await late.take({ mark: markAt(128), moment, dirty: new Set() });
-    expect(Math.max(...slow.rests)).toBeLessThan(240);
-    const sum = slow.rests.reduce((a, b) => a + b);
-    expect(sum).toBeGreaterThan(1_000 * 30);
-    expect(sum).toBeLessThanOrEqual(1_024 * 30);
-    await moment.close();
-  });
-
-  it('does not rest while somebody waits for it', async () => {
-    const moment = store.snapshot();
-    const { clock: quick, rests } = restless(2);
-    const parts = { files, crypto, logger, clock: quick };
-    const hurried = new SnapshotTaker(parts, held, stopped.signal);
-    const taken = hurried.take({ mark: markAt(64), moment, dirty: new Set() });
-    const done = taken.then(() => undefined);
-    await Promise.all([hurried.hurry(done), hurried.hurry(done)]);
-    expect(new Set(rests)).toEqual(new Set([0]));
-    rests.length = 0;
-    await hurried.take({ mark: markAt(128), moment, dirty: new Set() });
-    expect(new Set(rests)).toEqual(new Set([24]));
-    await moment.close();
   });
 });
