@@ -59,6 +59,13 @@ function storeFile(host: TestHost, name: RegExp): string {
   return join(folder, files.sort((a, b) => sizeOf(b) - sizeOf(a))[0] ?? '');
 }
 
+/** A file of a snapshot that is whole; undefined when there is none. */
+function snapshotFile(host: TestHost): string | undefined {
+  const folder = join(host.home, 'mesh', 'snapshots');
+  const name = readdirSync(folder).find((it) => !it.endsWith('.part'));
+  return name === undefined ? undefined : join(folder, name);
+}
+
 /** Changes a bit of every value in the store whose key begins so. */
 async function flipValues(host: TestHost, prefix: string): Promise<number> {
   const location = join(host.home, 'mesh', 'store');
@@ -229,10 +236,13 @@ describe('a voter with damage', () => {
   });
 
   it('in the file of a snapshot forgets that one, and keeps its vote', async () => {
+    // Those that were damaged above come again with the next marks, and not at once on a busy host.
+    const before = new Load(hosts, 1, 'mark');
+    await until('each has a snapshot', () => hosts.every((it) => snapshotFile(it) !== undefined));
+    await before.stop();
     const broken = await damage('file', (host) => {
-      const folder = join(host.home, 'mesh', 'snapshots');
-      const [name = ''] = readdirSync(folder);
-      flip(join(folder, name), statSync(join(folder, name)).size - 1);
+      const path = snapshotFile(host) ?? '';
+      flip(path, statSync(path).size - 1);
     });
     const { victim, leader, load, peer, from } = broken;
     await victim.up();
