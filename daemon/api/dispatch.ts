@@ -31,8 +31,8 @@ interface ParsedBody {
 
 /** How new the answer to a read must be. */
 interface Freshness {
-  readonly minIndex?: number;
-  readonly consistency?: 'linearizable';
+  readonly minIndex?: number | undefined;
+  readonly consistency?: 'linearizable' | undefined;
 }
 
 /** A request under way. */
@@ -105,15 +105,19 @@ async function handle(
   const { services } = context;
   const route: Route = ROUTES[name];
   const call = callOf(context, route, request);
-  await waitForFreshness(services, call.query as Freshness);
-  const key = request.headers['idempotency-key'];
+  const { minIndex, consistency } = call.query as Freshness;
+  if (minIndex !== undefined || consistency !== undefined) {
+    await waitForFreshness(services, { minIndex, consistency });
+  }
+  const handler = HANDLERS[name] as unknown as AnyHandler;
   const run = async (): Promise<StoredAnswer> => {
-    const { status, body, afterwards } = await execute(services, name, call);
+    const { status, body, afterwards } = await handler(services, call);
     if (afterwards !== undefined) reply.raw.once('close', afterwards);
     return { status, json: textOf(body) };
   };
   // A read is at least as new as the index before it; a write has moved the index when it is done.
   const indexBefore = services.appliedIndex();
+  const key = request.headers['idempotency-key'];
   const answer =
     route.method === 'POST' && typeof key === 'string'
       ? await context.idempotency.run(
@@ -122,11 +126,27 @@ async function handle(
         )
       : await run();
   const index = route.method === 'GET' ? indexBefore : services.appliedIndex();
-  return reply
-    .code(answer.status)
-    .header('x-cooee-index', index)
-    .type(route.kind === 'text' ? TEXT_TYPE : JSON_TYPE)
-    .send(answer.json);
+  send(reply, answer, { type: route.kind === 'text' ? TEXT_TYPE : JSON_TYPE, index });
+  return reply;
+}
+
+/**
+ * Sends an answer by Node's own response. What Fastify could still do for one that is a text with a
+ * known status, type and length would take a fifth of all the time that the request takes here.
+ */
+function send(
+  reply: FastifyReply,
+  { status, json }: StoredAnswer,
+  { type, index }: { readonly type: string; readonly index: number },
+): void {
+  reply.hijack();
+  reply.raw.writeHead(status, {
+    ...SAFE_HEADERS,
+    'content-type': type,
+    'content-length': Buffer.byteLength(json),
+    'x-cooee-index': index,
+  });
+  reply.raw.end(json);
 }
 
 /** Waits until an answer is as new as the caller wants it. */
@@ -141,15 +161,6 @@ async function waitForFreshness(
 
 function partsOf(name: HandledName, request: FastifyRequest): readonly string[] {
   return [name, request.url, (request.body as ParsedBody | undefined)?.text ?? ''];
-}
-
-async function execute(
-  services: ApiServices,
-  name: HandledName,
-  call: Call<HandledName>,
-): Promise<Answer<unknown>> {
-  const handler = HANDLERS[name] as unknown as AnyHandler;
-  return await handler(services, call);
 }
 
 function textOf(body: unknown): string {

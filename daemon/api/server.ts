@@ -199,7 +199,6 @@ class ApiServer implements Startable {
 
   #addGuards(app: FastifyInstance): void {
     app.addHook('onRequest', (request, reply, done) => {
-      reply.headers(SAFE_HEADERS);
       reply.raw.once('close', () => {
         // A connection that is kept alive would hold up the stop until its grace is over.
         if (this.#isStopping) setImmediate(() => app.server.closeIdleConnections());

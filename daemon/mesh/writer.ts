@@ -3,7 +3,6 @@ import {
   type Clock,
   CooeeError,
   type Outcome,
-  type Timer,
 } from '../../protocols/interface/index.ts';
 import type {
   CommandBody,
@@ -99,16 +98,15 @@ export class Writer {
     return { ...decided.outcome, index: decided.index };
   }
 
-  async #within(submitted: Submitted, timeoutMs: number): Promise<Decided | undefined> {
-    let timer: Timer | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = this.#clock.schedule(timeoutMs, () => resolve(undefined));
+  /** Undefined when the time is up first. */
+  #within({ decided }: Submitted, timeoutMs: number): Promise<Decided | undefined> {
+    return new Promise((resolve, reject) => {
+      const late = this.#clock.schedule(timeoutMs, () => resolve(undefined));
+      decided.then((word) => {
+        late.cancel();
+        resolve(word);
+      }, reject);
     });
-    try {
-      return await Promise.race([submitted.decided, late]);
-    } finally {
-      timer?.cancel();
-    }
   }
 }
 

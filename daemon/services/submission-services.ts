@@ -14,6 +14,7 @@ import {
   decodeContent,
   decodePatch,
   idOfOrder,
+  nameOrder,
   packSubmission,
   type Submission,
   type SubmissionInput,
@@ -64,7 +65,7 @@ export class SubmissionServices {
     const packed = packSubmission(this.#crypto.sha256, input);
     const actor = agent === undefined ? {} : { agent };
     const author = { peer: this.#daemon.components.signer.peer, ...actor };
-    const id = idOfOrder(this.#crypto.sha256, author, packed.order);
+    const id = nameOrder(this.#crypto.sha256, author, packed.order);
     const { address } = packed.submission;
     const known = state.get('submission', id);
     if (known !== undefined) return { id, address, state: 'committed', index: known.index };

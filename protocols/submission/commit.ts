@@ -130,11 +130,32 @@ export const commitBody = z
     }
   });
 
+/** The id of a submission, by its content, from when it is handed in here till it is applied. */
+const named = new WeakMap<Uint8Array, { readonly author: AuthorRecord; readonly id: string }>();
+
 /** The id that a `submission.commit` gives its submission. */
 export function idOfOrder(sha256: Hash, author: AuthorRecord, order: CommitOrder): string {
   const { content, block } = order;
-  if (content !== undefined) return submissionId(sha256, author, content);
-  return blockSubmissionId(sha256, author, block?.cid ?? '');
+  if (content === undefined) return blockSubmissionId(sha256, author, block?.cid ?? '');
+  const known = named.get(content);
+  if (known !== undefined && isSameAuthor(known.author, author)) return known.id;
+  return submissionId(sha256, author, content);
+}
+
+/** As {@link idOfOrder}, and whoever asks for it before it is applied need not hash it again. */
+export function nameOrder(sha256: Hash, author: AuthorRecord, order: CommitOrder): string {
+  const id = idOfOrder(sha256, author, order);
+  if (order.content !== undefined) named.set(order.content, { author, id });
+  return id;
+}
+
+/** It is applied: nobody asks again. */
+export function forgetName({ content }: CommitOrder): void {
+  if (content !== undefined) named.delete(content);
+}
+
+function isSameAuthor(a: AuthorRecord, b: AuthorRecord): boolean {
+  return a.peer === b.peer && a.agent === b.agent;
 }
 
 /** The blocks that a `submission.commit` refers to. */

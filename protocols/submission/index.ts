@@ -20,6 +20,7 @@ export {
   decodeContentBlock,
   headOf,
   idOfOrder,
+  nameOrder,
   type PackedSubmission,
   packSubmission,
   type SubmissionHead,

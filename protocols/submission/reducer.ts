@@ -10,7 +10,7 @@ import {
   submittedKey,
   versionKey,
 } from '../interface/index.ts';
-import { blocksOf, type CommitOrder, idOfOrder } from './commit.ts';
+import { blocksOf, type CommitOrder, forgetName, idOfOrder } from './commit.ts';
 import { linkTarget } from './links.ts';
 import { isCurator } from './rules.ts';
 import type { BlockRef } from './schema.ts';
@@ -41,6 +41,7 @@ export function reduceCommit(
   if (refused !== undefined) return refused;
   const author = authorOf(context);
   const id = idOfOrder(context.crypto.sha256, author, order);
+  forgetName(order);
   const known = state.get('submission', id);
   if (known !== undefined) return { ok: true, value: commitValue(id, known.index, false) };
   const full = attach(state, id, { order, context });

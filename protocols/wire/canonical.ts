@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { CooeeError, type CooeeErrorInit } from '../interface/index.ts';
 import { decodePlain } from './dag-cbor/decoder.ts';
 import { encodePlain } from './dag-cbor/encoder.ts';
+import { plainCheckOf } from './plain-check.ts';
 
 /**
  * What a refusal quotes of a peer's bytes at most: field names and keys are the peer's own words.
@@ -56,6 +57,7 @@ export function decodeAs<S extends z.ZodType>(
   bytesMax: number,
 ): z.output<S> {
   const value = decodeCanonical(bytes, bytesMax);
+  if (plainCheckOf(schema)?.(value) === true) return value as z.output<S>;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const version = versionOf(value);
