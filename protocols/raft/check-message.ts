@@ -4,6 +4,12 @@ import type { RaftEntry, RaftMessage } from './types.ts';
 /** No term and no index reaches this: sums of two stay exact. */
 export const INDEX_MAX = Math.floor(Number.MAX_SAFE_INTEGER / 2);
 
+/**
+ * Elections that others can have held while this node heard of none; more is made up. Without a
+ * bound one message could put the term where there is no later one, and nobody would lead again.
+ */
+export const TERM_LEAP_MAX = 1_000_000;
+
 /** Entries in one message: more than any window, and a bound for hostile input. */
 const COUNT_MAX = 65_536;
 

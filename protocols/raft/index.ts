@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { TERM_LEAP_MAX } from './check-message.ts';
 export { RaftCore } from './core.ts';
 export { RAFT_TIMING, raftTiming } from './timing.ts';
 export type {

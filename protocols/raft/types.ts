@@ -157,7 +157,9 @@ export interface Ready {
    * leader).
    */
   readonly reads: readonly { readonly id: number; readonly index: number }[];
-  /** Proposals that are refused since this node does not lead: their number in the order given. */
+  /**
+   * Whether a proposal since the last one was refused: this node does not lead, or may not do that.
+   */
   readonly isProposalDropped: boolean;
   /**
    * A snapshot that the leader asks this follower to fetch; absent when there is none. The driver

@@ -16,8 +16,11 @@ export const bytesOf = (length: number) =>
 /** A count or index: a safe integer from 0. */
 export const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+/** The last millisecond of the year 9999, since the Unix epoch. */
+export const TIME_MS_MAX = 253_402_300_799_999;
+
 /** Milliseconds since the Unix epoch, below the year 10000. */
-export const timeMs = z.number().int().min(0).max(253_402_300_799_999);
+export const timeMs = z.number().int().min(0).max(TIME_MS_MAX);
 
 /**
  * An Ed25519 peer id in text form: base58btc of the identity multihash of its key, always 52

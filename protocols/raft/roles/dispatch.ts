@@ -1,4 +1,4 @@
-import { isWellFormed } from '../check-message.ts';
+import { isWellFormed, TERM_LEAP_MAX } from '../check-message.ts';
 import { isMember } from '../configuration.ts';
 import type { RaftEntry, RaftMessage } from '../types.ts';
 import { onAppendAnswer, onHeartbeatAnswer } from './answers.ts';
@@ -15,7 +15,8 @@ export function onMessage(
   message: RaftMessage,
   entries: readonly RaftEntry[] = NO_ENTRIES,
 ): void {
-  if (!isWellFormed(node.self, message, entries)) {
+  const isLeap = message.term > node.term + TERM_LEAP_MAX;
+  if (isLeap || !isWellFormed(node.self, message, entries)) {
     node.ignoredCount++;
     return;
   }

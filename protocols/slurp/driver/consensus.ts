@@ -320,7 +320,7 @@ export class Consensus implements Leadership {
         this.#introductions.look();
         this.#autopilot.started(data['peer']);
       }
-      if (type === 'voters:change' || type.startsWith('member:') || type === 'mesh:settings') {
+      if (/^(?:leader:change|member:.*|mesh:settings|voters:change)$/.test(type)) {
         this.#autopilot.look();
       }
     }

@@ -49,6 +49,8 @@ export async function mendLog(
     try {
       await delay(clock, REOPEN_DELAY_MS, signal);
       await meshLog.reopenLog();
+      // Stopped meanwhile: the log is somebody else's now.
+      signal.throwIfAborted();
       await begin();
       health.clear('log-failed');
       return undefined;

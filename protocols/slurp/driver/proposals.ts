@@ -5,7 +5,7 @@ import type { MeshLog } from '../log/mesh-log.ts';
 import { type AppliedEntry, isRepeated } from '../machine/apply.ts';
 import { type Batch, batchSignedHere, decodeBatch, isBatchSigned } from '../machine/codec.ts';
 import { assertCommand } from '../machine/kinds.ts';
-import { isLeaderKind } from '../machine/leader-kinds.ts';
+import { isLeaderBatch, isLeaderKind } from '../machine/leader-kinds.ts';
 import type { MadeBatch } from './leader-batch.ts';
 
 /** Batches that may wait for the disk; beyond that their origins keep them a little longer. */
@@ -14,6 +14,9 @@ const PROPOSALS_MAX = 1_024;
 const GROUP_ENTRIES_MAX = 256;
 /** And no more than this: a log takes half a segment at once, a store's batch should stay small. */
 const GROUP_BYTES_MAX = 1024 * 1024;
+
+/** Why a proposal is given back. */
+export const LEADER_ENDS = 'this node does not lead any more';
 
 /** What {@link Proposals} works with. */
 export interface ProposalsComponents {
@@ -27,6 +30,16 @@ export interface ProposalsComponents {
 export interface Proposal extends MadeBatch {
   readonly resolve: (index: number) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Whether it changes who votes. */
+export function isChange({ batch }: MadeBatch): boolean {
+  return isLeaderBatch(batch) && batch.commands[0]?.kind === 'voter.change';
+}
+
+/** There is no leader, or it is not this node: whoever asked tries again, here or elsewhere. */
+export function noLeader(message?: string): CooeeError {
+  return new CooeeError('ERR_SLURP_NO_LEADER', message);
 }
 
 /**
@@ -87,14 +100,19 @@ export class Proposals {
     return this.#enqueue(bytes, batch);
   }
 
-  /** The next group to append; the caller says where it went, or puts it {@link back}. */
+  /**
+   * The next group to append; the caller says where it went, or fails it. A change of the voters is
+   * alone in its own: the core may refuse it, and would refuse all that is with it.
+   */
   take(): readonly Proposal[] {
     let bytes = 0;
     let taken = 0;
     for (const proposal of this.#queue) {
       bytes += proposal.bytes.length;
       if (taken === GROUP_ENTRIES_MAX || (taken > 0 && bytes > GROUP_BYTES_MAX)) break;
+      if (taken > 0 && isChange(proposal)) break;
       taken++;
+      if (isChange(proposal)) break;
     }
     return this.#queue.splice(0, taken);
   }

@@ -1,6 +1,6 @@
 import { CooeeError, LIMITS } from '../../interface/index.ts';
 import type { RaftMessage } from '../../raft/index.ts';
-import { decodeCanonical, encodeCanonical } from '../../wire/index.ts';
+import { decodeCanonical, encodeCanonical, TIME_MS_MAX } from '../../wire/index.ts';
 
 /** The protocol by which voters and learners speak Raft. */
 export const raftProtocol = (mesh: string): string => `/cooee/${mesh}/raft/1`;
@@ -150,6 +150,8 @@ function readRaft(
   if (type === undefined) throw malformed('an unknown type');
   const term = fields.count();
   const timeMs = fields.count();
+  // Beyond it no entry could be dated.
+  if (timeMs > TIME_MS_MAX) throw malformed('a time');
   const { body, entries } = readBody(fields, type);
   const message = { ...ends, term, ...body } as RaftMessage;
   return { kind: 'raft', message, entries, timeMs };

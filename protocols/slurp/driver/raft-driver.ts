@@ -8,15 +8,16 @@ import {
   type Ready,
 } from '../../raft/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
+import { Appender } from './appender.ts';
 import { Ticker } from './clocks/ticker.ts';
 import { VoterClocks } from './clocks/voter-clocks.ts';
-import { type CommandMaker, leaderBatch, type MadeBatch } from './leader-batch.ts';
+import { type CommandMaker, leaderBatch } from './leader-batch.ts';
 import { mendLog } from './mend-log.ts';
 import { PendingReads } from './pending-reads.ts';
 import type { RaftDriverComponents, RaftDriverInit } from './ports.ts';
-import { Proposals } from './proposals.ts';
+import { LEADER_ENDS, noLeader, Proposals } from './proposals.ts';
 import type { LinkMessage } from './raft-codec.ts';
-import { coreInitOf, heldBefore, makeEntries, readEntries } from './raft-entries.ts';
+import { coreInitOf, heldBefore, readEntries } from './raft-entries.ts';
 import { type RoleSeen, RoleWatch } from './role-watch.ts';
 import { heirOf, heirsOf } from './seats/heirs.ts';
 import { RaftSender } from './sending/raft-sender.ts';
@@ -26,7 +27,6 @@ import { SnapshotFetch } from './snapshot-fetch.ts';
 const TIMING: Partial<RaftTiming> = { electionMs: 500 };
 const HANDOVER_POLL_MS = 5;
 const TRANSFER_TIMEOUT_MS = 1_000;
-const LEADER_ENDS = 'this node does not lead any more';
 
 /**
  * Drives the pure core of Raft: persists before it sends, many proposals per fsync, one batch in
@@ -39,6 +39,7 @@ export class RaftDriver {
   readonly #proposals: Proposals;
   readonly #sender: RaftSender;
   readonly #clocks: VoterClocks;
+  readonly #appender: Appender;
   readonly #maker: CommandMaker;
   readonly #stopped = new AbortController();
   readonly #reads: PendingReads;
@@ -46,9 +47,6 @@ export class RaftDriver {
   #core: RaftCore | undefined;
   #running: Promise<void> | undefined;
   readonly #ticker: Ticker;
-  #tailTimeMs = 0;
-  /** The term in which this node has announced itself. */
-  #announcedTerm = 0;
   #fatal: CooeeError | undefined;
   readonly #fetch: SnapshotFetch;
 
@@ -57,7 +55,8 @@ export class RaftDriver {
     this.#init = init;
     const { meshLog, link, clock, health, signer } = components;
     this.#proposals = new Proposals(components);
-    this.#clocks = new VoterClocks({ clock, health });
+    const voters = () => this.status?.configuration.voters ?? [];
+    this.#clocks = new VoterClocks({ clock, health, voters });
     this.#reads = new PendingReads(clock);
     this.#fetch = new SnapshotFetch(components);
     this.#roles = new RoleWatch(components);
@@ -66,6 +65,10 @@ export class RaftDriver {
       onTick: () => this.#input({ type: 'tick' }),
     });
     this.#maker = { signer, clock, crypto: components.crypto, meshId: meshLog.meshId };
+    this.#appender = new Appender({
+      ...{ meshLog, clock, proposals: this.#proposals, clocks: this.#clocks },
+      ...{ maker: this.#maker, recipient: init.recipient },
+    });
     this.#sender = new RaftSender({
       ...{ meshLog, link, clock },
       onUndelivered: (peer) => this.#input({ type: 'unreachable', peer }),
@@ -112,7 +115,7 @@ export class RaftDriver {
     }
     try {
       const { entries, timeMs } = readEntries(received.entries, message);
-      this.#tailTimeMs = Math.max(this.#tailTimeMs, timeMs);
+      this.#appender.follow(timeMs);
       this.#input({ type: 'message', message, entries });
     } catch (error) {
       metrics.count('cooee_slurp_appends_refused_total');
@@ -219,9 +222,7 @@ export class RaftDriver {
   #hasWork(): boolean {
     const core = this.#core;
     if (core === undefined) return false;
-    const { role, transferee } = core.status;
-    if (core.hasReady() || this.#needsAnnouncement(core.status)) return true;
-    return role === 'leader' && transferee === null && this.#proposals.isWaiting;
+    return core.hasReady() || this.#appender.isDue(core.status);
   }
 
   async #carryOn(): Promise<void> {
@@ -230,7 +231,7 @@ export class RaftDriver {
     for (;;) {
       const core = this.#core;
       if (core === undefined) return;
-      this.#offer(core);
+      this.#appender.offer(core);
       this.#tellChange(core.status);
       if (!core.hasReady()) return;
       try {
@@ -239,37 +240,6 @@ export class RaftDriver {
         await this.#fail(error);
       }
     }
-  }
-
-  #needsAnnouncement({ role, term, transferee }: RaftStatus): boolean {
-    return role === 'leader' && transferee === null && this.#announcedTerm < term;
-  }
-
-  /** Gives the core what waits, the announcement of the term first. */
-  #offer(core: RaftCore): void {
-    const { status } = core;
-    if (status.role !== 'leader' || status.transferee !== null) return;
-    if (this.#needsAnnouncement(status)) {
-      const body = { term: status.term, recipient: this.#init.recipient };
-      this.#announcedTerm = status.term;
-      this.#append(core, [leaderBatch(this.#maker, 'leader.announce', body)]);
-    }
-    if (!this.#proposals.isWaiting) return;
-    const group = this.#proposals.take();
-    const first = core.status.lastIndex + 1;
-    if (this.#append(core, group)) this.#proposals.placed(group, first);
-    else for (const { reject } of group) reject(noLeader(LEADER_ENDS));
-  }
-
-  /** False when the core would not have them. */
-  #append(core: RaftCore, batches: readonly MadeBatch[]): boolean {
-    const { lastIndex, term } = core.status;
-    const { meshLog, clock } = this.#components;
-    const timeMs = Math.max(this.#tailTimeMs, meshLog.appliedTimeMs, this.#clocks.agreedMs());
-    this.#tailTimeMs = timeMs;
-    const entries = makeEntries(batches, { prevIndex: lastIndex, term, timeMs });
-    core.step({ type: 'propose', entries }, clock.monotonicMs());
-    return core.status.lastIndex === lastIndex + entries.length;
   }
 
   async #carryOut(core: RaftCore, ready: Ready): Promise<void> {
@@ -373,8 +343,8 @@ export class RaftDriver {
   async #begin(): Promise<void> {
     const { meshLog, signer, random, clock, link } = this.#components;
     const { init, tailTimeMs } = await coreInitOf(meshLog);
-    this.#tailTimeMs = Math.max(this.#tailTimeMs, tailTimeMs);
-    this.#announcedTerm = 0;
+    if (this.#stopped.signal.aborted) return;
+    this.#appender.begin(tailTimeMs);
     const { timing } = this.#init;
     const core = new RaftCore({
       ...init,
@@ -393,8 +363,4 @@ export class RaftDriver {
     // Who votes alone has nobody to wait for.
     this.#input({ type: 'tick' });
   }
-}
-
-function noLeader(message?: string): CooeeError {
-  return new CooeeError('ERR_SLURP_NO_LEADER', message);
 }

@@ -202,7 +202,7 @@ export class AppliedStore {
   async #wipe(): Promise<void> {
     const { store } = this.#components;
     let writes: StoreWrite[] = [];
-    for await (const [key] of store.entries('state')) {
+    for await (const [key] of store.entries('state', { isKeysOnly: true })) {
       writes.push({ namespace: 'state', key });
       if (writes.length < WIPED_AT_ONCE) continue;
       await store.batch(writes);

@@ -11,6 +11,7 @@ import {
   type Signer,
   toError,
 } from '../../interface/index.ts';
+import { TERM_LEAP_MAX } from '../../raft/index.ts';
 import { cidOf, equalBytes } from '../../wire/index.ts';
 import { leaderBatch } from '../driver/leader-batch.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
@@ -35,8 +36,6 @@ import {
 /** The end of the log that was never proved is read in pieces. */
 const READ_ENTRIES = 128;
 const READ_BYTES_MAX = 1024 * 1024;
-/** Elections that others can have held while this node heard of none; more is made up. */
-const TERM_LEAP_MAX = 1_000_000;
 
 /** What {@link MeshRecovery} works with. */
 export interface MeshRecoveryComponents {

@@ -102,7 +102,7 @@ export async function forgetState(store: KeyValueStore): Promise<void> {
 
 async function wipe(store: KeyValueStore): Promise<void> {
   let writes: StoreWrite[] = [];
-  for await (const [key] of store.entries('state')) {
+  for await (const [key] of store.entries('state', { isKeysOnly: true })) {
     writes.push({ namespace: 'state', key });
     if (writes.length < DELETED_AT_ONCE) continue;
     await store.batch(writes);
@@ -142,7 +142,9 @@ async function cutLog(log: LogStore, { index, term }: SnapshotRecord): Promise<v
   }
   const isOther = log.lastIndex >= index && log.firstIndex <= index && log.termOf(index) !== term;
   if (isOther) {
-    await log.append([], { ...log.hardState, commit: Math.min(log.hardState.commit, index) });
+    // Only an epoch's end takes back what was committed, and then nobody votes. Else this would
+    // write a vote that is not the newest any more: those that wait for the disk are not seen here.
+    if (log.hardState.commit > index) await log.append([], { ...log.hardState, commit: index });
     await log.truncateFrom(index);
   }
   if (log.lastIndex < index) await log.compactBefore(index + 1);

@@ -1,4 +1,5 @@
 import type { Clock, Health } from '../../../interface/index.ts';
+import { TIME_MS_MAX } from '../../../wire/index.ts';
 import { agreedTimeMs, CLOCK_OFF_MS, type ClockReading } from './agreed-time.ts';
 
 /** Peers whose clocks are kept: voters and learners. */
@@ -8,9 +9,13 @@ const PEERS_MAX = 32;
 export interface VoterClocksComponents {
   readonly clock: Clock;
   readonly health: Health;
+  /** Who votes now: nobody else's clock counts. */
+  readonly voters: () => readonly string[];
 }
 
-/** The voters' clocks as they were last heard, and the time that they agree on. */
+/**
+ * The clocks of voters and learners as they were last heard, and the time that the voters agree on.
+ */
 export class VoterClocks {
   readonly #components: VoterClocksComponents;
   readonly #readings = new Map<string, ClockReading>();
@@ -41,7 +46,7 @@ export class VoterClocks {
   agreedMs(): number {
     const { clock, health } = this.#components;
     const own = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
-    const agreedMs = Math.max(0, agreedTimeMs(own, this.#readings.values()));
+    const agreedMs = within(agreedTimeMs(own, this.#votersReadings()));
     const isOff = Math.abs(own.nowMs - agreedMs) > CLOCK_OFF_MS;
     const off = [...this.#readings].filter(
       ([, { offsetMs }]) => Math.abs(own.nowMs + offsetMs - agreedMs) > CLOCK_OFF_MS,
@@ -60,4 +65,15 @@ export class VoterClocks {
     });
     return agreedMs;
   }
+
+  /** A learner may be anybody, and of two of them more than one voter's clock would be made. */
+  #votersReadings(): readonly ClockReading[] {
+    const readings = this.#components.voters().map((peer) => this.#readings.get(peer));
+    return readings.filter((it) => it !== undefined);
+  }
+}
+
+/** What an entry can be dated with, whatever this host's own clock says. */
+function within(timeMs: number): number {
+  return Math.min(TIME_MS_MAX, Math.max(0, timeMs));
 }

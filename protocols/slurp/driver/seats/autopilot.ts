@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type LeaderRecord,
   type Logger,
   type MeshRecord,
   type StateReader,
@@ -102,7 +103,9 @@ export class Autopilot {
     const raft = status();
     const mesh = state.get('mesh', 'mesh') as MeshRecord | undefined;
     if (raft?.role !== 'leader' || mesh === undefined || this.#isChanging) return;
-    // One change at a time, and none before the term has committed something.
+    // One change at a time, and none before the term has committed something: its announcement.
+    const leader = state.get('mesh', 'leader') as LeaderRecord | undefined;
+    if (leader?.term !== raft.term) return;
     if (raft.configurationIndex > raft.commit || raft.transferee !== null) return;
     const seats = this.#seats(raft);
     const leaving = this.#leavingNow();

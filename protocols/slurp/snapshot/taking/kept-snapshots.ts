@@ -280,7 +280,7 @@ async function deleteRows(
   isGone: (key: string) => boolean,
 ): Promise<void> {
   let writes: StoreWrite[] = [];
-  for await (const [key] of store.entries(namespace)) {
+  for await (const [key] of store.entries(namespace, { isKeysOnly: true })) {
     if (isGone(key)) writes.push({ namespace, key });
     if (writes.length < DELETED_AT_ONCE) continue;
     await store.batch(writes);

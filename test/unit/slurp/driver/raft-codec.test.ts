@@ -8,10 +8,11 @@ import {
   encodeRaft,
   encodeRefused,
 } from '../../../../protocols/slurp/driver/raft-codec.ts';
-import { encodeCanonical } from '../../../../protocols/wire/index.ts';
+import { encodeCanonical, TIME_MS_MAX } from '../../../../protocols/wire/index.ts';
 
 const ends = { from: 'A', to: 'B' };
 const n = fc.nat(Number.MAX_SAFE_INTEGER);
+const time = fc.nat(TIME_MS_MAX);
 const flag = fc.boolean();
 const bodies: fc.Arbitrary<object> = fc.oneof(
   fc.record({
@@ -38,7 +39,7 @@ const bodies: fc.Arbitrary<object> = fc.oneof(
 describe('messages between voters', () => {
   it('come back as they were', () => {
     fc.assert(
-      fc.property(bodies, n, n, (body, term, timeMs) => {
+      fc.property(bodies, n, time, (body, term, timeMs) => {
         const message = { ...ends, term, ...body } as RaftMessage;
         const decoded = decodeLinkMessage(encodeRaft(message, [], timeMs), ends);
         expect(decoded).toEqual({ kind: 'raft', message, entries: [], timeMs });
@@ -97,6 +98,15 @@ describe('messages between voters', () => {
     ['much evidence', [1, 101, 0, new Uint8Array(8 * 1024 + 1)]],
   ])('are refused with %s', (_, value) => {
     expect(() => decodeLinkMessage(encodeCanonical(value), ends)).toThrow(
+      expect.objectContaining({ code: 'ERR_WIRE_MALFORMED' }),
+    );
+  });
+
+  it('are refused with a clock beyond the year 9999: no entry could be dated by it', () => {
+    const message = { ...ends, term: 2, type: 'heartbeat', commit: 1, read: 0 } as const;
+    const [last, next] = [TIME_MS_MAX, TIME_MS_MAX + 1].map((at) => encodeRaft(message, [], at));
+    expect(decodeLinkMessage(last as Uint8Array, ends)).toMatchObject({ timeMs: TIME_MS_MAX });
+    expect(() => decodeLinkMessage(next as Uint8Array, ends)).toThrowError(
       expect.objectContaining({ code: 'ERR_WIRE_MALFORMED' }),
     );
   });

@@ -248,6 +248,34 @@ describe('RaftDriver.stop', () => {
     expect(meshLog.tailIndex).toBeGreaterThanOrEqual(1 + codes.filter((it) => it === 'ok').length);
   });
 
+  it('is not undone by a log that is being opened again', async () => {
+    const { machine, leader, meshLog } = await lead();
+    machine.faults.fail('log:write', systemError('ENOSPC'));
+    expect(await codeOf(leader.propose(batch(2)))).toBe('ERR_STORAGE_DISK_FULL');
+    machine.faults.mend();
+    const open = machine.log.open.bind(machine.log);
+    let goOn = (): void => undefined;
+    const opening = new Promise<void>((begun) => {
+      machine.log.open = async () => {
+        begun();
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+        return await open();
+      };
+    });
+    await machine.clock.advance(600);
+    await opening;
+    const stopped = leader.driver.stop({ handsOver: false });
+    goOn();
+    await stopped;
+    const { term, tailIndex } = meshLog;
+    await machine.clock.advance(5_000);
+    expect(leader.driver.status).toBeUndefined();
+    expect({ term: meshLog.term, tailIndex: meshLog.tailIndex }).toEqual({ term, tailIndex });
+    expect(term).toBe(2);
+  });
+
   it('does not hang on a store that fails, nor on a log that fails', async () => {
     for (const point of ['store:write', 'log:write']) {
       const { machine, leader } = await lead();

@@ -95,6 +95,29 @@ describe('installing a snapshot', () => {
     expect(same.meshLog.appliedRoot()).toEqual(rootAt(leader, EVERY + 2));
   });
 
+  it('writes no older vote over one that is on its way to the disk', async () => {
+    const wires = new Wires();
+    const leader = await leaderOf(wires);
+    const offer = leader.snapshots.offerFor(1);
+    if (offer === undefined) throw new Error('no offer');
+    const node = await SnapNode.open('node', wires);
+    // Of another leader, never committed.
+    await node.meshLog.append(recordsOf(batches(2, EVERY + 2), 2, { term: 1 }), 1);
+    const { log } = node.machine;
+    const vote = { term: 4, vote: 'candidate', commit: 1 };
+    const termOf = log.termOf.bind(log);
+    let voted: Promise<void> | undefined;
+    log.termOf = (index) => {
+      // Raft goes on meanwhile, and writes whenever it likes: here at the worst moment.
+      if (index === EVERY) voted ??= log.append([], vote);
+      return termOf(index);
+    };
+    expect(await node.run(node.snapshots.install('leader', offer))).toBe(true);
+    await voted;
+    expect(voted).toBeDefined();
+    expect(log.hardState).toMatchObject({ term: 4, vote: 'candidate' });
+  });
+
   it('calls a snapshot that was begun and is damaged by its name', async () => {
     const wires = new Wires();
     await leaderOf(wires);

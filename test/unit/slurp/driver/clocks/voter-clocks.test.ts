@@ -2,11 +2,12 @@ import { expect, it } from 'vitest';
 import { HealthBook } from '../../../../../daemon/system/health.ts';
 import { silentLogger } from '../../../../../protocols/interface/index.ts';
 import { VoterClocks } from '../../../../../protocols/slurp/driver/clocks/voter-clocks.ts';
+import { TIME_MS_MAX } from '../../../../../protocols/wire/index.ts';
 
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 const NOW_MS = 1_800_000_000_000;
 
-function world() {
+function world(voters = ['self', 'a', 'b']) {
   const health = new HealthBook(silentLogger);
   const clock = {
     nowMs: () => NOW_MS,
@@ -14,7 +15,7 @@ function world() {
     schedule: () => ({ cancel: () => undefined }),
   };
   const codes = (): string[] => health.list().map(({ code }) => code);
-  return { clocks: new VoterClocks({ clock, health }), codes };
+  return { clocks: new VoterClocks({ clock, health, voters: () => voters }), codes };
 }
 
 it('a clock a year ahead moves nothing, and is told of until it is set', () => {
@@ -35,4 +36,19 @@ it('a node that leads no more leaves the telling to the one that does', () => {
   clocks.rest();
   clocks.heard('b', NOW_MS + YEAR_MS);
   expect(codes()).toEqual([]);
+});
+
+it('clocks of learners date nothing, and are told of', () => {
+  const { clocks, codes } = world(['self']);
+  clocks.heard('a', NOW_MS + YEAR_MS);
+  clocks.heard('b', NOW_MS + YEAR_MS);
+  expect(clocks.agreedMs()).toBe(NOW_MS);
+  expect(codes()).toEqual(['clock-off']);
+});
+
+it('gives a time that an entry can be dated with, whatever the clocks say', () => {
+  const { clocks } = world();
+  clocks.heard('a', Number.MAX_SAFE_INTEGER);
+  clocks.heard('b', Number.MAX_SAFE_INTEGER);
+  expect(clocks.agreedMs()).toBe(TIME_MS_MAX);
 });

@@ -10,11 +10,16 @@ import { recordLogger } from '../../../storage/record-logger.ts';
 import { ManualClock } from '../../mesh-world.ts';
 
 /** A leader A with members, and what it was made to change. */
-function start(members: string, options: { readonly mute?: string } = {}) {
+function start(
+  members: string,
+  options: { readonly mute?: string; readonly announced?: number } = {},
+) {
   const clock = new ManualClock();
   const state = new MeshState();
   const mesh = { votersTarget: 'auto', voters: ['A'], learners: [] };
   state.merge([{ table: 'mesh', key: 'mesh', value: mesh as never }]);
+  const leader = { term: options.announced ?? 2, peer: 'A' };
+  state.merge([{ table: 'mesh', key: 'leader', value: leader as never }]);
   for (const [i, peer] of [...members].entries()) {
     const value = { peer, addedIndex: i, removedIndex: null };
     state.merge([{ table: 'member', key: peer, value: value as never }]);
@@ -60,6 +65,13 @@ describe('Autopilot', () => {
     autopilot.look();
     await clock.advance(10);
     expect(changes).toEqual(['A+BC', 'AB+C', 'ABC+']);
+  });
+
+  it('makes none before its term has committed its announcement', async () => {
+    const { clock, autopilot, changes } = start('ABC', { announced: 1 });
+    autopilot.look();
+    await clock.advance(10);
+    expect(changes).toEqual([]);
   });
 
   it('makes none while it does not lead, or while one is not committed', async () => {
