@@ -5,6 +5,7 @@ import {
   type CallRecord,
   calledKey,
   LIMITS,
+  type NamingContext,
   type Outcome,
   type Refusal,
   refuse,
@@ -22,12 +23,12 @@ import type { callBody, openBody } from './schema.ts';
 export function reduceOpen(
   state: StateWriter,
   body: z.output<typeof openBody>,
-  context: ApplyContext,
+  context: NamingContext,
 ): Outcome {
   const { index, timeMs, commandId: id } = context;
   const refused = askerProblem(state, context) ?? rangeProblem(body.deadline, context);
   if (refused !== undefined) return refused;
-  // Its origin names a command: with the name of another it would take that call's place.
+  // No other node has this id; what a node used twice must not take the place of its own call.
   if (state.get('call', id) !== undefined) {
     return refuse('ERR_SLURP_COMMAND', 'there is a call with that id');
   }

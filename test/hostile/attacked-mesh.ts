@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import type { Signer } from '../../protocols/interface/index.ts';
-import { encodeBatch } from '../../protocols/slurp/index.ts';
+import { type Command, encodeBatch } from '../../protocols/slurp/index.ts';
 import { replicaProtocol } from '../../protocols/slurp/protocol.ts';
 import { cidOf, encodeCanonical } from '../../protocols/wire/index.ts';
 import { type TestHost, TestMesh, until } from '../mesh/harness.ts';
@@ -98,15 +98,18 @@ export interface BatchParts {
   readonly kind?: string;
   readonly body?: Record<string, unknown>;
   readonly actor?: string;
+  readonly id?: string;
+  readonly made?: Command['made'];
 }
 
 /** A batch of one command. */
 export const batchOf = (signer: Signer, { boot, seq, ...rest }: BatchParts): Uint8Array => {
   const { mesh: of = meshId, kind = 'member.role', actor = signer.peer } = rest;
   const body = rest.body ?? { peer: signer.peer, role: 'admin' };
-  const id = cidOf(nodeCrypto.sha256, encodeCanonical({ boot, seq, kind, body }));
+  const id = rest.id ?? cidOf(nodeCrypto.sha256, encodeCanonical({ boot, seq, kind, body }));
+  const made = rest.made === undefined ? {} : { made: rest.made };
   const timeMs = Date.now();
-  const commands = [{ id, kind, actor: { peer: actor }, timeMs, body }];
+  const commands = [{ id, ...made, kind, actor: { peer: actor }, timeMs, body }];
   return encodeBatch(signer, { mesh: of, boot, seq, commands });
 };
 

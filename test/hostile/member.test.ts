@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/system/clock.ts';
+import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import { LIMITS, silentLogger } from '../../protocols/interface/index.ts';
 import { encodeHead } from '../../protocols/slurp/index.ts';
+import { commandId } from '../../protocols/slurp/machine/command-id.ts';
 import {
   pullResponse,
   replicaProtocol,
@@ -122,6 +124,37 @@ describe('a member on the submit protocol', () => {
     expect((await alpha.client.call('listMembers', {})).members.map(({ peer }) => peer)).toContain(
       alphaPeer,
     );
+    await expectAtWork();
+  });
+
+  it('cannot take the ids that the calls of another are going to have', async () => {
+    const rogue = await member();
+    const of = await beta.peer();
+    const { entries } = await beta.client.call('readLog', {
+      query: { kind: 'member.boot', actor: of, limit: 1_000 },
+    });
+    const body = entries.at(-1)?.commands[0]?.body as { readonly boot: number };
+    const places = Array.from({ length: 64 }, (_, i) => ({ boot: body.boot, number: i + 1 }));
+    const ids = places.map((made) => commandId(nodeCrypto.sha256, of, made));
+    const asked = { question: 'Mine?', context: '', options: [], severity: 'info' };
+    const call = { ...asked, onTimeout: 'wait', deadline: { afterMs: 60_000 } };
+    const before = await indices(alpha);
+    const stream = rogue.requests(alphaPeer, submitProtocol(meshId));
+    for (const [i, made] of places.entries()) {
+      // As beta itself would say it, or saying nothing of how it is made.
+      const said = i % 2 === 0 ? { id: ids[i] ?? '', made } : { id: ids[i] ?? '' };
+      const parts = { boot: 1, seq: 1, kind: 'call.open', body: call, ...said };
+      const theft = submitRequest.encode(0, [batchOf(rogue.signer, parts)]);
+      expect(await codeOf(stream.request(theft))).toBe('ERR_SLURP_COMMAND');
+    }
+    expect(await indices(alpha)).toEqual(before);
+    const { id } = await beta.client.call('openCall', {
+      query: { wait: 'committed', timeoutMs: 30_000 },
+      body: { question: 'May I?' },
+    });
+    expect(ids).toContain(id);
+    const { question, asker } = await alpha.client.call('getCall', { params: { id } });
+    expect([question, asker.peer]).toEqual(['May I?', of]);
     await expectAtWork();
   });
 

@@ -22,9 +22,17 @@ export interface ApplyContext {
   readonly origin: string;
   /** When its node made the command, by that node's clock: its own word. */
   readonly commandMs: number;
-  readonly commandId: string;
   readonly meshId: string;
   readonly crypto: Crypto;
+}
+
+/**
+ * What the reducer of a kind is told whose command's id becomes a name in the state. Others do not
+ * see the id: it is the word of its origin there, and another member may have said it first.
+ */
+export interface NamingContext extends ApplyContext {
+  /** Checked: no other member's command has it. */
+  readonly commandId: string;
 }
 
 /**

@@ -17,7 +17,7 @@ export interface AppenderComponents {
   readonly recipient: string;
 }
 
-/** Gives the core of a leader what is to be in the log: the term's announcement, then what waits. */
+/** Gives a leader's core what is to be in the log: the term's announcement, then what waits. */
 export class Appender {
   readonly #components: AppenderComponents;
   /** Agreed time of the last entry, here or sent by a leader. */

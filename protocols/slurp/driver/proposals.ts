@@ -4,7 +4,7 @@ import { ChurnMap } from '../churn-map.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { type AppliedEntry, isRepeated } from '../machine/apply.ts';
 import { type Batch, batchSignedHere, decodeBatch, isBatchSigned } from '../machine/codec.ts';
-import { assertCommand } from '../machine/kinds.ts';
+import { assertCommand, assertOwnId } from '../machine/kinds.ts';
 import { isLeaderBatch, isLeaderKind } from '../machine/leader-kinds.ts';
 import type { MadeBatch } from './leader-batch.ts';
 
@@ -193,7 +193,9 @@ export class Proposals {
         throw new CooeeError('ERR_SLURP_COMMAND', `${command.kind} is the leader's own`);
       }
       // This node's own were checked when they were made.
-      if (own === undefined) assertCommand(command);
+      if (own !== undefined) continue;
+      assertCommand(command);
+      assertOwnId(crypto.sha256, batch.origin, command);
     }
     return batch;
   }

@@ -34,6 +34,8 @@ export const commandSchema = z.strictObject({
   kind: z.string().min(1).max(32),
   actor: actorSchema,
   timeMs,
+  /** What the id is the CID of, with the origin; only where the id becomes a name in the state. */
+  made: z.strictObject({ boot: count.min(1), number: count.min(1) }).optional(),
   /** Checked against the kind's own schema when it is proposed and when it is applied. */
   body: z.record(z.string(), z.unknown()),
 });

@@ -5,6 +5,8 @@ import {
   type ApplyContext,
   type BlockRecord,
   CooeeError,
+  type Hash,
+  type NamingContext,
   type Outcome,
   refuse,
   type StateWriter,
@@ -12,20 +14,27 @@ import {
 import * as membership from '../../membership/index.ts';
 import * as submission from '../../submission/index.ts';
 import type { Command } from './codec.ts';
+import { commandId } from './command-id.ts';
 import * as leader from './leader-kinds.ts';
 
-type Hash = Parameters<typeof submission.idOfOrder>[0];
-
 /** How a kind of command is checked and applied. */
-interface Kind<S extends z.ZodType> {
+interface Kind<S extends z.ZodType, C extends ApplyContext = ApplyContext> {
   readonly body: S;
-  readonly reduce: (state: StateWriter, body: z.output<S>, context: ApplyContext) => Outcome;
+  readonly reduce: (state: StateWriter, body: z.output<S>, context: C) => Outcome;
+  /** The command's id becomes a name in the state, so it must be its origin's own. */
+  readonly isNaming: boolean;
 }
 
 const kind = <S extends z.ZodType>(body: S, reduce: Kind<S>['reduce']): Kind<S> => ({
   body,
   reduce,
+  isNaming: false,
 });
+
+const naming = <S extends z.ZodType>(
+  body: S,
+  reduce: Kind<S, NamingContext>['reduce'],
+): Kind<S, NamingContext> => ({ body, reduce, isNaming: true });
 
 /**
  * Every kind of command: a closed union. One that is not here stops the log ("upgrade me"); a kind
@@ -39,7 +48,7 @@ const KINDS = {
   'call.claim': kind(help.callBody, help.reduceClaim),
   'call.escalate': kind(help.callBody, help.reduceEscalate),
   'call.expire': kind(help.callBody, help.reduceExpire),
-  'call.open': kind(help.openBody, help.reduceOpen),
+  'call.open': naming(help.openBody, help.reduceOpen),
   'call.release': kind(help.releaseBody, help.reduceRelease),
   'call.withdraw': kind(help.callBody, help.reduceWithdraw),
   'invite.issue': kind(membership.issueBody, membership.reduceIssue),
@@ -66,6 +75,31 @@ export type CommandBody<K extends CommandKind> = z.input<(typeof KINDS)[K]['body
 /** Whether this program knows the kind. */
 export function isKnownKind(text: string): text is CommandKind {
   return Object.hasOwn(KINDS, text);
+}
+
+const FOREIGN_ID = "the id is not made of its origin's own start and number";
+const foreignId = ({ kind, id }: Command) => ({ kind, path: 'id', id });
+
+/** Whether the id of such a command becomes a name in the state: its maker shows how it is made. */
+export function isNaming(kind: string): boolean {
+  return isKnownKind(kind) && KINDS[kind].isNaming;
+}
+
+/**
+ * Checks that no other member's command can have the id of this one, where that matters: who sees
+ * a command on its way could otherwise be first with its id.
+ *
+ * @throws CooeeError ERR_SLURP_COMMAND
+ */
+export function assertOwnId(sha256: Hash, origin: string, command: Command): void {
+  if (hasOwnId(sha256, origin, command)) return;
+  throw new CooeeError('ERR_SLURP_COMMAND', FOREIGN_ID, { details: foreignId(command) });
+}
+
+/** What is said without need must be true too. */
+function hasOwnId(sha256: Hash, origin: string, { id, kind, made }: Command): boolean {
+  if (made === undefined) return !isNaming(kind);
+  return id === commandId(sha256, origin, made);
 }
 
 /**
@@ -144,12 +178,15 @@ function commitOrder(command: Command): submission.CommitOrder | undefined {
 export function reduceCommand(
   state: StateWriter,
   command: Command,
-  context: ApplyContext,
+  context: NamingContext,
 ): Outcome {
   if (!isKnownKind(command.kind)) assertCommand(command);
-  const entry: Kind<z.ZodType> = KINDS[command.kind as CommandKind] as Kind<z.ZodType>;
+  const entry = KINDS[command.kind as CommandKind] as Kind<z.ZodType, NamingContext>;
   const known = checked.get(command.body);
   checked.delete(command.body);
+  if (!hasOwnId(context.crypto.sha256, context.origin, command)) {
+    return refuse('ERR_SLURP_COMMAND', FOREIGN_ID, foreignId(command));
+  }
   if (known?.kind === command.kind) return entry.reduce(state, known.data, context);
   const parsed = entry.body.safeParse(command.body);
   if (!parsed.success) return refuse('ERR_SLURP_COMMAND', 'the body is not valid');

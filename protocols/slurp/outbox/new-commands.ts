@@ -6,9 +6,10 @@ import {
   LIMITS,
   type Signer,
 } from '../../interface/index.ts';
-import { cidOf, encodeCanonical } from '../../wire/index.ts';
+import { encodeCanonical } from '../../wire/index.ts';
 import { assertCommandForm, type Command } from '../machine/codec.ts';
-import { assertCommand, type CommandKind } from '../machine/kinds.ts';
+import { commandId } from '../machine/command-id.ts';
+import { assertCommand, type CommandKind, isNaming } from '../machine/kinds.ts';
 import { BATCH_OVERHEAD_BYTES } from './gathering.ts';
 
 /** What {@link NewCommands} works with. */
@@ -43,8 +44,10 @@ export class NewCommands {
   make(kind: CommandKind, body: Record<string, unknown>, actor?: Omit<Actor, 'peer'>) {
     const { signer, clock, crypto } = this.#components;
     this.#count++;
+    const made = { boot: this.#boot, number: this.#count };
     const command: Command = {
-      id: cidOf(crypto.sha256, encodeCanonical([signer.peer, this.#boot, this.#count])),
+      id: commandId(crypto.sha256, signer.peer, made),
+      ...(isNaming(kind) ? { made } : {}),
       kind,
       actor: {
         ...(actor?.agent === undefined ? {} : { agent: actor.agent }),

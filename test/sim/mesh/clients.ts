@@ -8,11 +8,14 @@ import { START_MS } from '../world/process.ts';
 import type { SimRandom } from '../world/random.ts';
 import { Violation } from '../world/world.ts';
 import { CallClients } from './call-clients.ts';
+import { CallThief } from './call-thief.ts';
 import { inviteIssue, memberAdd } from './founding.ts';
 import type { MeshCluster } from './mesh-cluster.ts';
 import { SubmissionClients } from './submission-clients.ts';
 
 const PAUSE_MS = 60;
+/** Signers that come and go as members, without a machine. */
+const JOINERS = Array.from({ length: 40 }, (_, i) => 10_001 + i);
 
 /** What people and agents ask of the mesh, at any node of it: every kind of command. */
 export class Clients {
@@ -20,6 +23,7 @@ export class Clients {
   readonly #random: SimRandom;
   readonly #calls: CallClients;
   readonly #submissions: SubmissionClients;
+  readonly #thief: CallThief;
   #isOn = false;
   #count = 0;
   #invites: { readonly number: number; readonly uses: number }[] = [];
@@ -29,6 +33,7 @@ export class Clients {
     this.#random = cluster.world.random.fork();
     this.#calls = new CallClients(this.#random.fork());
     this.#submissions = new SubmissionClients(this.#random.fork());
+    this.#thief = new CallThief(cluster, JOINERS);
   }
 
   start(): void {
@@ -50,6 +55,7 @@ export class Clients {
   }
 
   #act(machine: Machine): void {
+    this.#thief.act();
     const acts = [
       () => this.#rename(machine),
       () => this.#invite(),
@@ -91,7 +97,7 @@ export class Clients {
     if (this.#invites.length === 0) return;
     const invite = simSeedKey(this.#random.pick(this.#invites).number);
     for (const door of this.#random.sample(this.#cluster.machines, 2)) {
-      const joiner = simSigner(10_000 + this.#random.integer(1, 40));
+      const joiner = simSigner(this.#random.pick(JOINERS));
       const { body } = memberAdd(this.#cluster.founding.meshId, joiner.peer, invite);
       this.#node(door)?.submit('member.add', body as never);
     }
@@ -154,7 +160,7 @@ export class Clients {
   }
 
   #joiner(): string {
-    return simSigner(10_000 + this.#random.integer(1, 40)).peer;
+    return simSigner(this.#random.pick(JOINERS)).peer;
   }
 
   /** A leader that asks for a signature under what no log holds yet must not get it. */

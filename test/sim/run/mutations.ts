@@ -178,6 +178,17 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
   {
+    name: 'take-the-word-of-an-origin-for-an-id',
+    part: 'mesh',
+    file: 'protocols/slurp/machine/kinds.ts',
+    edits: [
+      {
+        find: 'return id === commandId(sha256, origin, made);',
+        replace: 'return id !== undefined;',
+      },
+    ],
+  },
+  {
     name: 'follow-an-unsigned-epoch',
     part: 'mesh',
     draws: drawsDisaster,

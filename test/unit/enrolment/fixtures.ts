@@ -122,7 +122,6 @@ export class World {
       actor: { peer: origin },
       origin,
       commandMs: 0,
-      commandId: `c${this.#index}`,
       meshId: MESH,
       crypto,
     });

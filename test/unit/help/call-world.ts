@@ -7,8 +7,8 @@ import type {
   StateWriter,
 } from '../../../protocols/interface/index.ts';
 import { MeshState, StateOverlay } from '../../../protocols/slurp/index.ts';
+import { commandId } from '../../../protocols/slurp/machine/command-id.ts';
 import { reduceCommand } from '../../../protocols/slurp/machine/kinds.ts';
-import { cidOf, encodeCanonical } from '../../../protocols/wire/index.ts';
 import { crypto, founder, MESH, second, third } from '../slurp/mesh-world.ts';
 
 export { founder, second, third };
@@ -49,6 +49,8 @@ export class CallWorld {
   readonly state = new MeshState();
   timeMs = 1_700_000_000_000;
   index = 10;
+  /** The id of the command that {@link apply} made last. */
+  lastId = '';
 
   constructor() {
     for (const { peer } of [founder, second, third]) this.member(peer);
@@ -65,8 +67,10 @@ export class CallWorld {
   /** Applies a command in an entry of its own, as the log does. */
   apply(kind: string, body: Record<string, unknown>, actor: Actor = { peer: founder.peer }) {
     this.index++;
-    const id = this.nextId();
-    const command = { id, kind, actor, timeMs: 7, body };
+    const made = { boot: 1, number: this.index };
+    const id = commandId(crypto.sha256, actor.peer, made);
+    this.lastId = id;
+    const command = { id, made, kind, actor, timeMs: 7, body };
     const overlay = new StateOverlay(this.state);
     const outcome = reduceCommand(overlay as StateWriter, command, {
       ...{ index: this.index, term: 1, timeMs: this.timeMs },
@@ -77,16 +81,11 @@ export class CallWorld {
     return outcome;
   }
 
-  /** The id of the command that {@link apply} makes next or made last. */
-  nextId(): string {
-    return cidOf(crypto.sha256, encodeCanonical(['call', this.index]));
-  }
-
   /** Opens a call and gives its id. */
   open(change: Record<string, unknown> = {}, actor?: Actor): string {
     const outcome = this.apply('call.open', { ...ASKED, ...change }, actor);
     if (!outcome.ok) throw new Error(`not opened: ${outcome.code}`);
-    return this.nextId();
+    return this.lastId;
   }
 
   claim(id: string, human = 'ada', peer = second.peer): Outcome {

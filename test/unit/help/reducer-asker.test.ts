@@ -31,7 +31,7 @@ const withdraw = (id: string, actor: { peer: string; agent?: string }) =>
 describe('a new call', () => {
   it('is named by its command, counts from the entry, and tells of itself', () => {
     const outcome = open({});
-    const id = world.nextId();
+    const id = world.lastId;
     const { timeMs, index } = world;
     expect(world.call(id)).toEqual({
       ...{ id, number: 1, asker: agent, question: 'May I?', context: '', options: ['yes', 'no'] },
@@ -55,13 +55,21 @@ describe('a new call', () => {
     expect(world.call(id)).toMatchObject({ state: 'answered', answer: { by: null } });
   });
 
-  it('does not take the place of another by its name', () => {
+  it('does not take the place of another whose number its node used before', () => {
     const id = world.open();
     const before = world.call(id);
     world.index--;
-    const outcome = world.apply('call.open', { ...ASKED, question: 'Mine?' }, { peer: third.peer });
-    expect(codeOf(outcome)).toBe('ERR_SLURP_COMMAND');
+    expect(codeOf(open({ question: 'Again?' }))).toBe('ERR_SLURP_COMMAND');
+    expect(world.lastId).toBe(id);
     expect(world.call(id)).toEqual(before);
+  });
+
+  it('has a name that no command of another node has', () => {
+    const id = world.open();
+    world.index--;
+    const other = world.open({}, { peer: third.peer });
+    expect(other).not.toBe(id);
+    expect([id, other].map((it) => world.call(it).asker.peer)).toEqual([founder.peer, third.peer]);
   });
 
   it('that waits is never due', () => {

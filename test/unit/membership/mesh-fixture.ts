@@ -85,7 +85,6 @@ export class TestMesh {
       actor: { peer: origin },
       origin,
       commandMs: this.timeMs,
-      commandId: 'c',
       meshId: MESH,
       crypto: nodeCrypto,
     };

@@ -21,6 +21,7 @@ import {
   MeshLog,
   mendInstall,
 } from '../../../protocols/slurp/index.ts';
+import { commandId } from '../../../protocols/slurp/machine/command-id.ts';
 import {
   appendLeaf,
   cidOf,
@@ -75,7 +76,7 @@ const genesis = makeGenesis({
 export const MESH = genesis.meshId;
 export const GENESIS: LogRecord = { index: 1, term: 1, bytes: genesis.entry };
 
-export type Change = Pick<Command, 'kind' | 'body'>;
+export type Change = Pick<Command, 'kind' | 'body'> & Partial<Pick<Command, 'id' | 'made'>>;
 
 /** Signs a batch of commands as its origin would; the number names it. */
 export function batchOf(
@@ -85,8 +86,8 @@ export function batchOf(
 ): Uint8Array {
   const { boot = 1, seq, mesh = MESH } = number;
   const commands = changes.map((change, i) => ({
-    ...change,
     id: cidOf(crypto.sha256, encodeCanonical([origin.peer, boot, seq, i])),
+    ...change,
     actor: { peer: origin.peer },
     timeMs: START_MS,
   }));
@@ -118,6 +119,15 @@ export const add = (joiner: Signer, invite: number): Change => ({
     }),
   },
 });
+/** Opens a call: the command of that number that the asker makes. */
+export const ask = (asker: Signer, number: number, question = 'May I?'): Change => {
+  const made = { boot: 1, number };
+  const more = { context: '', options: [], severity: 'info', onTimeout: 'wait' };
+  return {
+    ...{ kind: 'call.open', id: commandId(crypto.sha256, asker.peer, made), made },
+    body: { question, ...more, deadline: { afterMs: 60_000 } },
+  };
+};
 export const boot = (number: number, digit = 'a'): Change => ({
   kind: 'member.boot',
   body: {

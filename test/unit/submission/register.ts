@@ -103,7 +103,6 @@ export class Register {
       term: 1,
       timeMs: this.timeMs,
       commandMs: 7,
-      commandId: `c${this.index}`,
       meshId: MESH,
       crypto,
     });

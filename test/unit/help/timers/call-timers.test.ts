@@ -62,7 +62,7 @@ function open(change: Record<string, unknown>): string {
     ...{ deadline: { afterMs: LENGTH_MS }, ...change },
   });
   tell(outcome);
-  return world.nextId();
+  return world.lastId;
 }
 
 const pass = (ms: number): Promise<void> => clock.advance(ms);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { CooeeError } from '../../../../protocols/interface/index.ts';
-import { decodeBatch } from '../../../../protocols/slurp/index.ts';
+import { type Command, decodeBatch } from '../../../../protocols/slurp/index.ts';
 import { encodeSigned } from '../../../../protocols/wire/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
 import { LoneLeader } from '../lone-leader.ts';
 import {
   add,
+  ask,
   batchOf,
   codeOf,
   founder,
@@ -154,6 +155,22 @@ describe('RaftDriver.propose, of one voter', () => {
     const { leader, meshLog } = await lead();
     expect(await codeOf(leader.propose(make()))).toBe(code);
     expect(meshLog.tailIndex).toBe(2);
+  });
+
+  it('refuses who would be first with the id of a call that it saw on its way', async () => {
+    const { leader, meshLog } = await withMembers();
+    const before = meshLog.tailIndex;
+    const onItsWay = batchOf(second, { seq: 1 }, [ask(second, 1)]);
+    const [{ made: _, ...unsaid }] = decodeValue(onItsWay).commands as [Command];
+    const { id } = unsaid;
+    for (const theft of [ask(second, 1, 'Mine?'), unsaid, { ...ask(third, 1), id }]) {
+      const hurried = leader.propose(batchOf(third, { seq: 1 }, [theft]));
+      expect(await codeOf(hurried)).toBe('ERR_SLURP_COMMAND');
+    }
+    expect(meshLog.tailIndex).toBe(before);
+    expect(await leader.propose(onItsWay)).toBe(before + 1);
+    const asker = { peer: second.peer };
+    expect(meshLog.state.get('call', id)).toMatchObject({ asker, state: 'open' });
   });
 
   it('refuses a removed member before the log', async () => {

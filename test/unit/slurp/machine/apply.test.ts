@@ -10,6 +10,7 @@ import { decodeBatch, decodeEntry } from '../../../../protocols/slurp/machine/co
 import { MeshState, StateOverlay } from '../../../../protocols/slurp/machine/state.ts';
 import {
   add,
+  ask,
   batchOf,
   boot,
   type Change,
@@ -154,6 +155,29 @@ describe('applyEntry', () => {
     expect(codes(applied[2] as AppliedEntry)).toEqual(['ok', 'ok']);
     expect(applied[3]?.decisions).toEqual([]);
     expect(state.get('member', second.peer)).toMatchObject({ boot: 0 });
+  });
+
+  it('gives an id to nobody else’s call, also when a leader puts that first', () => {
+    const call = ask(second, 1);
+    const { made: _, ...unsaid } = ask(second, 1, 'Mine?');
+    const { applied, state } = play([
+      GENESIS,
+      ...recordsOf([
+        batchOf(founder, { seq: 2 }, [issue(20, 2), add(second, 20), add(third, 20)]),
+        batchOf(third, { seq: 1 }, [ask(second, 1, 'Mine?'), unsaid, ask(third, 1)]),
+        batchOf(second, { seq: 1 }, [call, call]),
+      ]),
+    ]);
+    expect(codes(applied[2] as AppliedEntry)).toEqual([
+      'ERR_SLURP_COMMAND',
+      'ERR_SLURP_COMMAND',
+      'ok',
+    ]);
+    // What its own node uses twice stands once.
+    expect(codes(applied[3] as AppliedEntry)).toEqual(['ok', 'ERR_SLURP_COMMAND']);
+    const asker = { peer: second.peer };
+    expect(state.get('call', call.id ?? '')).toMatchObject({ asker, question: 'May I?' });
+    expect(state.get('cursor', 'calls')).toBe(2);
   });
 
   it('stops at a kind that it does not know and leaves nothing of that entry behind', () => {

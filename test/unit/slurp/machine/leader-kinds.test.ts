@@ -12,7 +12,7 @@ const ADDRESS = leaderAddress();
 
 const contextOf = (term: number, origin = PEER): ApplyContext => ({
   ...{ index: term * 10, term, timeMs: term * 1_000, actor: { peer: origin }, origin },
-  ...{ commandMs: 0, commandId: 'c', meshId: 'm', crypto: nodeCrypto },
+  ...{ commandMs: 0, meshId: 'm', crypto: nodeCrypto },
 });
 
 describe('leader.announce', () => {

@@ -2,13 +2,25 @@ import { describe, expect, it } from 'vitest';
 import { CooeeError, LIMITS } from '../../../../protocols/interface/index.ts';
 import {
   type AppliedEntry,
+  type Command,
   decodeBatch,
   encodeBatch,
   MeshState,
 } from '../../../../protocols/slurp/index.ts';
+import { assertOwnId } from '../../../../protocols/slurp/machine/kinds.ts';
 import { systemError } from '../../../../storage/faults.ts';
 import { LoneLeader } from '../lone-leader.ts';
-import { batchOf, boot, codeOf, founder, MESH, rename, second } from '../mesh-world.ts';
+import {
+  ask,
+  batchOf,
+  boot,
+  codeOf,
+  crypto,
+  founder,
+  MESH,
+  rename,
+  second,
+} from '../mesh-world.ts';
 import { commandsOf, join, name, newOutbox, start, stored } from './outbox-fixture.ts';
 
 describe('Outbox.submit', () => {
@@ -89,6 +101,19 @@ describe('Outbox.submit', () => {
       peer: founder.peer,
       human: 'ann',
     });
+  });
+
+  it('shows how the id of a call is made, and of nothing else', async () => {
+    const { machine } = await start();
+    const outbox = await newOutbox(machine, 3, 0);
+    outbox.submit('mesh.settings', name('a'));
+    const { kind, body } = ask(founder, 1);
+    const { accepted, id } = outbox.submit(kind as 'call.open', body as never);
+    await accepted;
+    const [rename, call] = commandsOf(outbox.first()?.bytes);
+    expect(rename).not.toHaveProperty('made');
+    expect(call).toMatchObject({ id, made: { boot: 3, number: 2 } });
+    expect(() => assertOwnId(crypto.sha256, founder.peer, call as Command)).not.toThrow();
   });
 
   it('takes 10,000 items, and 1,000 of one agent', async () => {
