@@ -94,10 +94,11 @@ function applyBatch(
 }
 
 /**
- * Whether a batch was applied before. An origin numbers its batches `(boot, seq)` and they come
- * into the log in that order, so everything at or below the mark is a retry. The one
- * exception is the registration of a second start with the same number, which must come through: it
- * is the proof that the identity runs twice.
+ * Whether a batch was applied before. An origin numbers its batches `(boot, seq)` and sends them in
+ * that order, so everything at or below the mark is a retry, or was overtaken on its way: then its
+ * origin hands the commands in again under another number. The one exception is the registration of
+ * a second start with the same number, which must come through: it is the proof that the identity
+ * runs twice.
  */
 export function isRepeated(state: StateReader, batch: Batch): boolean {
   if (isLeaderBatch(batch)) return false;

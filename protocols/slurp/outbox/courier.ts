@@ -41,7 +41,8 @@ export interface CourierComponents {
  * Brings the outbox to the leader, one delivery at a time: what waits goes together, in order, and
  * the next delivery when that was decided and applied here. A leader appends what comes together in
  * its order or not at all, and what of it is lost with that leader is a tail; so an origin's
- * numbers stay in order however often connections break.
+ * numbers stay in order however often connections break. Only a relay can break that order, and the
+ * outbox mends it.
  */
 export class Courier {
   readonly #components: CourierComponents;

@@ -1,4 +1,5 @@
 import { type Clock, LIMITS } from '../../interface/index.ts';
+import type { Command } from '../machine/codec.ts';
 
 /** Room in a batch for everything but the commands. */
 export const BATCH_OVERHEAD_BYTES = 1024;
@@ -10,6 +11,15 @@ const BATCHES_AHEAD = 1;
 export interface Gathered {
   readonly bytes: number;
   readonly isAlone: boolean;
+}
+
+/** A command that has no batch yet, and whom to tell when it has one. */
+export interface Waiting extends Gathered {
+  readonly command: Command;
+  /** It was accepted before, and has a row of its own. */
+  readonly isHeld: boolean;
+  readonly accept: () => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** How many of the first commands share a batch. */

@@ -9,7 +9,7 @@ import {
 import { count, decodeAs, encodeCanonical, timeMs } from '../../wire/index.ts';
 import { type Command, commandSchema } from '../machine/codec.ts';
 import { blocksOfCommand, orderKeysOf } from '../machine/kinds.ts';
-import { keyOf, type Numbered } from './own-batch.ts';
+import { keyOf, type Numbered } from './batches/own-batch.ts';
 import { writeSynced } from './synced.ts';
 
 /** Room in a row for everything but the command. */

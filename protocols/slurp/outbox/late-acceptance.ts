@@ -55,6 +55,24 @@ export class LateAcceptance {
     for (const { accept } of waiting.all) accept();
   }
 
+  /** It is made durable in another way: {@link settle} or {@link fail} tells. */
+  hold(key: string): void {
+    this.#waiting.get(key)?.timer.cancel();
+  }
+
+  /** It could not be made durable: it is not accepted, and may be decided all the same. */
+  fail(key: string, error: unknown): void {
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) return;
+    this.#waiting.delete(key);
+    waiting.timer.cancel();
+    this.#components.logger.warn(
+      { err: toError(error) },
+      'what waits for the log could not be kept',
+    );
+    for (const { fail } of waiting.all) fail(error);
+  }
+
   /**
    * Nothing is secured any more: the store is about to be closed. Who waits is told why: the log
    * may decide it all the same.
@@ -69,16 +87,11 @@ export class LateAcceptance {
   }
 
   async #secure(key: string): Promise<void> {
-    const { secure, logger } = this.#components;
     try {
-      await secure(key);
+      await this.#components.secure(key);
       this.settle(key);
     } catch (error) {
-      const waiting = this.#waiting.get(key);
-      if (waiting === undefined) return;
-      this.#waiting.delete(key);
-      logger.warn({ err: toError(error) }, 'what waits for the log could not be kept');
-      for (const { fail } of waiting.all) fail(error);
+      this.fail(key, error);
     }
   }
 }

@@ -1,17 +1,22 @@
-import { CooeeError, type StateReader, type StoreWrite, toError } from '../../interface/index.ts';
-import { encodeCanonical, equalBytes } from '../../wire/index.ts';
-import { ChurnMap } from '../churn-map.ts';
+import {
+  CooeeError,
+  type StateReader,
+  type StoreWrite,
+  type Timer,
+  toError,
+} from '../../interface/index.ts';
+import { encodeCanonical } from '../../wire/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
-import { type Command, decodeBatch, encodeBatch, forgetSigned } from '../machine/codec.ts';
+import type { Command } from '../machine/codec.ts';
 import type { CommandBody, CommandKind } from '../machine/kinds.ts';
-import { isLeaderBatch } from '../machine/leader-kinds.ts';
+import { decidedIn, isBehind, type Numbered, refusedIn } from './batches/own-batch.ts';
+import { OwnBatches } from './batches/own-batches.ts';
 import { Callers } from './callers.ts';
-import { batchLength, Gathering } from './gathering.ts';
+import { batchLength, Gathering, type Waiting } from './gathering.ts';
 import { HeldBack, type HeldCommand } from './held-back.ts';
 import { LateAcceptance } from './late-acceptance.ts';
 import { NewCommands } from './new-commands.ts';
 import { OutboxQuota } from './outbox-quota.ts';
-import { decidedIn, isBehind, keyOf, refusedIn } from './own-batch.ts';
 import type {
   OutboxBatch,
   OutboxComponents,
@@ -23,15 +28,8 @@ import { writeSynced } from './synced.ts';
 
 export type * from './ports.ts';
 
-interface Waiting {
-  readonly command: Command;
-  readonly bytes: number;
-  readonly isAlone: boolean;
-  /** It was accepted before, and has a row of its own. */
-  readonly isHeld: boolean;
-  readonly accept: () => void;
-  readonly fail: (error: unknown) => void;
-}
+/** How long a store that fails is left alone before a batch is tried again. */
+const RETRY_MS = 500;
 
 /**
  * Commands on their way into the log. Each is on the disk before it is acknowledged, in the signed
@@ -40,11 +38,8 @@ interface Waiting {
  */
 export class Outbox {
   readonly #components: OutboxComponents;
-  readonly #meshId: string;
   readonly #boot: number;
-  readonly #batches = new ChurnMap<string, OutboxBatch>();
-  /** Keys of batches that are not on the disk: a leader's, not accepted yet. */
-  readonly #unwritten = new Set<string>();
+  readonly #batches: OwnBatches;
   readonly #callers = new Callers();
   readonly #commands: NewCommands;
   readonly #quota = new OutboxQuota();
@@ -54,7 +49,7 @@ export class Outbox {
   readonly #changeListeners: (() => void)[] = [];
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
-  #seq: number;
+  #retry: Timer | undefined;
   #closed: CooeeError | undefined;
 
   constructor(components: OutboxComponents, init: OutboxInit) {
@@ -68,12 +63,11 @@ export class Outbox {
       },
       onChange: () => this.#changed(),
     });
-    this.#late = new LateAcceptance({ ...components, secure: (key) => this.#secure(key) });
+    this.#batches = new OwnBatches(components, init);
+    this.#late = new LateAcceptance({ ...components, secure: (key) => this.#batches.secure(key) });
     this.#gathering = new Gathering(components.clock, init.gatherMs ?? 0);
     this.#commands = new NewCommands(components, init.boot);
-    this.#meshId = init.meshId;
     this.#boot = init.boot;
-    this.#seq = init.lastSeq ?? 0;
   }
 
   /** Commands taken in and not decided yet. */
@@ -87,31 +81,24 @@ export class Outbox {
   }
 
   /**
-   * Loads what an earlier start left behind. Batches that the log had decided by then are
-   * forgotten.
+   * Loads what an earlier start left behind. Batches behind the mark of the log are forgotten, and
+   * their outcome is not known. Nearly all of them were decided: by entries that the log has
+   * applied anew before this listens, or that a snapshot stands for. One that was overtaken is
+   * among them only when the program ended before its new number was written: milliseconds after
+   * the entry that overtook it, or while the disk took nothing. Without the entries nobody can
+   * tell, and what is handed in again wrongly is applied twice.
    *
    * @throws CooeeError ERR_WIRE_* when a stored batch is damaged
    */
   async open(state: StateReader): Promise<void> {
-    const gone: OutboxBatch[] = [];
+    const { kept, gone } = await this.#batches.open(this.#markIn(state));
     const entered = new Set<string>();
-    const mark = state.get('origin', this.#components.signer.peer);
-    for await (const [key, bytes] of this.#components.store.entries('outbox')) {
-      const { boot, seq, commands } = decodeBatch(bytes).value;
-      // A number is never used for other bytes, nor a name for another command.
-      if (boot === this.#boot) {
-        this.#seq = Math.max(this.#seq, seq);
-        this.#commands.skipTo(this.#commands.count + commands.length);
-      }
+    for (const { boot, commands } of [...kept, ...gone]) {
+      // A name is never used for another command.
+      if (boot === this.#boot) this.#commands.skipTo(this.#commands.count + commands.length);
       for (const { id } of commands) entered.add(id);
-      const batch = { key, boot, seq, bytes, commands };
-      if (isBehind(batch, mark)) {
-        gone.push(batch);
-        continue;
-      }
-      for (const command of commands) this.#quota.add(command);
-      this.#batches.set(key, batch);
     }
+    for (const command of kept.flatMap(({ commands }) => commands)) this.#quota.add(command);
     await this.#held.open(entered);
     this.#commands.skipTo(this.#held.lastNumber(this.#boot));
     for (const { command } of this.#held.all()) this.#quota.add(command);
@@ -143,7 +130,7 @@ export class Outbox {
       this.#waiting.push({ command, bytes, isAlone, isHeld: false, accept, fail });
     });
     this.#gathering.added(this.#waiting.length);
-    this.#flushing ??= this.#flush();
+    this.#startFlush();
     return { id, accepted, decided };
   }
 
@@ -162,7 +149,7 @@ export class Outbox {
     const bytes = encodeCanonical(command).length;
     await new Promise<void>((accept, fail) => {
       this.#waiting.push({ command, bytes, isAlone: true, isHeld: true, accept, fail });
-      this.#flushing ??= this.#flush();
+      this.#startFlush();
     });
   }
 
@@ -174,13 +161,15 @@ export class Outbox {
    * @throws CooeeError ERR_STORAGE_*: it is still there
    */
   async takeBack(batch: OutboxBatch): Promise<void> {
+    // It is given another number, and what the leader says of that one counts.
+    if (this.#batches.isOvertaken(batch)) return;
     const rows = this.#held.rowsFor(batch);
     await this.#write([{ namespace: 'outbox', key: batch.key }, ...rows]);
-    if (this.#batches.get(batch.key) !== batch) {
+    if (!this.#batches.has(batch)) {
       // Decided by the log meanwhile: that word stands.
       return await this.#write(rows.map(({ namespace, key }) => ({ namespace, key })));
     }
-    this.#batches.delete(batch.key);
+    this.#batches.remove(batch);
     this.#held.setEntered(batch.commands, false);
     this.#changed();
   }
@@ -192,8 +181,7 @@ export class Outbox {
 
   /** The batch that is next to be sent; the same one until it was decided. */
   first(): OutboxBatch | undefined {
-    for (const batch of this.#batches.values()) return batch;
-    return undefined;
+    return this.#batches.first();
   }
 
   /** Commands that are not decided yet, in the order in which they came. */
@@ -206,34 +194,40 @@ export class Outbox {
    * entry.
    */
   writesFor(entry: AppliedEntry): readonly StoreWrite[] {
-    const batch = this.#own(entry);
+    const batch = this.#batches.decidedBy(entry);
     if (batch === undefined) return [];
-    const isWritten = !this.#unwritten.has(batch.key);
-    const writes: StoreWrite[] = isWritten ? [{ namespace: 'outbox', key: batch.key }] : [];
-    writes.push(...this.#held.deletesFor(batch.commands));
+    const writes = [...this.#batches.deletesFor(batch), ...this.#held.deletesFor(batch.commands)];
     for (const { command, refused } of refusedIn(entry, batch)) {
       writes.push(...(this.#components.onRefused?.(command, refused) ?? []));
     }
     return writes;
   }
 
-  /** Tells the callers what the log decided. */
+  /**
+   * Tells the callers what the log decided. A batch that the entry has overtaken, since whoever
+   * relayed both handed on the later one alone, is given another number.
+   */
   onApplied(entry: AppliedEntry): void {
-    const batch = this.#own(entry);
-    if (batch === undefined) return;
-    this.#remove(batch);
-    for (const [id, decided] of decidedIn(entry, batch)) this.#callers.tell(id, decided);
+    const batch = this.#batches.decidedBy(entry);
+    if (batch !== undefined) {
+      this.#remove(batch);
+      for (const [id, decided] of decidedIn(entry, batch)) this.#callers.tell(id, decided);
+    }
+    this.#batches.passed(entry);
+    if (this.#overtaken() !== undefined) this.#startFlush();
   }
 
   /**
    * The state was replaced by one further on: what it has decided is forgotten, and how it was
-   * decided cannot be told.
+   * decided cannot be told. Of what was overtaken before, it is known that it was not.
    *
    * @throws CooeeError ERR_STORAGE_*: the next start forgets it
    */
   async onReplaced(state: StateReader): Promise<void> {
-    const mark = state.get('origin', this.#components.signer.peer);
-    const gone = [...this.#batches.values()].filter((batch) => isBehind(batch, mark));
+    const mark = this.#markIn(state);
+    const gone = [...this.#batches.values()].filter(
+      (batch) => isBehind(batch, mark) && !this.#batches.isOvertaken(batch),
+    );
     const writes = gone.flatMap((batch) => this.#skipped(batch));
     for (const batch of gone) {
       this.#remove(batch);
@@ -253,7 +247,7 @@ export class Outbox {
     const rows = this.#held.deletesFor(commands);
     await this.#write([{ namespace: 'outbox', key }, ...rows, ...this.#refusalOf(commands, error)]);
     // Decided by the log meanwhile: that word stands.
-    if (this.#batches.get(batch.key) !== batch) return;
+    if (!this.#batches.has(batch)) return;
     this.#remove(batch);
     for (const { id } of batch.commands) this.#callers.tell(id, { error });
   }
@@ -271,6 +265,7 @@ export class Outbox {
   async stop(): Promise<void> {
     this.#closed ??= new CooeeError('ERR_API_STARTING', 'the node stops');
     this.#gathering.end();
+    this.#retry?.cancel();
     await this.#flushing;
     await this.#held.settled();
     this.#late.stop(this.#closed);
@@ -280,18 +275,19 @@ export class Outbox {
    * True when the entry has this node's name and number but other bytes: the identity runs twice.
    */
   isForged(entry: AppliedEntry): boolean {
-    const { origin } = entry.batch;
-    if (origin !== this.#components.signer.peer || isLeaderBatch(entry.batch)) return false;
-    if (entry.batch.boot !== this.#boot) return entry.batch.boot > this.#boot;
-    if (entry.batch.seq > this.#seq) return true;
-    const own = this.#batches.get(keyOf(entry.batch));
-    return own !== undefined && !equalBytes(own.bytes, entry.batchBytes);
+    return this.#batches.isForged(entry);
+  }
+
+  #startFlush(): void {
+    this.#flushing ??= this.#flush();
   }
 
   async #flush(): Promise<void> {
     // One turn of the loop, so that commands handed in together share a batch and its fsync.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 || this.#overtaken() !== undefined) {
+      if (!(await this.#renumber())) break;
+      if (this.#waiting.length === 0) continue;
       await this.#gathering.wait(this.#batches.size, this.#waiting.length, this.#callers.awaited);
       const taken = this.#waiting.splice(0, batchLength(this.#waiting));
       // All were refused meanwhile.
@@ -299,7 +295,10 @@ export class Outbox {
       // What was accepted before must be here until it is decided: it has no 20 ms.
       const isLeader = !taken.some((it) => it.isHeld) && (this.#components.isLeader?.() ?? false);
       try {
-        const key = await this.#keep(taken, isLeader);
+        const commands = taken.map(({ command }) => command);
+        // The log is about to have a leader's: it is written here when that takes longer.
+        const { key } = await this.#batches.keep(commands, !isLeader);
+        this.#held.setEntered(commands, true);
         if (isLeader) this.#late.wait(key, taken);
         else for (const { accept } of taken) accept();
       } catch (error) {
@@ -310,6 +309,41 @@ export class Outbox {
       this.#changed();
     }
     this.#flushing = undefined;
+  }
+
+  #markIn(state: StateReader): Numbered | undefined {
+    return state.get('origin', this.#components.signer.peer);
+  }
+
+  #overtaken(): OutboxBatch | undefined {
+    return this.#closed === undefined ? this.#batches.overtaken() : undefined;
+  }
+
+  /**
+   * Gives new numbers to what was overtaken, before all that has none yet. False when the disk does
+   * not take it: then it takes nothing else either, and it is tried again in a while.
+   */
+  async #renumber(): Promise<boolean> {
+    const { logger, clock } = this.#components;
+    for (let batch = this.#overtaken(); batch !== undefined; batch = this.#overtaken()) {
+      const { key, seq } = batch;
+      this.#late.hold(key);
+      try {
+        await this.#batches.renumber(batch);
+      } catch (error) {
+        logger.warn({ err: toError(error), seq }, 'what was overtaken could not be kept anew');
+        this.#late.fail(key, error);
+        // None of these may take the number that the disk may have for that batch.
+        this.#fail(this.#waiting.splice(0), error);
+        this.#retry?.cancel();
+        this.#retry = clock.schedule(RETRY_MS, () => this.#startFlush());
+        return false;
+      }
+      logger.warn({ seq }, 'a batch was overtaken on its way, and is sent under another number');
+      this.#late.settle(key);
+      this.#changed();
+    }
+    return true;
   }
 
   #fail(items: readonly Waiting[], error: unknown): void {
@@ -334,40 +368,12 @@ export class Outbox {
     }
   }
 
-  /** @param isLeader the log is about to have it: it is written here when that takes longer */
-  async #keep(taken: readonly Waiting[], isLeader: boolean): Promise<string> {
-    const boot = this.#boot;
-    const seq = this.#seq + 1;
-    const commands = taken.map(({ command }) => command);
-    const batch = { mesh: this.#meshId, boot, seq, commands };
-    const bytes = encodeBatch(this.#components.signer, batch);
-    const key = keyOf({ boot, seq });
-    // When this fails its bytes may be on the disk all the same: nobody has seen them, and the next
-    // batch takes the same number, so that it overwrites them.
-    if (isLeader) this.#unwritten.add(key);
-    else await this.#write([{ namespace: 'outbox', key, value: bytes }]);
-    this.#seq = seq;
-    this.#batches.set(key, { key, boot, seq, bytes, commands });
-    this.#held.setEntered(commands, true);
-    return key;
-  }
-
-  async #secure(key: string): Promise<void> {
-    const batch = this.#batches.get(key);
-    if (batch === undefined) return;
-    // Before the write: an entry that is applied meanwhile removes what this puts there.
-    this.#unwritten.delete(key);
-    await this.#write([{ namespace: 'outbox', key, value: batch.bytes }]);
-  }
-
   async #write(writes: readonly StoreWrite[]): Promise<void> {
     await writeSynced(this.#components.store, writes);
   }
 
   #remove(batch: OutboxBatch): void {
-    this.#batches.delete(batch.key);
-    this.#unwritten.delete(batch.key);
-    forgetSigned(batch.bytes);
+    this.#batches.remove(batch);
     this.#held.forget(batch.commands);
     this.#late.settle(batch.key);
     this.#gathering.end();
@@ -389,12 +395,5 @@ export class Outbox {
   /** What is kept of commands that were refused before the log. */
   #refusalOf(commands: readonly Command[], { code, message }: CooeeError): readonly StoreWrite[] {
     return commands.flatMap((it) => this.#components.onRefused?.(it, { code, message }) ?? []);
-  }
-
-  #own(entry: AppliedEntry): OutboxBatch | undefined {
-    // A leader's own never came from here, whatever their number.
-    if (isLeaderBatch(entry.batch)) return undefined;
-    if (entry.batch.origin !== this.#components.signer.peer) return undefined;
-    return this.#batches.get(keyOf(entry.batch));
   }
 }

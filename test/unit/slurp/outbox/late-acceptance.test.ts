@@ -48,6 +48,20 @@ describe('LateAcceptance', () => {
     expect([secured, accepted]).toEqual([['a'], ['a']]);
   });
 
+  it('leaves to others what is held, and tells what they say', async () => {
+    const { clock, late, wait, secured, accepted, failed } = start();
+    for (const key of ['a', 'b']) {
+      wait(key);
+      late.hold(key);
+    }
+    await clock.advance(1_000);
+    expect([secured, accepted, failed]).toEqual([[], [], []]);
+    late.settle('a');
+    late.fail('b', new CooeeError('ERR_STORAGE_IO'));
+    late.fail('b', new CooeeError('ERR_STORAGE_IO'));
+    expect([accepted, failed]).toEqual([['a'], ['ERR_STORAGE_IO']]);
+  });
+
   it('says so when it can be neither, and no second time', async () => {
     const { clock, late, wait, accepted, failed } = start(async () => {
       throw new CooeeError('ERR_STORAGE_DISK_FULL');

@@ -1,8 +1,8 @@
-import { CooeeError, ERROR_CODES } from '../../interface/index.ts';
-import { equalBytes } from '../../wire/index.ts';
-import type { AppliedEntry } from '../machine/apply.ts';
-import type { Command } from '../machine/codec.ts';
-import type { Decided, OutboxBatch, RefusedCommand } from './ports.ts';
+import { CooeeError, ERROR_CODES } from '../../../interface/index.ts';
+import { equalBytes } from '../../../wire/index.ts';
+import type { AppliedEntry } from '../../machine/apply.ts';
+import type { Command } from '../../machine/codec.ts';
+import type { Decided, OutboxBatch, RefusedCommand } from '../ports.ts';
 
 /** Where a batch, or a command, stands among those of its origin. */
 export interface Numbered {
