@@ -6,10 +6,6 @@ import { rememberEntry } from '../machine/decoded.ts';
 import { changeBody, isLeaderBatch, recoverBody } from '../machine/leader-kinds.ts';
 import { namedVoters } from '../recovery/recovery-link.ts';
 
-/**
- * The end of the log that the core knows the terms of; a follower further behind takes a snapshot.
- */
-const KNOWN_ENTRIES_MAX = 16_384;
 /** A change of voters is one command with at most eighteen peer ids, or with a signed recovery. */
 const CHANGE_BYTES_MAX = 8_192;
 const READ_BYTES_MAX = 1024 * 1024;
@@ -124,7 +120,13 @@ function recoveredConfiguration(
   return { configuration: { voters: namedVoters(parsed.data.link), learners: [] } };
 }
 
-/** Where a core begins: what is on the disk. @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* */
+/**
+ * Where a core begins: what is on the disk, all of it. A follower whose log ends below what the
+ * core knows can only be helped with a snapshot, and nobody may have one that is as new: they are
+ * up to 65,536 entries apart.
+ *
+ * @throws CooeeError ERR_STORAGE_*, ERR_WIRE_*
+ */
 export async function coreInitOf(meshLog: MeshLog): Promise<{
   readonly init: Pick<
     RaftInit,
@@ -134,16 +136,9 @@ export async function coreInitOf(meshLog: MeshLog): Promise<{
 }> {
   const { held, appliedIndex, appliedTerm } = meshLog;
   const { configuration, configurationIndex } = meshLog.configuration();
-  const first = Math.max(held.firstIndex, held.lastIndex - KNOWN_ENTRIES_MAX + 1);
-  const baseTerm = held.termOf(first - 1);
-  // The first record held stands for what precedes it, unless what precedes it is known.
-  const base = baseOf(first, baseTerm, { appliedIndex, appliedTerm, held });
-  const log: { term: number; configuration?: Configuration }[] = [];
-  for (let index = base.index + 1; index <= Math.min(appliedIndex, held.lastIndex); index++) {
-    log.push({ term: termAt(held, index) });
-  }
-  const tail = await readTail(meshLog, base.index + log.length + 1);
-  log.push(...tail.entries);
+  const base = baseOf({ appliedIndex, appliedTerm, held });
+  const applied = termsOf(held, base.index + 1, Math.min(appliedIndex, held.lastIndex));
+  const tail = await readTail(meshLog, base.index + applied.length + 1);
   const { term, vote, commit } = held.hardState;
   return {
     init: {
@@ -155,25 +150,35 @@ export async function coreInitOf(meshLog: MeshLog): Promise<{
       base,
       configuration,
       configurationIndex,
-      log,
+      log: [...applied, ...tail.entries],
     },
     tailTimeMs: tail.timeMs,
   };
 }
 
-function baseOf(
-  first: number,
-  baseTerm: number | undefined,
-  known: {
-    readonly appliedIndex: number;
-    readonly appliedTerm: number;
-    readonly held: MeshLog['held'];
-  },
-): { readonly index: number; readonly term: number } {
+/** The first record held stands for what precedes it, unless what precedes it is known. */
+function baseOf(known: Pick<MeshLog, 'appliedIndex' | 'appliedTerm' | 'held'>): RaftInit['base'] {
+  const { appliedIndex, appliedTerm, held } = known;
+  const first = held.firstIndex;
   if (first === 1) return { index: 0, term: 0 };
-  if (baseTerm !== undefined) return { index: first - 1, term: baseTerm };
-  if (known.appliedIndex === first - 1) return { index: first - 1, term: known.appliedTerm };
-  return { index: first, term: termAt(known.held, first) };
+  if (appliedIndex === first - 1) return { index: appliedIndex, term: appliedTerm };
+  return { index: first, term: termAt(held, first) };
+}
+
+/** One object for all entries of a term: there may be hundreds of thousands of them. */
+function termsOf(
+  held: MeshLog['held'],
+  from: number,
+  to: number,
+): readonly { readonly term: number }[] {
+  const entries: { readonly term: number }[] = [];
+  let entry = { term: 0 };
+  for (let index = from; index <= to; index++) {
+    const term = termAt(held, index);
+    if (term !== entry.term) entry = { term };
+    entries.push(entry);
+  }
+  return entries;
 }
 
 function termAt(held: MeshLog['held'], index: number): number {

@@ -51,6 +51,8 @@ export class Divergence {
   readonly #stopped = new AbortController();
   readonly #listeners: ((isSound: boolean) => void)[] = [];
   #isDiverged = false;
+  /** At the newest mark, while it is being rebuilt; undefined when that is over. */
+  #found: Found | undefined;
   #rebuilding: Promise<void> | undefined;
 
   constructor(components: DivergenceComponents) {
@@ -67,38 +69,35 @@ export class Divergence {
 
   /** At a mark the state was the right one. */
   agreed(index: number): void {
-    if (!this.#isDiverged || this.#rebuilding !== undefined) return;
+    if (!this.#isDiverged || index <= (this.#found?.head.index ?? 0)) return;
     this.#components.logger.info({ index }, 'the state is the right one again');
-    this.#components.health.clear('state-diverged');
-    this.#set(false);
+    this.#settle();
   }
 
-  /** At a mark the state was another one than was signed for. */
+  /**
+   * At a mark the state was another one than was signed for. While it is being rebuilt the next try
+   * is for that mark: nobody may have the state of an older one any more.
+   */
   found(found: Found): void {
     const { crypto, logger, metrics, health } = this.#components;
     const { head, frontier, ours } = found;
-    if (this.#rebuilding !== undefined || this.#stopped.signal.aborted) return;
+    if (this.#stopped.signal.aborted || head.index <= (this.#found?.head.index ?? 0)) return;
     const details = { index: head.index, ours, theirs: head.stateCid };
     // Of another log another state follows: that is told elsewhere.
     if (!equalBytes(merkleRoot(crypto.sha256, frontier), head.root)) return;
-    logger.error(details, 'the state is not the one that the voters signed for');
-    metrics.count('cooee_slurp_state_diverged_total');
-    health.raise({
-      code: 'state-diverged',
-      severity: 'error',
-      text: `The state at entry ${head.index} is not the one that the voters signed for.`,
-      remedy: 'It is rebuilt by itself; if it comes again, check the disk: docs/operations.md.',
-    });
-    this.#set(true);
-    this.#rebuilding = this.#rebuild(found)
-      .catch((error: unknown) => {
-        if (!this.#stopped.signal.aborted) {
-          logger.error({ err: toError(error) }, 'the state cannot be rebuilt');
-        }
-      })
-      .finally(() => {
-        this.#rebuilding = undefined;
+    this.#found = found;
+    if (!this.#isDiverged) {
+      logger.error(details, 'the state is not the one that the voters signed for');
+      metrics.count('cooee_slurp_state_diverged_total');
+      health.raise({
+        code: 'state-diverged',
+        severity: 'error',
+        text: `The state at entry ${head.index} is not the one that the voters signed for.`,
+        remedy: 'It is rebuilt by itself; if it comes again, check the disk: docs/operations.md.',
       });
+      this.#set(true);
+    }
+    this.#begin();
   }
 
   async stop(): Promise<void> {
@@ -112,25 +111,36 @@ export class Divergence {
     for (const listener of this.#listeners) listener(!isDiverged);
   }
 
-  async #rebuild({ head, bytes, frontier }: Found): Promise<void> {
-    const { clock, logger, inTurn, replacement, sources, log, health } = this.#components;
+  #settle(): void {
+    this.#found = undefined;
+    this.#components.health.clear('state-diverged');
+    this.#set(false);
+  }
+
+  #begin(): void {
+    this.#rebuilding ??= this.#rebuild()
+      .catch((error: unknown) => {
+        if (this.#stopped.signal.aborted) return;
+        this.#components.logger.error({ err: toError(error) }, 'the state cannot be rebuilt');
+      })
+      .finally(() => {
+        this.#rebuilding = undefined;
+        // One may have come between the last look and this turn.
+        if (this.#found !== undefined && !this.#stopped.signal.aborted) this.#begin();
+      });
+  }
+
+  async #rebuild(): Promise<void> {
+    const { clock, logger, inTurn } = this.#components;
     const { signal } = this.#stopped;
-    const target = { stateCid: head.stateCid ?? '', frontier, head: bytes };
-    for (let attempt = 1, waitMs = RETRY_MS_MIN; ; attempt++) {
+    let waitMs = RETRY_MS_MIN;
+    for (let attempt = 1; this.#found !== undefined; attempt++) {
+      const found = this.#found;
       try {
-        const isNeeded = (): boolean => true;
-        await inTurn(async () => {
-          // A log that is whole gives the right state too, when this program is not what is wrong.
-          if (attempt > FETCHES_BEFORE_REPLAY && log.firstIndex === 1) {
-            await replacement.replay(signal);
-          } else {
-            await replacement.fetchAndInstall(target, { sources: sources(), signal, isNeeded });
-          }
-        });
-        logger.info({ index: head.index }, 'the state was rebuilt');
-        health.clear('state-diverged');
-        this.#set(false);
-        return;
+        await inTurn(() => this.#replace(found, attempt));
+        if (this.#found === undefined) return;
+        logger.info({ index: found.head.index }, 'the state was rebuilt');
+        this.#settle();
       } catch (error) {
         signal.throwIfAborted();
         logger.warn({ err: toError(error), attempt }, 'the state is not rebuilt yet');
@@ -138,5 +148,19 @@ export class Divergence {
         waitMs = Math.min(RETRY_MS_MAX, 2 * waitMs);
       }
     }
+  }
+
+  async #replace({ head, bytes, frontier }: Found, attempt: number): Promise<void> {
+    const { replacement, sources, log } = this.#components;
+    const { signal } = this.#stopped;
+    // A log that is whole gives the right state too, when this program is not what is wrong.
+    if (attempt > FETCHES_BEFORE_REPLAY && log.firstIndex === 1) {
+      await replacement.replay(signal);
+      return;
+    }
+    const target = { stateCid: head.stateCid ?? '', frontier, head: bytes };
+    // A later state may have been installed meanwhile, and the log begin behind that.
+    const isNeeded = (): boolean => this.#found !== undefined && log.firstIndex <= head.index + 1;
+    await replacement.fetchAndInstall(target, { sources: sources(), signal, isNeeded });
   }
 }

@@ -19,7 +19,7 @@ import type { MeshLog } from '../log/mesh-log.ts';
 import { pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { compactionPoint, isSnapshotDue } from './compaction.ts';
-import { Divergence } from './divergence.ts';
+import { Divergence, type Found } from './divergence.ts';
 import { BlockFetcher, SnapshotShelf } from './fetching/block-fetcher.ts';
 import { serveBlocks } from './fetching/block-server.ts';
 import type { Installed, MarkTrust } from './ports.ts';
@@ -77,7 +77,10 @@ export class Snapshots implements StateMarks {
     const { meshLog } = components;
     this.#snapshotter = new Snapshotter(components);
     meshLog.onReplaced((index) => {
-      this.#installed = { index, term: meshLog.appliedTerm, ...configurationOf(meshLog) };
+      // Not where the log had got there by itself meanwhile, nor where it is applied anew.
+      if (this.#snapshotter.records.some((it) => it.index === index && it.head !== undefined)) {
+        this.#installed = { index, term: meshLog.appliedTerm, ...configurationOf(meshLog) };
+      }
     });
     const shelf = new SnapshotShelf({ ...components, files: this.#snapshotter.files });
     const fetcher = new BlockFetcher({ ...components, meshId: meshLog.meshId, shelf });
@@ -199,9 +202,11 @@ export class Snapshots implements StateMarks {
 
   /**
    * Fetches the state at or after an index from a peer (and whoever else has its blocks) and makes
-   * it this node's; resolves when it is durable. For Raft's core.
+   * it this node's; resolves when it is durable. One before that index is taken too when it is news
+   * here: it brings this node nearer. For Raft's core.
    *
-   * @throws CooeeError as {@link install}; ERR_SLURP_SNAPSHOT when the peer has none
+   * @throws CooeeError as {@link install}; ERR_SLURP_SNAPSHOT when the peer has none, or none that
+   * is of use
    */
   async installFrom(peer: string, indexMin: number, signal: AbortSignal): Promise<Installed> {
     const { meshLog, requester, trust } = this.#components;
@@ -215,9 +220,12 @@ export class Snapshots implements StateMarks {
     if (snapshot === undefined) throw new CooeeError('ERR_SLURP_SNAPSHOT');
     // The voters may have changed since this node heard of them last.
     await trust.accept(snapshot.head, links);
+    const before = this.#installed;
     await this.install(peer, snapshot, signal);
     const installed = this.#installed;
-    if (installed !== undefined && installed.index >= indexMin) return installed;
+    // What took the place of the log must be told, older than what is needed or not.
+    const isTold = installed !== before || (installed?.index ?? 0) >= indexMin;
+    if (installed !== undefined && isTold) return installed;
     throw new CooeeError('ERR_SLURP_SNAPSHOT', 'the snapshot is older than what is needed');
   }
 
@@ -267,26 +275,33 @@ export class Snapshots implements StateMarks {
   }
 
   async #compare(): Promise<void> {
-    let agreed: number | undefined;
+    let agreed = 0;
+    let other: Found | undefined;
     for (const [index, { bytes, signed }] of this.#heads) {
       const record = this.#snapshotter.records.find((it) => it.index === index);
       if (record === undefined) continue;
       const { frontier, stateCid } = record;
       if (stateCid === signed.head.stateCid) {
         await this.#snapshotter.keepHead(index, bytes);
-        agreed = Math.max(agreed ?? 0, index);
-      } else if (record.head === undefined) {
-        this.#divergence.found({ head: signed.head, bytes, frontier, ours: stateCid });
-        return;
+        agreed = Math.max(agreed, index);
+      } else if (record.head === undefined && index > (other?.head.index ?? 0)) {
+        other = { head: signed.head, bytes, frontier, ours: stateCid };
       }
     }
-    if (agreed === undefined) return;
+    // The newest mark counts: the others keep the state of older ones for a while only.
+    if (other !== undefined && other.head.index > agreed) {
+      this.#divergence.found(other);
+      return;
+    }
+    if (agreed === 0) return;
     this.#divergence.agreed(agreed);
     await this.#compact();
   }
 
   async #compact(): Promise<void> {
     const { log, meshLog, logger, onCompacted } = this.#components;
+    // An older state may be on its way in: the log must not begin behind it.
+    if (this.#replacement.isUnderWay) return;
     const at = { signed: this.#signed()?.index ?? 0, applied: meshLog.appliedIndex };
     const before = compactionPoint(at, meshLog.snapshotEveryEntries);
     if (before <= log.firstIndex || log.status !== 'open') return;
