@@ -49,6 +49,7 @@ export async function buildWriting(
     {
       ...{ store, signer, crypto, clock, logger },
       isLeader: () => consensus.isLeader,
+      isCommitted: (batch) => meshLog.isCommitted(batch),
       onRefused: (command, refused) => [
         ...refusals.writesFor(command, refused),
         ...seen.calls.writesFor(command, refused),

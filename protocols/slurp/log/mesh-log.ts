@@ -8,8 +8,9 @@ import {
   type VoterSetRecord,
   voterSetKey,
 } from '../../interface/index.ts';
-import { EMPTY_FRONTIER, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
+import { EMPTY_FRONTIER, equalBytes, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
+import { decodeEntry } from '../machine/codec.ts';
 import { MeshState } from '../machine/state.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { type AppliedRun, AppliedStore } from './applied-store.ts';
@@ -296,6 +297,14 @@ export class MeshLog {
     this.#commit = Math.max(this.#commit, Math.min(index, this.#tail.index));
     const applied = this.#schedule(() => this.#applyCommitted());
     await (signal === undefined ? applied : untilAborted(applied, signal));
+  }
+
+  /** Whether a batch is committed, and waits to be applied: it is as durable as it can be. */
+  isCommitted(batch: Uint8Array): boolean {
+    const waiting = this.#commit - this.appliedIndex;
+    if (waiting === 0) return false;
+    const records = this.readRecent(this.appliedIndex + 1, waiting, Number.MAX_SAFE_INTEGER);
+    return records?.some(({ bytes }) => equalBytes(decodeEntry(bytes).batch, batch)) ?? false;
   }
 
   /** Records as they are held, for those who follow. */

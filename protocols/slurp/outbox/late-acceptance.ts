@@ -22,12 +22,16 @@ export interface LateAcceptanceComponents {
   readonly logger: Logger;
   /** Makes the batch with this key durable in the outbox. @throws CooeeError ERR_STORAGE_* */
   readonly secure: (key: string) => Promise<void>;
+  /** It is not accepted: from now on nobody may send it. */
+  readonly withdraw: (key: string) => void;
 }
 
 /**
  * Batches of a leader that are in memory: they count as accepted when the log has decided them,
  * which takes one fsync and no write here, or after a little while when they were written and
- * synced after all. One that can be neither is not accepted, and may be decided all the same.
+ * synced after all. One that can be neither is not accepted, and is withdrawn: who handed it in
+ * does so again, and it would be done twice. Only what other voters have of it by then may be
+ * decided all the same.
  */
 export class LateAcceptance {
   readonly #components: LateAcceptanceComponents;
@@ -60,7 +64,7 @@ export class LateAcceptance {
     this.#waiting.get(key)?.timer.cancel();
   }
 
-  /** It could not be made durable: it is not accepted, and may be decided all the same. */
+  /** It could not be made durable: it is not accepted. */
   fail(key: string, error: unknown): void {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return;
@@ -70,6 +74,7 @@ export class LateAcceptance {
       { err: toError(error) },
       'what waits for the log could not be kept',
     );
+    this.#components.withdraw(key);
     for (const { fail } of waiting.all) fail(error);
   }
 

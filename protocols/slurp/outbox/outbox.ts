@@ -9,7 +9,7 @@ import { encodeCanonical } from '../../wire/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import type { Command } from '../machine/codec.ts';
 import type { CommandBody, CommandKind } from '../machine/kinds.ts';
-import { decidedIn, isBehind, type Numbered, refusedIn } from './batches/own-batch.ts';
+import { decidedIn, refusedIn } from './batches/own-batch.ts';
 import { OwnBatches } from './batches/own-batches.ts';
 import { Callers } from './callers.ts';
 import { batchLength, Gathering, type Waiting } from './gathering.ts';
@@ -64,7 +64,11 @@ export class Outbox {
       onChange: () => this.#changed(),
     });
     this.#batches = new OwnBatches(components, init);
-    this.#late = new LateAcceptance({ ...components, secure: (key) => this.#batches.secure(key) });
+    this.#late = new LateAcceptance({
+      ...components,
+      secure: (key) => this.#batches.secure(key),
+      withdraw: (key) => this.#withdraw(key),
+    });
     this.#gathering = new Gathering(components.clock, init.gatherMs ?? 0);
     this.#commands = new NewCommands(components, init.boot);
     this.#boot = init.boot;
@@ -82,16 +86,12 @@ export class Outbox {
 
   /**
    * Loads what an earlier start left behind. Batches behind the mark of the log are forgotten, and
-   * their outcome is not known. Nearly all of them were decided: by entries that the log has
-   * applied anew before this listens, or that a snapshot stands for. One that was overtaken is
-   * among them only when the program ended before its new number was written: milliseconds after
-   * the entry that overtook it, or while the disk took nothing. Without the entries nobody can
-   * tell, and what is handed in again wrongly is applied twice.
+   * their outcome is not known.
    *
    * @throws CooeeError ERR_WIRE_* when a stored batch is damaged
    */
   async open(state: StateReader): Promise<void> {
-    const { kept, gone } = await this.#batches.open(this.#markIn(state));
+    const { kept, gone } = await this.#batches.open(state);
     const entered = new Set<string>();
     for (const { boot, commands } of [...kept, ...gone]) {
       // A name is never used for another command.
@@ -110,9 +110,8 @@ export class Outbox {
   /**
    * Hands a command in.
    *
-   * @throws CooeeError ERR_SLURP_OUTBOX_FULL, ERR_SLURP_COMMAND for a wrong form,
-   * ERR_WIRE_TOO_LARGE, and whatever this
-   *   outbox was closed with (ERR_MEMBERSHIP_REMOVED, ERR_MEMBERSHIP_CLONE)
+   * @throws CooeeError ERR_SLURP_OUTBOX_FULL, ERR_SLURP_COMMAND (its form), ERR_WIRE_TOO_LARGE, and
+   * whatever this was closed with (ERR_MEMBERSHIP_REMOVED, ERR_MEMBERSHIP_CLONE)
    */
   submit<K extends CommandKind>(
     kind: K,
@@ -194,9 +193,10 @@ export class Outbox {
    * entry.
    */
   writesFor(entry: AppliedEntry): readonly StoreWrite[] {
+    const writes = [...this.#batches.strayDeletes()];
     const batch = this.#batches.decidedBy(entry);
-    if (batch === undefined) return [];
-    const writes = [...this.#batches.deletesFor(batch), ...this.#held.deletesFor(batch.commands)];
+    if (batch === undefined) return writes;
+    writes.push(...this.#batches.deletesFor(batch), ...this.#held.deletesFor(batch.commands));
     for (const { command, refused } of refusedIn(entry, batch)) {
       writes.push(...(this.#components.onRefused?.(command, refused) ?? []));
     }
@@ -224,16 +224,9 @@ export class Outbox {
    * @throws CooeeError ERR_STORAGE_*: the next start forgets it
    */
   async onReplaced(state: StateReader): Promise<void> {
-    const mark = this.#markIn(state);
-    const gone = [...this.#batches.values()].filter(
-      (batch) => isBehind(batch, mark) && !this.#batches.isOvertaken(batch),
-    );
+    const gone = this.#batches.behind(state);
     const writes = gone.flatMap((batch) => this.#skipped(batch));
-    for (const batch of gone) {
-      this.#remove(batch);
-      const error = new CooeeError('ERR_SLURP_SKIPPED');
-      for (const { id } of batch.commands) this.#callers.tell(id, { error });
-    }
+    for (const batch of gone) this.#end(batch, new CooeeError('ERR_SLURP_SKIPPED'));
     if (writes.length > 0) await this.#write(writes);
   }
 
@@ -247,9 +240,7 @@ export class Outbox {
     const rows = this.#held.deletesFor(commands);
     await this.#write([{ namespace: 'outbox', key }, ...rows, ...this.#refusalOf(commands, error)]);
     // Decided by the log meanwhile: that word stands.
-    if (!this.#batches.has(batch)) return;
-    this.#remove(batch);
-    for (const { id } of batch.commands) this.#callers.tell(id, { error });
+    if (this.#batches.has(batch)) this.#end(batch, error);
   }
 
   /**
@@ -309,10 +300,6 @@ export class Outbox {
       this.#changed();
     }
     this.#flushing = undefined;
-  }
-
-  #markIn(state: StateReader): Numbered | undefined {
-    return state.get('origin', this.#components.signer.peer);
   }
 
   #overtaken(): OutboxBatch | undefined {
@@ -379,6 +366,19 @@ export class Outbox {
     this.#gathering.end();
     for (const command of batch.commands) this.#quota.release(command);
     this.#changed();
+  }
+
+  /** It will not be in the log, or what became of it there cannot be told. */
+  #end(batch: OutboxBatch, error: CooeeError): void {
+    this.#remove(batch);
+    for (const { id } of batch.commands) this.#callers.tell(id, { error });
+  }
+
+  #withdraw(key: string): void {
+    const batch = this.#batches.withdraw(key);
+    if (batch === undefined) return;
+    this.#remove(batch);
+    for (const { id } of batch.commands) this.#callers.forget(id);
   }
 
   #changed(): void {

@@ -24,6 +24,8 @@ export interface OutboxComponents {
    * durable, and the outbox need not write it for that.
    */
   readonly isLeader?: () => boolean;
+  /** Whether the log has a batch committed that is not applied here yet. */
+  readonly isCommitted?: (batch: Uint8Array) => boolean;
   /**
    * What is to be kept of a command that was accepted and then refused, with the refusal itself.
    */

@@ -145,7 +145,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
     onOutvoted: () => consensus.handOver(),
   });
   const outbox = new Outbox(
-    { ...ports, crypto },
+    { ...ports, crypto, isCommitted: (batch) => meshLog.isCommitted(batch) },
     { meshId: init.meshId, boot: init.boot, lastSeq: 0 },
   );
   await outbox.open(meshLog.state);

@@ -1,4 +1,4 @@
-import type { KeyValueStore, Signer, StoreWrite } from '../../../interface/index.ts';
+import type { KeyValueStore, Signer, StateReader, StoreWrite } from '../../../interface/index.ts';
 import { equalBytes } from '../../../wire/index.ts';
 import { ChurnMap } from '../../churn-map.ts';
 import type { AppliedEntry } from '../../machine/apply.ts';
@@ -12,6 +12,8 @@ import { isBehind, keyOf, type Numbered } from './own-batch.ts';
 export interface OwnBatchesComponents {
   readonly store: KeyValueStore;
   readonly signer: Signer;
+  /** Whether the log has a batch committed that is not applied here yet. */
+  readonly isCommitted?: ((batch: Uint8Array) => boolean) | undefined;
 }
 
 /**
@@ -25,6 +27,8 @@ export class OwnBatches {
   readonly #all = new ChurnMap<string, OutboxBatch>();
   /** Keys of those that are not on the disk: a leader's, not accepted yet. */
   readonly #unwritten = new Set<string>();
+  /** Keys of those that went while the store failed: their rows may be on the disk. */
+  readonly #stray = new Set<string>();
   #seq: number;
   /** The highest number of this node that was seen in the log since the outbox was opened. */
   #mark: Numbered | undefined;
@@ -53,11 +57,16 @@ export class OwnBatches {
   }
 
   /**
-   * Loads the rows of earlier starts. Of those that are behind the mark nothing is kept here.
+   * Loads the rows of earlier starts. Of those that are behind the log's mark nothing is kept here.
+   * Nearly all of them were decided, by entries that were applied before this is called. One that
+   * was overtaken is among them when the program ended before its new number was written:
+   * milliseconds, or while the disk took nothing. Nobody can tell without the entries, and what is
+   * handed in again wrongly is applied twice.
    *
    * @throws CooeeError ERR_STORAGE_*, ERR_WIRE_* when a row is damaged
    */
-  async open(mark: Numbered | undefined) {
+  async open(state: StateReader) {
+    const mark = this.#markIn(state);
     const kept: OutboxBatch[] = [];
     const gone: OutboxBatch[] = [];
     for await (const [key, bytes] of this.#components.store.entries('outbox')) {
@@ -75,6 +84,12 @@ export class OwnBatches {
     return { kept, gone };
   }
 
+  /** Those that a state has decided, as far as can be told: what was overtaken it has not. */
+  behind(state: StateReader): readonly OutboxBatch[] {
+    const mark = this.#markIn(state);
+    return [...this.#all.values()].filter((it) => isBehind(it, mark) && !this.isOvertaken(it));
+  }
+
   /**
    * Puts commands into a new batch, which is on the disk when it resolves.
    *
@@ -90,13 +105,37 @@ export class OwnBatches {
     return batch;
   }
 
-  /** Writes one that was in memory alone, unless it went. @throws CooeeError ERR_STORAGE_* */
+  /**
+   * Writes one that was in memory alone, unless it went. What the log has needs no row.
+   *
+   * @throws CooeeError ERR_STORAGE_*
+   */
   async secure(key: string): Promise<void> {
     const batch = this.#all.get(key);
     if (batch === undefined) return;
     // Before the write: an entry that is applied meanwhile removes what this puts there.
     this.#unwritten.delete(key);
-    await this.#write([rowOf(batch)]);
+    try {
+      await this.#write([rowOf(batch)]);
+    } catch (error) {
+      if (this.#components.isCommitted?.(batch.bytes) !== true) throw error;
+    }
+  }
+
+  /** Takes one out that could not be written; it is given back, unless it went. */
+  withdraw(key: string): OutboxBatch | undefined {
+    const batch = this.#all.get(key);
+    if (batch === undefined) return undefined;
+    this.remove(batch);
+    this.#stray.add(key);
+    return batch;
+  }
+
+  /** The writes by which the store forgets the rows of all that was withdrawn; asked for once. */
+  strayDeletes(): readonly StoreWrite[] {
+    const keys = [...this.#stray];
+    this.#stray.clear();
+    return keys.map((key) => ({ namespace: 'outbox', key }));
   }
 
   /** The writes by which the store forgets the row. */
@@ -170,6 +209,10 @@ export class OwnBatches {
     if (batch.seq > this.#seq) return true;
     const own = this.#all.get(keyOf(batch));
     return own !== undefined && !equalBytes(own.bytes, batchBytes);
+  }
+
+  #markIn(state: StateReader): Numbered | undefined {
+    return state.get('origin', this.#components.signer.peer);
   }
 
   #isOwn(batch: AppliedEntry['batch']): boolean {

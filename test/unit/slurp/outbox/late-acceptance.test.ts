@@ -9,6 +9,7 @@ function start(secure: (key: string) => Promise<void> = async () => undefined) {
   const secured: string[] = [];
   const accepted: string[] = [];
   const failed: string[] = [];
+  const withdrawn: string[] = [];
   const late = new LateAcceptance({
     clock,
     logger: recordLogger(),
@@ -16,6 +17,7 @@ function start(secure: (key: string) => Promise<void> = async () => undefined) {
       secured.push(key);
       await secure(key);
     },
+    withdraw: (key) => void withdrawn.push(key),
   });
   const wait = (key: string): void =>
     late.wait(key, [
@@ -24,7 +26,7 @@ function start(secure: (key: string) => Promise<void> = async () => undefined) {
         fail: (error) => void failed.push((error as CooeeError).code),
       },
     ]);
-  return { clock, late, wait, secured, accepted, failed };
+  return { clock, late, wait, secured, accepted, failed, withdrawn };
 }
 
 describe('LateAcceptance', () => {
@@ -62,8 +64,8 @@ describe('LateAcceptance', () => {
     expect([accepted, failed]).toEqual([['a'], ['ERR_STORAGE_IO']]);
   });
 
-  it('says so when it can be neither, and no second time', async () => {
-    const { clock, late, wait, accepted, failed } = start(async () => {
+  it('says so when it can be neither, and no second time; nobody may send it then', async () => {
+    const { clock, late, wait, accepted, failed, withdrawn } = start(async () => {
       throw new CooeeError('ERR_STORAGE_DISK_FULL');
     });
     wait('a');
@@ -72,6 +74,7 @@ describe('LateAcceptance', () => {
     late.settle('a');
     await clock.advance(1_000);
     expect([accepted, failed]).toEqual([[], ['ERR_STORAGE_DISK_FULL']]);
+    expect(withdrawn).toEqual(['a']);
   });
 
   it('tells who waits when it is stopped, once, and does nothing more', async () => {

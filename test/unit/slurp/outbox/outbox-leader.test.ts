@@ -10,7 +10,11 @@ describe('the outbox of a leader', () => {
   async function lead() {
     const machine = await Machine.open();
     const outbox = new Outbox(
-      { ...machine, signer: founder, crypto, isLeader: () => true },
+      {
+        ...{ ...machine, signer: founder, crypto },
+        isLeader: () => true,
+        isCommitted: (batch) => machine.meshLog.isCommitted(batch),
+      },
       { meshId: MESH, boot: 1, lastSeq: 1 },
     );
     await outbox.open(machine.meshLog.state);
@@ -56,6 +60,47 @@ describe('the outbox of a leader', () => {
     machine.faults.fail('store:write', systemError('ENOSPC'));
     await machine.clock.advance(20);
     expect(await code).toBe('ERR_STORAGE_DISK_FULL');
+  });
+
+  it('does not do later what it did not accept: it is handed in again by then', async () => {
+    const { machine, outbox, leader } = await lead();
+    const code = codeOf(outbox.submit('mesh.settings', name('refused')).accepted);
+    await firstOf(outbox);
+    machine.faults.fail('store:written', systemError('ENOSPC'));
+    await machine.clock.advance(20);
+    expect(await code).toBe('ERR_STORAGE_DISK_FULL');
+    expect([outbox.first(), outbox.waitingCount]).toEqual([undefined, 0]);
+    machine.faults.mend();
+    await machine.clock.advance(1_000);
+    if (machine.store.status === 'failed') await machine.store.open();
+    const again = outbox.submit('mesh.settings', name('again'));
+    await leader.propose(await firstOf(outbox));
+    await again.accepted;
+    expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'again' });
+    // Its row had come to the disk all the same, and is gone with the next entry.
+    expect(await stored(machine)).toEqual([]);
+    await leader.stop();
+  });
+
+  it('accepts what the log has, also while the state cannot be stored', async () => {
+    const { machine, outbox, leader } = await lead();
+    await leader.ready();
+    const { accepted, decided } = outbox.submit('mesh.settings', name('logged'));
+    const bytes = await firstOf(outbox);
+    machine.faults.fail('store:write', systemError('ENOSPC'));
+    await codeOf(machine.store.batch([{ namespace: 'meta', key: 'x' }], { sync: true }));
+    const open = machine.store.open.bind(machine.store);
+    machine.store.open = () => Promise.reject(new CooeeError('ERR_STORAGE_DISK_FULL'));
+    const before = machine.meshLog.appliedIndex;
+    void leader.propose(bytes);
+    await machine.clock.advance(20);
+    await accepted;
+    expect(machine.meshLog.appliedIndex).toBe(before);
+    machine.faults.mend();
+    machine.store.open = open;
+    await machine.clock.advance(1_000);
+    expect(await decided).toMatchObject({ outcome: { ok: true } });
+    await leader.stop();
   });
 
   it('answers who waits for the log when the node stops', async () => {
