@@ -23,13 +23,14 @@ async function main(): Promise<number> {
   const { processHost, runCli } = await import('./cli/index.ts');
   return runCli(
     process.argv.slice(2),
-    processHost(
-      async () => {
+    processHost({
+      loadDaemon: async () => {
         await keepHeapSmall();
         return await import('./run.ts');
       },
-      async () => (await import('./backup/index.ts')).backupTools,
-    ),
+      loadBackup: async () => (await import('./backup/index.ts')).backupTools,
+      watchHolder: async (home) => (await import('./system/home-holder.ts')).watchHolder(home),
+    }),
   );
 }
 

@@ -49,6 +49,8 @@ export interface CliHost {
   readonly stderr: CliOutput;
   /** A client of the daemon whose socket is at `socket`; a ticket goes with every request. */
   connect(socket: string, ticket?: string): Promise<CliClient>;
+  /** What tells whether the process that holds this home now still runs. */
+  watchHolder(home: string): Promise<() => Promise<boolean>>;
   readonly loadDaemon: LoadDaemon;
   readonly loadBackup: LoadBackup;
   /** Resolves after `delayMs`. */

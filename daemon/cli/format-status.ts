@@ -114,6 +114,9 @@ function conditionLines(
 
 function nextStep(status: StatusView, agents: readonly AgentView[], command: string): string {
   if (status.role === 'joining') return `${command} doctor   (why it has not joined yet)`;
+  if (status.health.conditions.some(({ code }) => code === 'removed')) {
+    return `${command} leave   (then join again, with a new invite)`;
+  }
   if (status.peers.members <= 1 && status.memberRole === 'admin') {
     return `${command} invite   (prints an invite for the next host)`;
   }

@@ -8,7 +8,6 @@ import { homedir, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command, CommanderError } from 'commander';
 import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
-import type { LoadBackup } from './backup/tools.ts';
 import {
   type CliHost,
   canColour,
@@ -19,14 +18,17 @@ import {
 import { packageVersion } from './invocation.ts';
 import { buildProgram } from './program.ts';
 import { reportError } from './report-error.ts';
-import type { LoadDaemon } from './up-options.ts';
 
 export type { LoadBackup } from './backup/tools.ts';
 export type { CliHost } from './context.ts';
 export type { LoadDaemon, LogLevel, UpOptions } from './up-options.ts';
 
 /** The real process as the command line's world. */
-export function processHost(loadDaemon: LoadDaemon, loadBackup: LoadBackup): CliHost {
+export function processHost({
+  loadDaemon,
+  loadBackup,
+  watchHolder,
+}: Pick<CliHost, 'loadBackup' | 'loadDaemon' | 'watchHolder'>): CliHost {
   let isDaemon = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // `cooee events | head -1`: the reader has what it wanted. A daemon outlives who read its first
@@ -49,6 +51,7 @@ export function processHost(loadDaemon: LoadDaemon, loadBackup: LoadBackup): Cli
       const { SocketClient } = await import('./socket-client.ts');
       return new SocketClient(socket, ticket);
     },
+    watchHolder,
     loadDaemon: () => {
       isDaemon = true;
       return loadDaemon();

@@ -79,6 +79,11 @@ export class IdentityGuard {
     return this.#verdict;
   }
 
+  /** This node is no member any more: nobody hears it. */
+  get isOut(): boolean {
+    return this.#verdict === 'ERR_MEMBERSHIP_REMOVED';
+  }
+
   /** The log, or a voter, says that this node is no member any more. */
   removed(): void {
     const text = 'This node was removed from the mesh.';

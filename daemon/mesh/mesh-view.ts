@@ -38,13 +38,20 @@ export class MeshView {
     return this.leaderRecord()?.peer ?? this.voters()[0];
   };
 
+  /** The leader there is now, as far as this node sees: it is this node, or connected. */
+  readonly leaderNow = (): string | undefined => {
+    const leader = this.leader();
+    if (leader === undefined || leader === this.#components.self) return leader;
+    return this.isConnected(leader) ? leader : undefined;
+  };
+
   /** Voters that are connected. */
   readonly connectedVoters = (): readonly string[] => {
     const voters = new Set(this.voters());
     return this.connected().filter((peer) => voters.has(peer));
   };
 
-  /** The leader as the log announced it. */
+  /** The leader as the log announced it last; it may be gone. */
   leaderRecord(): LeaderRecord | undefined {
     return this.#components.state.get('mesh', 'leader') as LeaderRecord | undefined;
   }

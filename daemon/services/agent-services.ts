@@ -17,6 +17,7 @@ import type {
 } from '../api/routes/index.ts';
 import type { AgentsPage, AgentsQuery, Caller, EnrolItem, WriteWait } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
+import type { NodeLife } from '../mesh/node-life.ts';
 import { timeoutOf, writeView } from './mesh-services.ts';
 import { canonicalToken, dhtNameOf, resolveAgent } from './resolve.ts';
 
@@ -78,7 +79,7 @@ export class AgentServices {
   /** Fixes who this host is, notes the agents as wanted, and hands the sealed request on. */
   async enrol(items: readonly EnrolItem[], wait: WriteWait): Promise<EnrolView> {
     const { host } = this.#daemon.components;
-    const { publisher } = this.#daemon.memberNode.parts.enrolment;
+    const { publisher } = this.#heardParts().enrolment;
     const identity = await host.identity();
     const { gpus } = await host.facts();
     const agents = items.map(({ model, gpuId = 0, gpuInfo }) => {
@@ -125,13 +126,17 @@ export class AgentServices {
     return writeView(await writer.write('agent.retire', { token }, { timeoutMs: timeoutOf(wait) }));
   }
 
-  /** By the operator for any agent of this host, by an agent for itself. */
+  /**
+   * By the operator for any agent of this host, by an agent for itself.
+   *
+   * @throws CooeeError ERR_MEMBERSHIP_REMOVED: nobody would hear it; and as the service does
+   */
   async announce(
     tokenText: string,
     change: BodyOf<'announceAgent'>,
     { agent }: Caller,
   ): Promise<AgentView> {
-    const { capability, state } = this.#daemon.memberNode.parts;
+    const { capability, state } = this.#heardParts();
     const token = canonicalToken(state, this.#crypto.sha256, tokenText);
     if (agent !== undefined && agent !== token) throw new CooeeError('ERR_SESSIONS_NOT_SELF');
     const view = await capability.announce(token, change);
@@ -167,6 +172,13 @@ export class AgentServices {
         memoryBytes: memoryMb === undefined ? null : memoryMb * BYTES_PER_MIB,
       })),
     };
+  }
+
+  /** Of a node whose word somebody hears: what goes by gossip does not pass the outbox. */
+  #heardParts(): NodeLife['parts'] {
+    const { parts } = this.#daemon.memberNode;
+    if (parts.guard.isOut) throw new CooeeError('ERR_MEMBERSHIP_REMOVED');
+    return parts;
   }
 
   #enrolledModels(): ReadonlySet<string> {

@@ -119,7 +119,19 @@ async function waitForIndex(daemon: Daemon, index: number, timeoutMs: number): P
   }
 }
 
+/** The leader there is now; what the log announced outlives it. */
 function leaderView(daemon: Daemon): LeaderView {
+  const { view, consensus } = daemon.node.parts;
+  const record = view.leaderRecord();
+  const peer = view.leaderNow() ?? null;
+  const term = Math.max(consensus.term, record?.term ?? 0);
+  // One that was elected just now has not announced to whom enrolments are sealed.
+  const recipient = peer !== null && record?.peer === peer ? record.recipient : null;
+  if (peer !== null || record === undefined) return { peer, term, recipient };
+  return { peer, term, recipient, last: { peer: record.peer, term: record.term } };
+}
+
+function announcedLeader(daemon: Daemon): LeaderView {
   const record = daemon.node.parts.view.leaderRecord();
   return {
     peer: record?.peer ?? null,
@@ -138,15 +150,15 @@ async function transferLeader(
   if (to !== undefined && !view.voters().includes(to)) {
     throw new CooeeError('ERR_API_NOT_FOUND', 'no voter has that peer id', { details: { to } });
   }
-  const before = leaderView(daemon);
-  if (to !== undefined && to === before.peer && to === view.leader()) return before;
+  const before = announcedLeader(daemon);
+  if (to !== undefined && to === before.peer && to === view.leaderNow()) return before;
   await leaderAsks.transfer(to);
   const endMs = clock.monotonicMs() + TRANSFER_WAIT_MS;
-  while (leaderView(daemon).term <= before.term) {
+  while (announcedLeader(daemon).term <= before.term) {
     if (clock.monotonicMs() > endMs) {
       throw new CooeeError('ERR_SLURP_NO_LEADER', 'the new leader is not heard of yet');
     }
     await delay(clock, TRANSFER_POLL_MS);
   }
-  return leaderView(daemon);
+  return announcedLeader(daemon);
 }

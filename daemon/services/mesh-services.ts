@@ -49,14 +49,12 @@ export class MeshServices {
     const { meshLog, state, view, outbox, consensus, network, trust } = daemon.node.parts;
     const self = signer.peer;
     const isMember = daemon.phase === 'member';
-    const isOut = daemon.node.parts.guard.verdict === 'ERR_MEMBERSHIP_REMOVED';
+    const { isOut } = daemon.node.parts.guard;
     const mesh = state.get('mesh', 'mesh');
     const record = view.leaderRecord();
     const members = [...state.entries('member')].filter(([, it]) => it.removedIndex === null);
     const agents = [...state.entries('agent')].filter(([, it]) => it.retiredIndex === null);
     const conditions = health.list();
-    const leaderPeer = view.leader();
-    const isLed = leaderPeer === self || (leaderPeer !== undefined && view.isConnected(leaderPeer));
     return {
       node: {
         peer: self,
@@ -76,7 +74,7 @@ export class MeshServices {
       role: !isMember ? 'joining' : !isOut && view.voters().includes(self) ? 'voter' : 'replica',
       memberRole: isOut ? null : (memberOf(state, self)?.role ?? null),
       slurp: {
-        leader: isLed ? (leaderPeer ?? null) : null,
+        leader: view.leaderNow() ?? null,
         isLeader: consensus.isLeader,
         epoch: trust.epochs.current.epoch,
         term: Math.max(consensus.term, record?.term ?? 0),
@@ -121,11 +119,13 @@ export class MeshServices {
     const { parts, init } = daemon.memberNode;
     const seed = random.bytes(32);
     const expiresMs = daemon.components.clock.nowMs() + input.ttlMs;
-    await parts.writer.commit(
+    const { id, state } = await parts.writer.write(
       'invite.issue',
       { key: seedKey(seed).publicKey, role: input.role, uses: input.uses, expiresMs },
-      INVITE_TIMEOUT_MS,
+      { timeoutMs: INVITE_TIMEOUT_MS },
     );
+    // Without the log's word it may be refused: nobody gets the seed of an invite that is none.
+    if (state !== 'committed') throw noInvite(id);
     const invite = formatInvite(crypto.sha256, {
       mesh: init.meshId,
       addresses: this.#addresses(),
@@ -207,6 +207,15 @@ export class MeshServices {
     if (voters.length === 0) throw new CooeeError('ERR_SLURP_NO_LEADER');
     return { index: meshLog.appliedIndex, root: meshLog.appliedRoot(), voters };
   }
+}
+
+function noInvite(id: string): CooeeError {
+  return new CooeeError('ERR_SLURP_NO_LEADER', 'no invite was made: the log has not taken it', {
+    details: { id },
+    remedy:
+      'Ask for another one when there is a leader: cooee status. This one may still come into ' +
+      'the log, and nobody can use it: its secret is forgotten.',
+  });
 }
 
 const isDirectText = (address: string): boolean => !address.includes('/p2p-circuit');

@@ -4,6 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DoctorView } from '../../daemon/api/routes/index.ts';
 import type { ErrorView } from '../../protocols/interface/index.ts';
 import { type CliResult, runCli, type TestHost, TestMesh, until } from './harness.ts';
 
@@ -195,6 +196,11 @@ describe('members', () => {
       return result.code === 4 && result;
     });
     const error = await refused(removed, 'ERR_MEMBERSHIP_REMOVED', 4);
+    const doctor = await host.cli('doctor', '--json');
+    const { checks } = JSON.parse(doctor.stdout) as DoctorView;
+    expect(checks.filter(({ state }) => state === 'fail').map(({ name }) => name)).toEqual([
+      'removed',
+    ]);
     await works(host, commandIn(error, 'cooee leave'));
     const INVITE = await alpha.invite();
     await works(host, commandIn(error, 'cooee join INVITE', { INVITE }));

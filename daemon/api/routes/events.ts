@@ -33,7 +33,8 @@ export const eventRoutes = {
     docs:
       'Server-sent events. `Last-Event-ID` (or `since=`) resumes; a hole is an explicit ' +
       '`event: gap`. `match=` is a UCXL pattern (`ucxl://…`) or an event type (`member:join`, ' +
-      '`member:*`); several are separated by commas.',
+      '`member:*`); several are separated by commas. A type that this daemon never publishes is ' +
+      'refused with those that there are.',
     rights: 'agent',
     kind: 'events',
     query: z.strictObject({

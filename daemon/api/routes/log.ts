@@ -71,7 +71,7 @@ export const logRoutes = {
         .min(1)
         .max(32)
         .optional()
-        .describe('A kind of command, or a family: agent.*'),
+        .describe('A kind of command, or a family: agent.*; one that no entry has is refused'),
     }),
     response: z.object({
       entries: z.array(logEntryView),

@@ -46,7 +46,9 @@ export const memberRoutes = {
     method: 'POST',
     path: '/v1/invites',
     summary: 'Issue an invite',
-    docs: 'Answers only after the invite is committed. The invite is a secret until it is used.',
+    docs:
+      'Answers only after the invite is committed. The invite is a secret until it is used. With ' +
+      '503 none was made: ask for another one.',
     rights: 'operator',
     body: z.strictObject({
       uses: z.int().min(1).max(LIMITS.inviteUsesMax).default(1),

@@ -32,6 +32,10 @@ const leaderView = z
     peer: peer.nullable(),
     term: z.int().min(0),
     recipient: z.string().nullable().describe('age1…: enrolments are sealed to it'),
+    last: z
+      .object({ peer, term: z.int().min(0) })
+      .optional()
+      .describe('Who led last, as the log says; only while there is no leader'),
   })
   .meta({ id: 'Leader' });
 
@@ -72,7 +76,9 @@ export const operatingRoutes = {
     method: 'GET',
     path: '/v1/leader',
     summary: 'The leader and its age recipient',
-    docs: '`peer` and `recipient` are null while there is no leader.',
+    docs:
+      '`peer` and `recipient` are null while this node knows of no leader that it can reach; ' +
+      '`last` then says who led last. `recipient` is null also until a new leader names it.',
     rights: 'agent',
     response: leaderView,
   }),

@@ -5,7 +5,7 @@ import type { CliContext } from '../context.ts';
 import { parseDurationMs } from '../input/duration.ts';
 import { withProgress } from '../progress.ts';
 import type { CliClient } from '../socket-client.ts';
-import { COMMITTED } from '../write.ts';
+import { COMMITTED, notCommitted } from '../write.ts';
 import { byOf, isUnsettled } from './format.ts';
 
 type CallBody = BodyInputOf<'openCall'>;
@@ -21,7 +21,11 @@ export interface CallFlags {
   readonly wait?: boolean;
 }
 
-/** `cooee call QUESTION` */
+/**
+ * `cooee call QUESTION`: prints the id of the call.
+ *
+ * @throws CooeeError ERR_API_TIMEOUT, after the id, when it is not committed yet
+ */
 export async function runCall(
   context: CliContext,
   question: string,
@@ -32,12 +36,9 @@ export async function runCall(
   const opened = await client.call('openCall', { query: COMMITTED, body });
   if (flags.wait === true) return await waitFor(context, opened);
   context.answer(opened, () => `${opened.id}\n`);
-  const { command } = context;
-  context.remark(
-    opened.state === 'committed'
-      ? `cooee: ${command} calls ${opened.id} shows what becomes of it\n`
-      : 'cooee: accepted; it is handed on as soon as there is a leader\n',
-  );
+  // Nobody else sees the call yet: who goes on without looking must be able to tell.
+  if (opened.state !== 'committed') throw notCommitted(opened);
+  context.remark(`cooee: ${context.command} calls ${opened.id} shows what becomes of it\n`);
   return 0;
 }
 

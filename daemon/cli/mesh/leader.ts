@@ -1,13 +1,21 @@
+import { CooeeError } from '../../../protocols/interface/index.ts';
 import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { LeaderView } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatFields } from '../format/table.ts';
 import { findPeer } from './members.ts';
 
-/** `cooee leader`: who leads, since which term, and what enrolments are sealed to. */
+/**
+ * `cooee leader`: who leads, since which term, and what enrolments are sealed to.
+ *
+ * @throws CooeeError ERR_SLURP_NO_LEADER, after the answer, when nobody leads
+ */
 export async function runLeader(context: CliContext): Promise<number> {
   const client = await context.client();
-  return answerLeader(context, await client.call('getLeader'));
+  const leader = await client.call('getLeader');
+  const exit = answerLeader(context, leader);
+  if (leader.peer === null) throw new CooeeError('ERR_SLURP_NO_LEADER');
+  return exit;
 }
 
 /** `cooee leader transfer [PEER]` */
@@ -25,9 +33,14 @@ function answerLeader(context: CliContext, leader: LeaderView): number {
         ['leader', [leader.peer ?? 'none right now']],
         ['term', [String(leader.term)]],
         ['recipient', [sanitizeLine(leader.recipient ?? '-')]],
+        ...lastLines(leader),
       ],
       context.colours.dim,
     ),
   );
   return 0;
+}
+
+function lastLines({ last }: LeaderView): [string, string[]][] {
+  return last === undefined ? [] : [['led last', [`${last.peer}, term ${last.term}`]]];
 }

@@ -7,18 +7,33 @@ import type { CliClient } from '../socket-client.ts';
 const STOP_TIMEOUT_MS = 15_000;
 const POLL_MS = 50;
 
-/** `cooee down`: stops the daemon and returns when it has stopped. */
+/** `cooee down`: stops the daemon and returns when its process has ended. */
 export async function runDown(context: CliContext): Promise<number> {
   const client = await context.client();
+  const holds = await holderOf(context, client);
   const stopping = await client.call('stopDaemon');
-  await withProgress(context.host.stderr, 'stopping', () => untilGone(context, client));
+  const runs = async (): Promise<boolean> => (await isRunning(client)) || (await holds());
+  await withProgress(context.host.stderr, 'stopping', () => untilGone(context, runs));
   context.answer(stopping, () => 'stopped\n');
   return 0;
 }
 
-async function untilGone(context: CliContext, client: CliClient): Promise<void> {
+/** What tells whether its process runs: its socket closes before that ends. */
+async function holderOf(context: CliContext, client: CliClient): Promise<() => Promise<boolean>> {
+  try {
+    // With --socket it may be another home than that of this call.
+    const { node } = await client.call('getStatus');
+    return await context.host.watchHolder(node.home);
+  } catch (error) {
+    if (!isCooeeError(error)) throw error;
+    // It starts, or cannot show itself: then the socket alone has to tell.
+    return async () => false;
+  }
+}
+
+async function untilGone(context: CliContext, runs: () => Promise<boolean>): Promise<void> {
   for (let waitedMs = 0; waitedMs < STOP_TIMEOUT_MS; waitedMs += POLL_MS) {
-    if (!(await isRunning(client))) return;
+    if (!(await runs())) return;
     await context.host.delay(POLL_MS);
   }
   throw new CooeeError('ERR_API_TIMEOUT', 'the daemon has not stopped yet', {

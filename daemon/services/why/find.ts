@@ -35,6 +35,8 @@ export interface FindSource {
 const PEER_ID = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
 const CID = /^bafyrei[a-z2-7]{52}$/;
 const HASH_PART = /^[0-9a-f]{8,64}$/i;
+/** What the ids of peers, and those of calls and submissions, have in common. */
+const BEGINNINGS = ['12D3KooW', 'bafyrei'];
 /** Shorter parts of ids say too little. */
 const PART_LENGTH_MIN = 4;
 /** Ids of the log that are looked through for a part, the newest first. */
@@ -48,7 +50,8 @@ const WHAT_TO_GIVE =
  * The things that a text may mean: first what it names as a whole, and only then what it is a part
  * of.
  *
- * @throws CooeeError ERR_API_NOT_FOUND when there is none; the codecs' for what is none of them
+ * @throws CooeeError ERR_API_NOT_FOUND when there is none; ERR_API_QUERY for a beginning that all
+ * ids of a kind have; the codecs' for what is none of them
  */
 export function find(source: FindSource, thing: string): readonly Found[] {
   if (/^ucxl:\/\//i.test(thing)) return ofAddress(source, thing);
@@ -62,6 +65,7 @@ export function find(source: FindSource, thing: string): readonly Found[] {
   if (parts.length > 0) return parts.slice(0, FOUND_MAX);
   const token = wellFormed(source, thing);
   if (token !== undefined) return [{ kind: 'agent', id: token, label: token }];
+  if (isCommon(thing)) throw tooShort(thing);
   const near = nearbyThings(source.node.parts.state, thing);
   throw new CooeeError('ERR_API_NOT_FOUND', 'nothing of that name is known here', {
     ...(near.length === 0 ? {} : { details: { didYouMean: near.join(' ') } }),
@@ -137,7 +141,7 @@ function wellFormed({ sha256 }: FindSource, text: string): string | undefined {
 function ofPart(source: FindSource, text: string): readonly Found[] {
   if (text.length < PART_LENGTH_MIN) return [];
   const fits = (id: string): boolean =>
-    id.endsWith(text) || (id.startsWith(text) && isTelling(text));
+    id.endsWith(text) || (id.startsWith(text) && !isCommon(text));
   const found = [...members(source), ...strangers(source), ...calls(source), ...handedIn(source)];
   const hashes = HASH_PART.test(text) ? hashesLike(source, text.toLowerCase()) : [];
   const unique = new Map(
@@ -147,10 +151,15 @@ function ofPart(source: FindSource, text: string): readonly Found[] {
 }
 
 /** All ids of a kind begin alike: a beginning must reach past that. */
-function isTelling(text: string): boolean {
-  return !'12D3KooW'.startsWith(text.slice(0, 8)) && !'bafyrei'.startsWith(text.slice(0, 7))
-    ? true
-    : text.length > 8;
+function isCommon(text: string): boolean {
+  return text.length >= PART_LENGTH_MIN && BEGINNINGS.some((all) => all.startsWith(text));
+}
+
+function tooShort(text: string): CooeeError {
+  return new CooeeError('ERR_API_QUERY', `every id of its kind begins like ${text}`, {
+    details: { part: 'query', path: 'thing' },
+    remedy: 'Give more of it, or four characters or more of its end.',
+  });
 }
 
 function members({ node }: FindSource): readonly Found[] {

@@ -36,7 +36,10 @@ export class Why {
     this.#submissions = submissions;
   }
 
-  /** @throws CooeeError ERR_API_NOT_FOUND, ERR_API_STARTING, ERR_SLURP_DIVERGED, ERR_STORAGE_* */
+  /**
+   * @throws CooeeError ERR_API_NOT_FOUND, ERR_API_QUERY, ERR_API_STARTING, ERR_SLURP_DIVERGED,
+   * ERR_STORAGE_*
+   */
   async explain(thing: string, { rights }: Caller): Promise<WhyView> {
     const node = this.#daemon.soundNode;
     const submissions = this.#submissions;

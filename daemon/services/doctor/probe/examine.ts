@@ -58,13 +58,16 @@ export class Doctor {
   async #walk(): Promise<DoctorView> {
     const steps: Promise<readonly DoctorLine[]>[] = [this.#host()];
     const node = this.#daemon.currentNode;
+    const isOut = node?.parts.guard.isOut ?? false;
     if (node !== undefined) {
-      for (const step of [clock, listen, mdns, members, agreement, dht]) {
+      for (const step of isOut ? [...ALONE, outbox] : [...ALONE, members, agreement, outbox, dht]) {
         steps.push(this.#step(step, node));
       }
     }
-    const checks = (await Promise.all(steps)).flat();
-    checks.push(...this.#conditions());
+    const found = (await Promise.all(steps)).flat();
+    const conditions = this.#conditions();
+    // Of a removed node that is the cause of all the rest.
+    const checks = isOut ? [...conditions, ...found, SKIPPED] : [...found, ...conditions];
     return { ok: checks.every(({ state }) => state !== 'fail'), checks };
   }
 
@@ -105,6 +108,15 @@ export class Doctor {
 
 type Step = (node: NodeLife, daemon: Daemon) => Promise<readonly DoctorLine[]>;
 
+/** What of a node does not take anybody else. */
+const ALONE: readonly Step[] = [clock, listen, mdns];
+
+const SKIPPED = warn(
+  'skipped',
+  'members, leader, quorum and dht were not looked at: nobody answers a node that was removed',
+  'They are looked at when this node is a member again.',
+);
+
 async function clock({ parts }: NodeLife): Promise<readonly DoctorLine[]> {
   return [judgeClock({ skewMs: skewMsOf(parts) })];
 }
@@ -144,9 +156,13 @@ async function members(node: NodeLife, daemon: Daemon): Promise<readonly DoctorL
   return facts.map(judgeMember);
 }
 
-async function agreement(node: NodeLife, daemon: Daemon): Promise<readonly DoctorLine[]> {
+async function agreement(node: NodeLife): Promise<readonly DoctorLine[]> {
   const facts = leaderFacts(node);
-  return [judgeLeader(facts), judgeQuorum(facts), judgeOutbox(outboxFacts(node, daemon))];
+  return [judgeLeader(facts), judgeQuorum(facts)];
+}
+
+async function outbox(node: NodeLife, daemon: Daemon): Promise<readonly DoctorLine[]> {
+  return [judgeOutbox(outboxFacts(node, daemon))];
 }
 
 function leaderFacts({ parts, self }: NodeLife): LeaderFacts {
@@ -163,15 +179,14 @@ function leaderFacts({ parts, self }: NodeLife): LeaderFacts {
   };
 }
 
-function outboxFacts({ parts, self }: NodeLife, daemon: Daemon): OutboxFacts {
+function outboxFacts({ parts }: NodeLife, daemon: Daemon): OutboxFacts {
   const { outbox, view } = parts;
   const nowMs = daemon.components.clock.nowMs();
   const [oldest] = outbox.undecided();
-  const leader = view.leader();
   return {
     waiting: outbox.waitingCount,
     oldestMs: oldest === undefined ? undefined : Math.max(0, nowMs - oldest.timeMs),
-    isLed: leader !== undefined && (leader === self || view.isConnected(leader)),
+    isLed: view.leaderNow() !== undefined,
   };
 }
 

@@ -1,21 +1,26 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { isCooeeError, toError } from '../../../../protocols/interface/index.ts';
+import { CooeeError, isCooeeError, toError } from '../../../../protocols/interface/index.ts';
 import { multiaddrText } from '../../../../protocols/wire/index.ts';
 import { readTextBounded } from '../../../../storage/durable-file.ts';
-import { HOME_FORMAT } from '../../../../storage/home.ts';
 import { machineMarks, systemMachine } from '../../../../storage/home-machine.ts';
-import { lockHolder } from '../../../../storage/lock.ts';
 import type { DoctorView } from '../../../api/routes/index.ts';
 import { freeListenAddresses, LISTEN_DEFAULT } from '../../../libp2p/listen.ts';
 import { MeshFolder } from '../../../mesh/mesh-folder.ts';
 import { loadSettings } from '../../../settings.ts';
+import { liveHolder } from '../../../system/home-holder.ts';
 import { judgeSilence } from '../daemon.ts';
 import { judgeDisk } from '../disk.ts';
 import { judgeHome } from '../home.ts';
 import { type DoctorLine, fail, ok, warn } from '../line.ts';
+import {
+  examineAgeKey,
+  examineBoot,
+  examineFormat,
+  examineNodeKey,
+  readListen,
+} from './home-files.ts';
 import { diskFacts, homeFacts } from './host-facts.ts';
 import { inTime } from './in-time.ts';
 
@@ -38,43 +43,44 @@ export interface OfflineInit {
 export async function examineOffline(init: OfflineInit): Promise<DoctorView> {
   const { home } = init;
   const holder = await holderOf(home);
-  const steps: readonly (() => Promise<readonly DoctorLine[]>)[] = [
-    async () => [judgeSilence({ ...init, holder, isSocketLeft: existsSync(init.socket) })],
-    async () => judgeHome(await homeFacts(home)),
-    async () => [judgeDisk(await diskFacts(nearestFolder(home)))],
-    async () => await format(home),
-    async () => await machine(home),
-    async () => [await settings(init)],
+  const isSocketLeft = existsSync(init.socket);
+  const steps: readonly Step[] = [
+    ['daemon', async () => [judgeSilence({ ...init, holder, isSocketLeft })]],
+    ['home', async () => judgeHome(await homeFacts(home))],
+    ['disk', async () => [judgeDisk(await diskFacts(nearestFolder(home)))]],
+    ['format', async () => await examineFormat(home)],
+    ['machine', async () => await machine(home)],
+    ['node.key', async () => await examineNodeKey(home)],
+    ['age.key', async () => await examineAgeKey(home)],
+    ['boot', async () => await examineBoot(home)],
+    ['settings', async () => [await settings(init)]],
     // A daemon that hangs holds its port, as it should.
-    async () => (holder === undefined ? [await port(init)] : []),
-    async () => await mesh(home),
+    ['listen.json', async () => (holder === undefined ? [await port(init)] : [])],
+    ['mesh', async () => await mesh(home)],
   ];
-  const came = await Promise.all(steps.map((step) => inTime(STEP_MS, step)));
-  const checks = came.flatMap(
-    ({ value, problem = '' }) => value ?? [fail('home', problem, `See to ${home}.`)],
-  );
+  const checks = (await Promise.all(steps.map((step) => lookAt(step, home)))).flat();
   return { ok: checks.every(({ state }) => state !== 'fail'), checks };
+}
+
+/** What is looked at, under which name it is told when it cannot be read. */
+type Step = readonly [name: string, look: () => Promise<readonly DoctorLine[]>];
+
+/** What a step finds; what the readers of the start refuse is told with what to do about it. */
+async function lookAt([name, look]: Step, home: string): Promise<readonly DoctorLine[]> {
+  const { value, problem = '' } = await inTime(STEP_MS, async () => {
+    try {
+      return await look();
+    } catch (error) {
+      if (isCooeeError(error)) return [fail(name, error.message, error.remedy)];
+      throw error;
+    }
+  });
+  return value ?? [fail(name, problem, `See to ${home}.`)];
 }
 
 /** The process that holds the home, while it lives. */
 async function holderOf(home: string): Promise<number | undefined> {
-  const { value: pid } = await inTime(STEP_MS, () => lockHolder(home));
-  return pid !== undefined && isAlive(pid) && (await mayBeDaemon(pid)) ? pid : undefined;
-}
-
-/** After a restart of the host its number may be another program's, which nobody should kill. */
-async function mayBeDaemon(pid: number): Promise<boolean> {
-  const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
-  return words === undefined || /node|cooee/.test(words);
-}
-
-/** A process of another user counts as well. */
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return (await inTime(STEP_MS, () => liveHolder(home))).value;
 }
 
 /** The home, or the first folder above it that is there. */
@@ -82,24 +88,26 @@ function nearestFolder(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestFolder(dirname(path));
 }
 
-async function format(home: string): Promise<readonly DoctorLine[]> {
-  const text = await readTextBounded(join(home, 'FORMAT'), SMALL_FILE_BYTES_MAX);
-  const version = Number(/^cooee home (\d+)\n$/.exec(text ?? '')?.[1] ?? 0);
-  if (version <= HOME_FORMAT) return [];
-  const cause = `the home has format ${version}, this program knows ${HOME_FORMAT}`;
-  return [fail('format', cause, 'Upgrade COOEE on this host, or use another home with --home.')];
-}
-
 const machineSchema = z.object({ source: z.string(), id: z.string() });
 
 async function machine(home: string): Promise<readonly DoctorLine[]> {
   const text = await readTextBounded(join(home, 'machine'), SMALL_FILE_BYTES_MAX);
   if (text === undefined) return [];
-  const made = machineSchema.parse(JSON.parse(text));
+  const made = madeOn(text);
+  if (made === undefined)
+    throw new CooeeError('ERR_STORAGE_DAMAGED', 'machine is no record of one');
   const marks = await machineMarks(systemMachine);
   if (marks.some(({ source, id }) => source === made.source && id === made.id)) return [];
   const cause = 'the home was made on another machine: a start refuses it';
   return [fail('machine', cause, 'If it was moved on purpose: cooee up --adopt')];
+}
+
+function madeOn(text: string): z.output<typeof machineSchema> | undefined {
+  try {
+    return machineSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
 }
 
 async function settings(init: OfflineInit): Promise<DoctorLine> {
@@ -131,11 +139,10 @@ async function port(init: OfflineInit): Promise<DoctorLine> {
 async function listenAddresses(init: OfflineInit): Promise<readonly string[]> {
   const config = await loadSettings(configOf(init)).catch(() => undefined);
   if (config?.listen !== undefined) return config.listen;
-  const text = await readTextBounded(join(init.home, 'listen.json'), SMALL_FILE_BYTES_MAX);
   const kept = z
     .array(multiaddrText)
     .min(1)
-    .safeParse(text === undefined ? [] : JSON.parse(text));
+    .safeParse(await readListen(init.home));
   return kept.success ? kept.data : LISTEN_DEFAULT;
 }
 

@@ -2,9 +2,7 @@
 // never growing memory.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileMatch } from '../../../../daemon/api/event-match.ts';
 import type { EventSubscription } from '../../../../daemon/api/services.ts';
-import { isCooeeError } from '../../../../protocols/interface/index.ts';
 import { newEventLog, standingClock, TIME } from './fixture.ts';
 
 const drain = (subscription: EventSubscription): string[] => {
@@ -158,32 +156,4 @@ describe('EventLog', () => {
       }),
     );
   });
-});
-
-describe('match', () => {
-  const matcher = (pattern: string) => (address: string) => address === pattern;
-  it.each([
-    [undefined, 'member:join', true],
-    ['*', 'member:join', true],
-    ['member:join', 'member:join', true],
-    ['member:join', 'member:left', false],
-    ['member:*', 'member:left', true],
-    ['member', 'member:left', true],
-    ['member', 'membership:left', false],
-    ['agent:grant, member:*', 'member:left', true],
-    ['ucxl://agentid:458RV', 'agent:grant', true],
-    ['ucxl://agentid:4001Y', 'agent:grant', false],
-  ])('%s on %s: %s', (pattern, type, expected) => {
-    const event = { type, data: null, address: 'ucxl://agentid:458RV' };
-    expect(compileMatch(pattern, matcher)(event)).toBe(expected);
-  });
-
-  it.each(['', ',', 'Member:join', 'member:', ':join', 'a b', 'x'.repeat(2000)])(
-    'refuses %j',
-    (pattern) => {
-      expect(() => compileMatch(pattern, matcher)).toThrow(
-        expect.toSatisfy((error) => isCooeeError(error, 'ERR_API_QUERY')),
-      );
-    },
-  );
 });

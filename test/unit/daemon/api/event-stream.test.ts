@@ -101,7 +101,7 @@ describe('events', () => {
     await watch.sees('open', '3-1');
     await bench.stop();
     const next = newEventLog({ boot: 4, startIndex: 8 });
-    next.publish({ type: 'member:left', index: 9, data: {} });
+    next.publish({ type: 'member:leave', index: 9, data: {} });
     await bench.restart(next);
     await watch.sees('open', '3-1', 'open', '4-1');
     await watch.end();
@@ -122,10 +122,10 @@ describe('events', () => {
   it('lose nothing that came while a watcher without events was cut off', async () => {
     const bench = await startBench();
     bench.events.publish({ type: 'member:join', index: 8, data: {} });
-    const watch = follow(bench, { match: 'member:left' });
+    const watch = follow(bench, { match: 'member:leave' });
     await watch.sees('open');
     await bench.stop();
-    bench.events.publish({ type: 'member:left', index: 9, data: {} });
+    bench.events.publish({ type: 'member:leave', index: 9, data: {} });
     await bench.restart(bench.events);
     await watch.sees('open', 'open', '3-2');
     await watch.end();

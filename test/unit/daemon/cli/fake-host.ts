@@ -66,6 +66,7 @@ export async function run(args: readonly string[], init: RunInit = {}): Promise<
       tickets.push(ticket);
       return fakeClient(init.answers, calls);
     },
+    watchHolder: async () => async () => false,
     loadDaemon: async () => ({
       runDaemon: async (options) => {
         up.push(options);

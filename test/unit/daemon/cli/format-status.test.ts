@@ -80,4 +80,13 @@ next  npx cooee invite   (prints an invite for the next host)
     expect(text).toContain('node       alpha  joining\n');
     expect(text).toContain('next  cooee doctor');
   });
+
+  it('sends a removed node out of the mesh, not to its agents', () => {
+    const removed = { code: 'removed', severity: 'error', text: 'Removed.', remedy: '' } as const;
+    const view = status({
+      ...{ role: 'replica', memberRole: null, peers: { connected: 0, members: 2 } },
+      health: { ok: false, conditions: [removed] },
+    });
+    expect(formatStatus(view, [agent()], { command: 'cooee' })).toContain('\nnext  cooee leave ');
+  });
 });

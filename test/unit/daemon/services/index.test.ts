@@ -31,3 +31,24 @@ it('a read that waits too long, or while there is no log, is told so', async () 
   expect(changing.appliedIndex()).toBe(0);
   expect(await codeOf(changing.waitForIndex(9, 1))).toBe('ERR_API_STARTING');
 });
+
+/** Who leads, where the log announced that record last. */
+function leaderWith(record: object | undefined, leaderNow: string | undefined, term = 0) {
+  const view = { leaderRecord: () => record, leaderNow: () => leaderNow };
+  const daemon = { node: { parts: { view, consensus: { term } } }, components: {} };
+  const init = { daemon, clock: new ManualClock(), crypto: {}, metrics: {}, events: {} };
+  return createServices(init as unknown as ServicesInit).leader();
+}
+
+it('who led last is not the leader: it is named as the last one', () => {
+  const record = { peer: 'old', term: 4, recipient: 'age1old' };
+  expect(leaderWith(record, 'old', 4)).toEqual(record);
+  const none = { peer: null, term: 5, recipient: null, last: { peer: 'old', term: 4 } };
+  expect(leaderWith(record, undefined, 5)).toEqual(none);
+  expect(leaderWith(undefined, undefined)).toEqual({ peer: null, term: 0, recipient: null });
+});
+
+it('a leader that has not announced itself has no recipient yet', () => {
+  const record = { peer: 'old', term: 4, recipient: 'age1old' };
+  expect(leaderWith(record, 'new', 5)).toEqual({ peer: 'new', term: 5, recipient: null });
+});

@@ -15,7 +15,7 @@ function slurpOf(log: { commitIndex: number; appliedIndex: number }, knownIndex?
     network: { node: { getMultiaddrs: () => [] } },
     trust: { epochs: { current: { epoch: 0 } } },
     view: {
-      ...{ leader: () => undefined, leaderRecord: () => undefined },
+      ...{ leaderNow: () => undefined, leaderRecord: () => undefined },
       ...{ voters: () => [], connected: () => [] },
     },
   };
@@ -54,3 +54,19 @@ it.each(['ERR_MEMBERSHIP_CLONE', 'ERR_MEMBERSHIP_REMOVED'])(
     }
   },
 );
+
+it('an invite that the log has not taken was not made, and says so', async () => {
+  const parts = { writer: { write: async () => ({ id: 'bafyrei1', state: 'accepted' }) } };
+  const daemon = {
+    memberNode: { parts, init: { meshId: MESH } },
+    components: { clock: { nowMs: () => 0 } },
+  };
+  const init = { daemon, random: { bytes: (count: number) => new Uint8Array(count) } };
+  const services = new MeshServices(init as unknown as MeshServicesInit);
+  const issued = services.issueInvite({ uses: 1, ttlMs: 1_000, role: 'member' });
+  await expect(issued).rejects.toMatchObject({
+    code: 'ERR_SLURP_NO_LEADER',
+    message: expect.stringContaining('no invite was made'),
+    remedy: expect.stringContaining('nobody can use it'),
+  });
+});

@@ -31,12 +31,20 @@ describe('call', () => {
   });
 
   it('takes a time as its deadline', async () => {
-    const answers = { openCall: () => accepted };
+    const answers = { openCall: () => committed };
     const args = ['call', 'May I?', '--deadline', '2026-11-21T15:00:00+01:00', '--json'];
     const { stdout, calls } = await run(args, { answers });
-    expect(JSON.parse(stdout)).toEqual(accepted);
+    expect(JSON.parse(stdout)).toEqual(committed);
     const deadline = '2026-11-21T14:00:00.000Z';
     expect(calls[0]?.input).toMatchObject({ body: { question: 'May I?', deadline } });
+  });
+
+  it('that is not committed in time prints its id all the same, and exits with 6', async () => {
+    const { exit, stdout, stderr } = await run(['call', '?'], {
+      answers: { openCall: () => accepted },
+    });
+    expect({ exit, stdout }).toEqual({ exit: 6, stdout: `${CALL_ID}\n` });
+    expect(stderr).toContain('it is accepted, but not committed yet');
   });
 
   it.each([

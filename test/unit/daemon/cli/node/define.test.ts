@@ -88,6 +88,28 @@ describe('down', () => {
     expect(left).toBe(-1);
   });
 
+  it('returns when its process is gone, which is after its socket', async () => {
+    const steps: string[] = [];
+    let left = 3;
+    const getStatus = () => {
+      if (steps.includes('stop')) throw new CooeeError('ERR_API_DAEMON_NOT_RUNNING');
+      return status();
+    };
+    const stopDaemon = () => {
+      steps.push('stop');
+      return { stopping: true, peer: PEER_A };
+    };
+    const watchHolder = async (home: string) => {
+      steps.push(`watch ${home}`);
+      return async () => --left > 0;
+    };
+    const { exit } = await run(['down'], {
+      answers: { getStatus, stopDaemon },
+      host: { watchHolder },
+    });
+    expect({ exit, left, steps }).toEqual({ exit: 0, left: 0, steps: ['watch /h', 'stop'] });
+  });
+
   it('gives up on a daemon that does not stop', async () => {
     const answers = {
       stopDaemon: () => ({ stopping: true, peer: PEER_A }),
@@ -145,6 +167,23 @@ describe('leader, doctor, events', () => {
     const { stdout } = await run(['leader'], { answers: { getLeader } });
     expect(stdout).toBe(`leader     ${PEER_A}\nterm       4\nrecipient  age1xyz\n`);
   });
+
+  it.each([[[]], [['--json']]])(
+    'without a leader it names the last one: exit 6 %j',
+    async (more) => {
+      const none = { peer: null, term: 5, recipient: null, last: { peer: PEER_A, term: 4 } };
+      const { exit, stdout, stderr } = await run(['leader', ...more], {
+        answers: { getLeader: () => none },
+      });
+      expect(exit).toBe(6);
+      expect(stdout).toBe(
+        more.length > 0
+          ? `${JSON.stringify(none, null, 2)}\n`
+          : `leader     none right now\nterm       5\nrecipient  -\nled last   ${PEER_A}, term 4\n`,
+      );
+      expect(stderr).toContain(more.length > 0 ? 'ERR_SLURP_NO_LEADER' : 'no leader right now');
+    },
+  );
 
   it('fails when a check does', async () => {
     const checks = [

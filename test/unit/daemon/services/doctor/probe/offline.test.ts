@@ -1,12 +1,22 @@
 // Goal: where no daemon answers, what would keep one from starting is found, and nothing is
 // changed.
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { examineOffline } from '../../../../../../daemon/services/doctor/index.ts';
+import { silentLogger } from '../../../../../../protocols/interface/index.ts';
+import { loadOrCreateAgeIdentity, loadOrCreateNodeKey } from '../../../../../../storage/keys.ts';
 
 let home: string;
 beforeEach(() => {
@@ -83,5 +93,38 @@ it('a mesh file that is mangled is told, not thrown', async () => {
   mkdirSync(join(home, 'mesh'));
   writeFileSync(join(home, 'mesh/mesh.json'), '{');
   const { ok, checks } = await examineOffline({ home, socket: join(home, 'cooee.sock') });
-  expect([ok, checks.at(-1)?.state]).toEqual([false, 'fail']);
+  expect([ok, checks.at(-1)]).toEqual([
+    false,
+    { name: 'mesh', state: 'fail', cause: 'mesh.json is damaged', remedy: expect.any(String) },
+  ]);
+});
+
+it.each([
+  ['node.key', 'node.key', 'is not base64'],
+  ['age.key', 'age.key', 'has a line that is not an age identity'],
+  ['boot', 'boot', 'is no counter'],
+  ['FORMAT', 'format', 'names no format'],
+  ['machine', 'machine', 'is no record'],
+  ['listen.json', 'listen.json', 'is no JSON'],
+])('garbage in %s is told under its name, and stays as it is', async (file, name, cause) => {
+  writeFileSync(join(home, file), '{garbage', { mode: 0o600 });
+  const before = readdirSync(home);
+  const { checks } = await examineOffline({ home, socket: join(home, 'cooee.sock') });
+  const failed = checks.filter((it) => it.state === 'fail' && it.name !== 'daemon');
+  expect(failed).toEqual([
+    { name, state: 'fail', cause: expect.stringContaining(cause), remedy: expect.any(String) },
+  ]);
+  expect(failed[0]?.remedy).not.toBe('');
+  expect(readdirSync(home)).toEqual(before);
+  expect(readFileSync(join(home, file), 'utf8')).toBe('{garbage');
+});
+
+it('keys and counter of a node that ran are read, and are no fault', async () => {
+  const keys = { path: home, logger: silentLogger };
+  await loadOrCreateNodeKey(keys);
+  await loadOrCreateAgeIdentity(keys, 'x25519');
+  writeFileSync(join(home, 'boot'), '7\n');
+  const age = readFileSync(join(home, 'age.key'), 'utf8');
+  expect(Object.values(await states()).filter((it) => it === 'fail')).toEqual(['fail']);
+  expect(readFileSync(join(home, 'age.key'), 'utf8')).toBe(age);
 });
