@@ -10,7 +10,7 @@ import { keepCompany } from './mesh/damage/company.ts';
 import { startOver } from './mesh/damage/start-over.ts';
 import { foundMesh } from './mesh/founding.ts';
 import { fileOf, redeemAt } from './mesh/joining.ts';
-import { type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
+import { keptLabel, type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
 import { type MeshStores, openMeshStores } from './mesh/stores.ts';
@@ -156,7 +156,8 @@ export class Daemon {
       await this.#tearDown();
       await this.#setAside(meshId);
       await this.#found();
-      await this.#keepRecoveryKey();
+      this.takeRecoverySeed(); // nobody is there to be shown it
+      this.components.logger.warn({}, 'RECOVERY-KEY of the new mesh: move it off this host');
     });
     this.#enrolWanted();
     return meshId;
@@ -222,12 +223,14 @@ export class Daemon {
   /** Makes a mesh of one. */
   async #found(): Promise<void> {
     const { boot, bootNonce } = await this.#nextStart();
-    await this.#folder.remove();
+    await this.#clear();
     this.#stores = await this.#openStores();
     const { file, recoverySeed } = await foundMesh(
       { ...this.components, log: this.#stores.log },
       { name: this.init.name, boot },
     );
+    // Before there is a mesh: whatever ends this start, the key of the mesh can be found.
+    await keepRecoveryKey(this.components.home, recoverySeed);
     // Last: without this file the folder is a leftover, and the next start begins anew.
     await this.#folder.save(file);
     this.#recoverySeed = recoverySeed;
@@ -239,7 +242,7 @@ export class Daemon {
   async #enter(text: string, patienceMs?: number): Promise<void> {
     const invite = this.#parse(text);
     this.#phase = 'joining';
-    await this.#folder.remove();
+    await this.#clear();
     const file = fileOf(invite, { state: 'joining', admittedIndex: 0, invite: text });
     await this.#folder.save(file);
     await this.#bringUp(file);
@@ -352,21 +355,19 @@ export class Daemon {
   }
 
   async #setAside(meshId: string): Promise<void> {
-    const { health } = this.components;
+    const { clock, health } = this.components;
     // All but one are about the mesh that this node was in.
     for (const { code } of health.list()) if (code !== 'host-changed') health.clear(code);
-    const stamp = new Date(this.components.clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-');
-    const path = await this.#folder.setAside(`${stamp}-${meshId.slice(-8)}`);
+    const path = await this.#folder.setAside(keptLabel(clock.nowMs(), meshId.slice(-8)));
     await setRecoveryKeyAside(this.components.home, path);
     this.components.logger.info({ path }, 'the mesh was set aside');
   }
 
-  /** Of a mesh that is made while nobody is there to be shown the key. */
-  async #keepRecoveryKey(): Promise<void> {
-    const seed = this.takeRecoverySeed();
-    if (seed === undefined) return;
-    const file = await keepRecoveryKey(this.components.home, seed);
-    this.components.logger.warn({ file }, "the new mesh's recovery key: move it off this host");
+  /** Removes what a start left that got no further. A key may be of a mesh that was set aside. */
+  async #clear(): Promise<void> {
+    const label = keptLabel(this.components.clock.nowMs(), 'recovery-key');
+    await setRecoveryKeyAside(this.components.home, this.#folder.keptPath(label));
+    await this.#folder.remove();
   }
 
   #isAlone(): boolean {

@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
-import { z } from 'zod';
 import { canonicalTuple } from '../protocols/agent-id/index.ts';
 import {
   CooeeError,
@@ -11,8 +10,6 @@ import {
   toError,
 } from '../protocols/interface/index.ts';
 import { matches, parseAddress, parsePattern } from '../protocols/ucxl/index.ts';
-import { multiaddrText } from '../protocols/wire/index.ts';
-import { readTextBounded, writeDurable } from '../storage/durable-file.ts';
 import { type Home, openHome } from '../storage/home.ts';
 import { loadOrCreateAgeIdentity, loadOrCreateNodeKey } from '../storage/keys.ts';
 import { EventLog } from './api/event-log.ts';
@@ -22,8 +19,8 @@ import { formatStatus } from './cli/format-status.ts';
 import type { UpOptions } from './cli/up-options.ts';
 import { Daemon } from './daemon.ts';
 import { Host } from './host.ts';
-import { LISTEN_DEFAULT } from './libp2p.ts';
-import { keepRecoveryKey, recoveryKeyText } from './mesh/recovery-key.ts';
+import { listenAddresses, saveListen } from './listen-addresses.ts';
+import { handOutRecoveryKey } from './mesh/recovery-key.ts';
 import { createSealer } from './sealer/index.ts';
 import { createServices } from './services/index.ts';
 import { loadSettings, type Settings } from './settings.ts';
@@ -40,8 +37,8 @@ import { programVersion } from './system/version.ts';
 export { examineOffline } from './services/doctor/index.ts';
 
 const CONFIG_FILE = 'config.json';
-const LISTEN_FILE = 'listen.json';
-const SMALL_FILE_BYTES_MAX = 64 * 1024;
+/** LevelDB makes its files as the umask lets it. The sockets set their modes themselves. */
+const OWNER_ONLY = 0o077;
 
 /**
  * Runs a daemon on a home until it is told to stop.
@@ -50,9 +47,10 @@ const SMALL_FILE_BYTES_MAX = 64 * 1024;
  * @throws CooeeError what keeps it from starting; everything that was opened is closed again
  */
 export async function runDaemon(options: UpOptions): Promise<number> {
+  process.umask(OWNER_ONLY);
   checkHostFlags(options);
   const configFile = options.config ?? join(options.home, CONFIG_FILE);
-  const config = await loadSettings(configFile);
+  const config = await loadSettings(configFile, options.config !== undefined);
   const logger = await createLogger({
     level: options.logLevel ?? config.logLevel,
     pretty: process.stderr.isTTY,
@@ -69,7 +67,7 @@ export async function runDaemon(options: UpOptions): Promise<number> {
     for (const server of servers) await server.start();
     await Promise.race([daemon.start(options.join, options.joinOrFail), stop.pulled]);
     if (!stop.isPulled) {
-      await saveListen(home, daemon);
+      await saveListen(home, daemon.node.parts.network.listening);
       await greet(options, { daemon, services, home });
       await stop.pulled;
     }
@@ -134,7 +132,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
       config,
       name: options.hostname ?? (await host.givenHostname()) ?? hostname(),
       recipient: age.recipient,
-      listen: await listenAddresses(options, config, home),
+      listen: await listenAddresses(home, options.listen, config.listen),
       mdns: options.mdns ?? config.mdns,
     },
   );
@@ -195,34 +193,6 @@ class LateEvents {
   }
 }
 
-/** Flags, else the configuration, else the ports of the last start, else the default. */
-async function listenAddresses(
-  options: UpOptions,
-  config: Settings,
-  home: Home,
-): Promise<readonly string[]> {
-  if (options.listen.length > 0) return options.listen.map(checkedAddress);
-  if (config.listen !== undefined) return config.listen;
-  const text = await readTextBounded(home.file(LISTEN_FILE), SMALL_FILE_BYTES_MAX);
-  if (text === undefined) return LISTEN_DEFAULT;
-  const kept = z.array(multiaddrText).min(1).max(8).safeParse(JSON.parse(text));
-  return kept.success ? kept.data : LISTEN_DEFAULT;
-}
-
-/** @throws CooeeError ERR_API_USAGE: a typing error is no fault of the network */
-function checkedAddress(text: string): string {
-  const isAddress = multiaddrText.safeParse(text).success;
-  if (isAddress) return text;
-  throw new CooeeError('ERR_API_USAGE', `'${text}' is not a multiaddr`, {
-    remedy: 'Write it like /ip4/0.0.0.0/tcp/26633.',
-  });
-}
-
-async function saveListen(home: Home, daemon: Daemon): Promise<void> {
-  const listening = JSON.stringify(daemon.node.parts.network.listening);
-  await writeDurable(home.file(LISTEN_FILE), `${listening}\n`);
-}
-
 /** Says on stdout what runs now and what to type next. */
 async function greet(
   options: UpOptions,
@@ -241,23 +211,9 @@ async function greet(
     const colour = pc.createColors(options.colour);
     process.stdout.write(formatStatus(status, agents, { command: options.command, colour }));
   }
-  await handOutRecoveryKey(daemon, home, options);
-}
-
-/**
- * The operator's recovery key of a new mesh is shown once on a terminal. Where there is none,
- * stdout may be a log that others read, so it goes to a file of the owner's instead.
- */
-async function handOutRecoveryKey(daemon: Daemon, home: Home, options: UpOptions): Promise<void> {
-  const seed = daemon.takeRecoverySeed();
-  if (seed === undefined) return;
-  if (process.stdout.isTTY && !options.json) {
-    process.stdout.write(
-      `\nrecovery key  ${recoveryKeyText(seed)}\n` +
-        'Shown this once: keep it off this host. It restores a mesh whose voters are lost.\n',
-    );
-    return;
-  }
-  const file = await keepRecoveryKey(home, seed);
-  process.stderr.write(`cooee: the mesh's recovery key is in ${file}; move it off this host\n`);
+  await handOutRecoveryKey(home, {
+    seed: daemon.takeRecoverySeed(),
+    terminal: process.stdout.isTTY && !options.json ? process.stdout : undefined,
+    remark: (text) => void process.stderr.write(text),
+  });
 }

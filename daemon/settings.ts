@@ -1,8 +1,20 @@
+import { CooeeError, isCooeeError } from '../protocols/interface/index.ts';
 import { readTextBounded } from '../storage/durable-file.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { type Endpoint, loadEndpoints } from './webhook/index.ts';
 
 const FILE_BYTES_MAX = 64 * 1024;
+
+/** With these the path is wrong, not the disk. */
+const WRONG_PATH: ReadonlySet<unknown> = new Set([
+  'EISDIR',
+  'ENOTDIR',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'ENXIO',
+  'EACCES',
+  'EPERM',
+]);
 
 /** The daemon's settings as it runs with them: secrets are out of reach in what they are for. */
 export interface Settings extends Omit<Config, 'webhooks'> {
@@ -10,13 +22,35 @@ export interface Settings extends Omit<Config, 'webhooks'> {
 }
 
 /**
- * Reads the configuration file; none gives the defaults.
+ * Reads the configuration file.
  *
- * @throws CooeeError ERR_CONFIG_INVALID, naming the field; ERR_CONFIG_SECRET_SHOWN; ERR_STORAGE_*
+ * @param isNamed - somebody asked for this very file; otherwise none gives the defaults
+ * @throws CooeeError ERR_CONFIG_INVALID, naming the field or what is wrong with the file;
+ * ERR_CONFIG_SECRET_SHOWN; ERR_STORAGE_IO
  */
-export async function loadSettings(file: string): Promise<Settings> {
-  const { webhooks, ...config } = parseConfig(await readTextBounded(file, FILE_BYTES_MAX), file);
+export async function loadSettings(file: string, isNamed = false): Promise<Settings> {
+  const { webhooks, ...config } = parseConfig(await textOf(file, isNamed), file);
   return { ...config, webhooks: await loadEndpoints(webhooks, file) };
+}
+
+async function textOf(file: string, isNamed: boolean): Promise<string | undefined> {
+  const text = await readTextBounded(file, FILE_BYTES_MAX).catch((thrown: unknown) => {
+    if (!isCooeeError(thrown)) throw thrown;
+    const system = thrown.details['system'];
+    // Then the home itself is no folder, and opening it tells more.
+    if (system === 'ENOTDIR' && !isNamed) return undefined;
+    if (thrown.code !== 'ERR_STORAGE_DAMAGED' && !WRONG_PATH.has(system)) throw thrown;
+    throw new CooeeError('ERR_CONFIG_INVALID', `the configuration ${thrown.message}`, {
+      details: { file },
+      cause: thrown,
+      remedy: 'Name a JSON file of at most 64 KiB that this user may read; see docs/config.md.',
+    });
+  });
+  if (text !== undefined || !isNamed) return text;
+  throw new CooeeError('ERR_CONFIG_INVALID', `there is no configuration ${file}`, {
+    details: { file },
+    remedy: 'Check the path, or leave --config out: the default is config.json in the home.',
+  });
 }
 
 /** What of the settings goes to the node of a mesh as it is. */

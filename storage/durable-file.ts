@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CooeeError, isCooeeError, toError } from '../protocols/interface/index.ts';
 
@@ -64,8 +64,31 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** Makes a folder with mode 0700 and whatever is missing above it, durably. */
 export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  const first = await makeLevels(path);
   if (first !== undefined) await syncFolder(dirname(first));
+}
+
+/**
+ * Level by level: Node's recursive mkdir tries for ever where nothing can be made below a folder
+ * that is there, as in /proc.
+ *
+ * @returns the first folder that was made
+ */
+async function makeLevels(path: string, isAboveThere = false): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return path;
+  } catch (thrown) {
+    const isThere = await stat(path).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    );
+    if (isThere) return undefined;
+    if (isAboveThere || systemCode(thrown) !== 'ENOENT') throw thrown;
+  }
+  const above = await makeLevels(dirname(path));
+  const own = await makeLevels(path, true);
+  return above ?? own;
 }
 
 let temporaryCount = 0;

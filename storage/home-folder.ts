@@ -15,13 +15,22 @@ const MODE_OF_OTHERS = 0o077;
 const MODE_OWN = 0o700;
 const PERMISSION_BITS = 0o777;
 
+/** With these the path is wrong, not the disk. */
+const NO_PLACE: ReadonlySet<string> = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EROFS',
+  'ELOOP',
+  'ENAMETOOLONG',
+]);
+
 /**
  * Makes the folder of a home, or checks the one that is there. Others must not get in: the folder's
  * mode is the boundary in front of keys and sockets, since Node cannot ask who connects to a
  * socket.
  *
- * @throws CooeeError ERR_STORAGE_HOME_SYMLINK, ERR_STORAGE_HOME_FOREIGN, ERR_STORAGE_IO,
- * ERR_STORAGE_DISK_FULL
+ * @throws CooeeError ERR_API_USAGE where no folder can be, ERR_STORAGE_HOME_SYMLINK,
+ * ERR_STORAGE_HOME_FOREIGN, ERR_STORAGE_IO, ERR_STORAGE_DISK_FULL
  */
 export async function prepareFolder(path: string, init: FolderInit): Promise<void> {
   try {
@@ -59,7 +68,7 @@ async function checkName(path: string): Promise<void> {
       details: { home: path },
     });
   }
-  throw new CooeeError('ERR_STORAGE_IO', `The home ${path} is not a folder.`, {
+  throw new CooeeError('ERR_API_USAGE', `The home ${path} is not a folder.`, {
     details: { home: path },
     remedy: 'Give a folder with --home.',
   });
@@ -90,7 +99,15 @@ function foreignError(path: string, owner: number, uid: number): CooeeError {
 }
 
 function accessError(thrown: unknown, path: string): CooeeError {
-  if (systemCode(thrown) !== 'EACCES') return toStorageError(thrown, path);
+  const system = systemCode(thrown);
+  if (system !== undefined && NO_PLACE.has(system)) {
+    return new CooeeError('ERR_API_USAGE', `There can be no home at ${path}: ${system}.`, {
+      details: { home: path, system },
+      cause: thrown,
+      remedy: 'Give another folder with --home.',
+    });
+  }
+  if (system !== 'EACCES') return toStorageError(thrown, path);
   return new CooeeError('ERR_STORAGE_HOME_FOREIGN', `This user may not use the home ${path}.`, {
     details: { home: path },
     cause: thrown,

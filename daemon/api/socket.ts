@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { CooeeError } from '../../protocols/interface/errors.ts';
 import { LIMITS } from '../../protocols/interface/limits.ts';
@@ -41,6 +42,7 @@ function isAnswered(socketPath: string): Promise<boolean> {
  *
  * @throws CooeeError ERR_API_SOCKET_PATH when the path is longer than a socket address takes
  * @throws CooeeError ERR_API_SOCKET_TAKEN when something stands there that is no leftover socket
+ * @throws CooeeError ERR_API_USAGE when there is no folder for it
  */
 export async function clearSocketPath(socketPath: string): Promise<void> {
   const details = { socketPath };
@@ -48,7 +50,7 @@ export async function clearSocketPath(socketPath: string): Promise<void> {
     throw new CooeeError('ERR_API_SOCKET_PATH', undefined, { details });
   }
   const stats = await lstat(socketPath).catch((error: unknown) => {
-    if (isAbsent(error)) return undefined;
+    if (isAbsent(error)) return assertFolder(socketPath);
     throw new CooeeError('ERR_API_SOCKET_TAKEN', undefined, { details, cause: error });
   });
   if (stats === undefined) return;
@@ -62,6 +64,19 @@ export async function clearSocketPath(socketPath: string): Promise<void> {
   }
   await unlink(socketPath).catch((error: unknown) => {
     if (!isAbsent(error)) throw error;
+  });
+}
+
+/** Node says EACCES of a folder that is not there. */
+async function assertFolder(socketPath: string): Promise<undefined> {
+  const folder = dirname(socketPath);
+  const stats = await lstat(folder).catch((error: unknown) => {
+    if (!isAbsent(error)) throw error;
+  });
+  if (stats !== undefined) return;
+  throw new CooeeError('ERR_API_USAGE', `There is no folder ${folder} for the socket.`, {
+    details: { socketPath },
+    remedy: 'Make the folder first, or give another path with --socket or --agent-socket.',
   });
 }
 
@@ -82,14 +97,27 @@ function bind(server: Server, socketPath: string): Promise<void> {
   });
 }
 
+/**
+ * Node cannot look a group up by name; chgrp can, on Linux and macOS.
+ *
+ * @throws CooeeError ERR_API_USAGE when there is no such group, or this user is not in it
+ */
+async function giveToGroup(socketPath: string, group: string): Promise<void> {
+  await promisify(execFile)('chgrp', ['-h', '--', group, socketPath]).catch((cause: unknown) => {
+    const said = String((cause as { stderr?: unknown }).stderr ?? '').trim();
+    throw new CooeeError('ERR_API_USAGE', `The group ${group} cannot have the agent socket.`, {
+      details: { group, said },
+      cause,
+      remedy: 'Name a group that is there and has this user, with --agent-group or agentGroup.',
+    });
+  });
+}
+
 /** Binds `server` so that its socket is never open to more than its mode says. */
 export async function listenOnSocket(server: Server, place: SocketPlace): Promise<void> {
   const { socketPath, mode, group } = place;
   await clearSocketPath(socketPath);
   await bind(server, socketPath);
-  if (group !== undefined) {
-    // node cannot look a group up by name; chgrp can, on Linux and macOS.
-    await promisify(execFile)('chgrp', ['-h', '--', group, socketPath]);
-  }
+  if (group !== undefined) await giveToGroup(socketPath, group);
   await chmod(socketPath, mode);
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { tryGetNetConfig } from '@libp2p/utils';
 import { multiaddr } from '@multiformats/multiaddr';
-import { CooeeError } from '../../protocols/interface/index.ts';
+import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
 
 /** Where a node listens unless told otherwise: 26633 is COOEE on a phone keypad. */
 export const LISTEN_DEFAULT: readonly string[] = ['/ip4/0.0.0.0/tcp/26633'];
@@ -21,6 +21,18 @@ export async function freeListenAddresses(
   const chosen: string[] = [];
   for (const address of addresses) chosen.push(await freeAddress(address, portsTried));
   return chosen;
+}
+
+/**
+ * What is wrong with an address that no node could listen on, as in `is …`; undefined = nothing.
+ */
+export function listenFault(address: string): string | undefined {
+  try {
+    parse(address);
+    return undefined;
+  } catch (error) {
+    return isCooeeError(error) ? String(error.details['reason']) : String(error);
+  }
 }
 
 /**

@@ -33,6 +33,11 @@ const meshSchema = z.strictObject({
 /** What a home remembers of its mesh outside of the log. */
 export type MeshFile = Omit<z.output<typeof meshSchema>, 'v'>;
 
+/** Name of something that is set aside: times sort. */
+export function keptLabel(nowMs: number, what: string): string {
+  return `${new Date(nowMs).toISOString().replaceAll(/[:.]/g, '-')}-${what}`;
+}
+
 /** The folder `mesh` of a home: all that belongs to the mesh and not to the node. */
 export class MeshFolder {
   readonly #home: string;

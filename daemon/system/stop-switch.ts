@@ -3,6 +3,9 @@ import { type CooeeError, type Logger, toError } from '../../protocols/interface
 /** A stop that takes longer than this is cut short: what matters is on the disk already. */
 const STOP_LIMIT_MS = 5_000;
 
+/** Ctrl-C under npm comes twice, from the terminal and from npm: that is one wish. */
+const ONE_WISH_MS = 500;
+
 /**
  * Ends the daemon: on a signal, when it is asked to, or on a fault after which nothing may be
  * acknowledged.
@@ -11,10 +14,11 @@ export class StopSwitch {
   readonly pulled: Promise<void>;
   readonly #logger: Logger;
   readonly #keepAlive: NodeJS.Timeout;
-  readonly #onSignal = (): void => this.pull();
+  readonly #onSignal = (signal: NodeJS.Signals): void => this.#heed(signal);
   readonly #onFault = (fault: unknown): void => this.fail(toError(fault));
   #pull: () => void = () => undefined;
   #isPulled = false;
+  #firstSignalMs: number | undefined;
   #exitCode = 0;
 
   constructor(logger: Logger) {
@@ -55,6 +59,19 @@ export class StopSwitch {
     this.#logger.error({ err: error, stack: error.stack?.slice(0, 2_000) }, 'a fault: stopping');
     this.#exitCode = 1;
     this.pull();
+  }
+
+  /** The second signal ends the process at once, whatever hangs; also a start. */
+  #heed(signal: NodeJS.Signals): void {
+    const nowMs = performance.now();
+    this.#firstSignalMs ??= nowMs;
+    if (nowMs - this.#firstSignalMs < ONE_WISH_MS) {
+      this.pull();
+      return;
+    }
+    this.done();
+    // Not process.exit, which waits for what the disk is still doing.
+    process.kill(process.pid, signal);
   }
 
   /** From now on the end is a matter of seconds, whatever hangs. */

@@ -121,6 +121,19 @@ describe('a home that others could read, or that is not ours', () => {
     await host.end();
   });
 
+  it('has no file that others may read, whatever the umask', async () => {
+    const host = mesh.host('masked');
+    const before = process.umask(0);
+    host.spawn();
+    process.umask(before);
+    await host.ready();
+    const open = readdirSync(host.home, { recursive: true, encoding: 'utf8' }).filter(
+      (path) => (statSync(join(host.home, path)).mode & 0o077) !== 0,
+    );
+    expect(open).toEqual([]);
+    await host.end();
+  });
+
   it('is refused behind a symbolic link: exit 4', async () => {
     const target = join(mesh.folder, 'target');
     mkdirSync(target, { mode: 0o700 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type DurableStep,
   durableText,
+  makeFolder,
   readBounded,
   readTextBounded,
   toStorageError,
@@ -13,6 +14,28 @@ import { temporaryFolders } from './temporary-folder.ts';
 
 const temporaryFolder = temporaryFolders();
 const STEPS: readonly DurableStep[] = ['create', 'write', 'sync', 'rename', 'sync-folder'];
+
+describe('makeFolder', () => {
+  it('makes what is missing above as well, closed to others; leaves what is there', async () => {
+    const folder = join(await temporaryFolder(), 'a', 'b', 'c');
+    await makeFolder(folder);
+    await makeFolder(folder);
+    for (const path of [folder, join(folder, '..')]) {
+      expect((await stat(path)).mode & 0o777).toBe(0o700);
+    }
+  });
+
+  it('ends where nothing can be made', async (context) => {
+    if (process.platform !== 'linux') context.skip('there is no /proc');
+    for (const path of ['/proc/cooee', '/proc/cooee/a/b']) {
+      await expect(makeFolder(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    }
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, '');
+    await expect(makeFolder(file)).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(makeFolder(join(file, 'x'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+});
 
 describe('writeDurable', () => {
   it('writes with mode 0600 whatever the umask', async () => {

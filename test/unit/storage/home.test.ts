@@ -54,6 +54,22 @@ describe('openHome', () => {
     ]);
   });
 
+  it('tells that the path is wrong, not the disk', async () => {
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, '');
+    const tried = [
+      [join(file, 'home'), /There can be no home at .*: ENOTDIR/u],
+      [join(file, '..', 'x'.repeat(300)), /ENAMETOOLONG/u],
+    ] as const;
+    for (const [path, message] of tried) {
+      await expect(openHome(path, here)).rejects.toMatchObject({
+        code: 'ERR_API_USAGE',
+        message: expect.stringMatching(message),
+        remedy: expect.stringContaining('--home'),
+      });
+    }
+  });
+
   it('refuses the home of another user', async (context) => {
     if (process.getuid?.() !== 0) return context.skip('only root can give a folder away');
     const path = join(await temporaryFolder(), 'home');
@@ -93,7 +109,7 @@ describe('openHome', () => {
       code: 'ERR_STORAGE_HOME_SYMLINK',
     });
     await expect(openHome(join(folder, 'file'), here)).rejects.toMatchObject({
-      code: 'ERR_STORAGE_IO',
+      code: 'ERR_API_USAGE',
     });
   });
 

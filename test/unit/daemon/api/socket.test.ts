@@ -46,8 +46,20 @@ describe('socket', () => {
   it('leaves nothing behind when the group is not there', async () => {
     const folder = await tempFolder();
     const init = { socketPath: join(folder, 's.sock'), mode: 0o660, group: 'no-such-group-at-all' };
-    await expect(startBench(init)).rejects.toThrow();
+    await expect(startBench(init)).rejects.toMatchObject({
+      code: 'ERR_API_USAGE',
+      message: 'The group no-such-group-at-all cannot have the agent socket.',
+      remedy: expect.stringContaining('--agent-group'),
+    });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('tells of a folder that is not there', async () => {
+    const socketPath = join(await tempFolder(), 'none', 's.sock');
+    await expect(startBench({ socketPath })).rejects.toMatchObject({
+      code: 'ERR_API_USAGE',
+      message: expect.stringMatching(/^There is no folder .*\/none for the socket/u),
+    });
   });
 
   it('is gone after a clean stop, and may be opened again', async () => {

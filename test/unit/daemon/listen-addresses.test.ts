@@ -1,0 +1,53 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { LISTEN_DEFAULT } from '../../../daemon/libp2p.ts';
+import { listenAddresses, saveListen } from '../../../daemon/listen-addresses.ts';
+import { recordLogger } from '../storage/record-logger.ts';
+import { temporaryFolders } from '../storage/temporary-folder.ts';
+
+const temporaryFolder = temporaryFolders();
+
+async function homeOf() {
+  const folder = await temporaryFolder();
+  return { file: (name: string) => join(folder, name), logger: recordLogger() };
+}
+
+describe('listenAddresses', () => {
+  it('takes flags, else settings, else those of the last start, else the default', async () => {
+    const home = await homeOf();
+    const [one, two, three] = [1, 2, 3].map((port) => [`/ip4/127.0.0.1/tcp/${port}`]);
+    expect(await listenAddresses(home, [], undefined)).toEqual(LISTEN_DEFAULT);
+    await saveListen(home, three ?? []);
+    expect(await listenAddresses(home, one ?? [], two)).toEqual(one);
+    expect(await listenAddresses(home, [], two)).toEqual(two);
+    expect(await listenAddresses(home, [], undefined)).toEqual(three);
+  });
+
+  it.each([
+    ['/ip4/127.0.0.1/tcp/99999', /is not a multiaddr$/u],
+    ['127.0.0.1:1', /is not a multiaddr$/u],
+    ['/ip4/127.0.0.1/udp/1', /is not \/ip4 or \/ip6 with \/tcp$/u],
+  ])('takes %s for a typing error', async (address, why) => {
+    const home = await homeOf();
+    const error = { message: expect.stringMatching(why), remedy: expect.stringMatching(/65535/u) };
+    await expect(listenAddresses(home, [address], undefined)).rejects.toMatchObject({
+      ...error,
+      code: 'ERR_API_USAGE',
+    });
+    await expect(listenAddresses(home, [], [address])).rejects.toMatchObject({
+      ...error,
+      code: 'ERR_CONFIG_INVALID',
+    });
+  });
+
+  it.each(['garbage', '{}', '[]', '["/ip4/127.0.0.1/tcp/99999"]', 'x'.repeat(70_000)])(
+    'starts without what it kept when that is damaged: %.20s',
+    async (text) => {
+      const home = await homeOf();
+      await writeFile(home.file('listen.json'), text);
+      expect(await listenAddresses(home, [], undefined)).toEqual(LISTEN_DEFAULT);
+      expect(home.logger.lines).toMatchObject([{ level: 'warn' }]);
+    },
+  );
+});
