@@ -8,6 +8,7 @@ import {
   type Metrics,
   type Startable,
 } from '../../protocols/interface/index.ts';
+import { parseJson } from './body/parse-json.ts';
 import { registerRoutes } from './dispatch.ts';
 import type { EventStream } from './event-stream.ts';
 import { answerClientError, SAFE_HEADERS, statusOf, toCooeeError, toErrorJson } from './failure.ts';
@@ -186,13 +187,13 @@ class ApiServer implements Startable {
 
   #addParser(app: FastifyInstance): void {
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+    app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
       // An empty body is no body, whatever its type says. The text is kept for idempotency keys.
-      if (text === '') return done(null, undefined);
+      if (bytes.length === 0) return done(null, undefined);
       try {
-        return done(null, { text, value: JSON.parse(text as string) as unknown });
-      } catch (cause) {
-        return done(new CooeeError('ERR_API_BODY', 'The body is not valid JSON.', { cause }));
+        return done(null, parseJson(bytes as Buffer));
+      } catch (error) {
+        return done(error as Error);
       }
     });
   }
@@ -252,11 +253,22 @@ class ApiServer implements Startable {
    */
   #linger(reply: FastifyReply): void {
     const { raw } = reply.request;
+    const { 'content-length': length, 'transfer-encoding': encoding } = raw.headers;
+    // Nothing more comes: it is not complete only because it was refused before Node could say so.
+    if (length === undefined && encoding === undefined) return;
+    const isLast = !reply.raw.shouldKeepAlive;
     reply.removeHeader('connection');
     reply.raw.shouldKeepAlive = true;
     this.#lingering.add(raw.socket);
-    raw.once('end', () => this.#lingering.delete(raw.socket));
+    const closeIfLast = (): void => {
+      if (isLast && raw.complete && reply.raw.writableFinished) raw.socket.end();
+    };
+    raw.once('end', () => {
+      this.#lingering.delete(raw.socket);
+      closeIfLast();
+    });
     reply.raw.once('finish', () => {
+      closeIfLast();
       this.#components.clock.schedule(LINGER_MS, () => {
         if (!raw.complete) raw.socket.destroy();
       });

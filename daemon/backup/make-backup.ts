@@ -1,7 +1,7 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { access, constants, type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CooeeError } from '../../protocols/interface/index.ts';
+import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
 import {
   FILE_MODE,
   syncFolder,
@@ -12,6 +12,7 @@ import {
 import { finishRestore, RESTORED_FOLDER } from '../../storage/home-restore.ts';
 import { lockHome } from '../../storage/lock.ts';
 import type { BackupMade, BackupRequest } from '../cli/backup/tools.ts';
+import { isFileThere } from '../cli/input/target-file.ts';
 import { type ArchiveSize, writeArchive } from './archive-writer.ts';
 import { type HomeFiles, homeFiles } from './home-files.ts';
 import { seal } from './seal.ts';
@@ -21,7 +22,7 @@ const FORMAT_FILE = 'FORMAT';
 
 /** See {@link BackupTools.checkTarget}. */
 export async function checkTarget(file: string, isForced: boolean): Promise<void> {
-  if (!isForced && existsSync(file)) throw existsError(file);
+  await checkOccupant(file, isForced);
   if (!existsSync(dirname(file))) {
     throw new CooeeError('ERR_BACKUP_NO_FOLDER', `There is no folder ${dirname(file)}.`, {
       details: { folder: dirname(file) },
@@ -32,6 +33,16 @@ export async function checkTarget(file: string, isForced: boolean): Promise<void
   } catch (thrown) {
     throw toStorageError(thrown, dirname(file));
   }
+}
+
+async function checkOccupant(file: string, isForced: boolean): Promise<void> {
+  let isThere: boolean;
+  try {
+    isThere = await isFileThere(file);
+  } catch (thrown) {
+    throw isCooeeError(thrown) ? thrown : toStorageError(thrown, file);
+  }
+  if (isThere && !isForced) throw existsError(file);
 }
 
 /** See {@link BackupTools.makeBackup}. */
@@ -93,8 +104,11 @@ async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promi
 }
 
 async function putInPlace(temporary: string, file: string, isForced: boolean): Promise<void> {
-  if (isForced) await rename(temporary, file);
-  else await linkTo(temporary, file);
+  if (isForced) {
+    // It was another one maybe, when it was looked at first.
+    await checkOccupant(file, isForced);
+    await rename(temporary, file);
+  } else await linkTo(temporary, file);
   await syncFolder(dirname(file));
 }
 
@@ -107,7 +121,7 @@ async function linkTo(temporary: string, file: string): Promise<void> {
     if (code === 'EEXIST') throw existsError(file);
     // A file system without hard links, as on most memory sticks.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw thrown;
-    if (existsSync(file)) throw existsError(file);
+    await checkOccupant(file, false);
     await rename(temporary, file);
   }
 }

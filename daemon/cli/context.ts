@@ -47,6 +47,8 @@ export interface CliHost {
   };
   readonly stdout: CliOutput;
   readonly stderr: CliOutput;
+  /** Resolves when stdout has the text; rejects when it cannot be written. */
+  writeOut(text: string): Promise<void>;
   /** A client of the daemon whose socket is at `socket`; a ticket goes with every request. */
   connect(socket: string, ticket?: string): Promise<CliClient>;
   /** What tells whether the process that holds this home now still runs. */
@@ -88,6 +90,8 @@ export interface CliContext {
   client(): Promise<CliClient>;
   /** Writes a text for people, or with `--json` the value. */
   answer(value: unknown, text: () => string): void;
+  /** The same for what must not be lost: rejects when stdout cannot be written. */
+  answerSurely(value: unknown, text: () => string): Promise<void>;
   /** Writes a remark for people to stderr; nothing with `--json`. */
   remark(text: string): void;
 }
@@ -123,6 +127,8 @@ export function createContext(host: CliHost, options: GlobalOptions): CliContext
   const socket = socketFlag ?? join(home, 'cooee.sock');
   const ticketFile = ticketFileOf(host, options);
   const json = options.json === true;
+  const answerOf = (value: unknown, text: () => string): string =>
+    json ? `${toSafeJson(value, 2)}\n` : text();
   let connecting: Promise<CliClient> | undefined;
   return {
     host,
@@ -139,8 +145,9 @@ export function createContext(host: CliHost, options: GlobalOptions): CliContext
       return connecting;
     },
     answer(value, text) {
-      host.stdout.write(json ? `${toSafeJson(value, 2)}\n` : text());
+      host.stdout.write(answerOf(value, text));
     },
+    answerSurely: (value, text) => host.writeOut(answerOf(value, text)),
     remark(text) {
       if (!json) host.stderr.write(text);
     },

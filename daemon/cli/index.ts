@@ -6,6 +6,7 @@
  */
 import { homedir, userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Command, CommanderError } from 'commander';
 import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
 import {
@@ -16,6 +17,7 @@ import {
   type GlobalOptions,
 } from './context.ts';
 import { packageVersion } from './invocation.ts';
+import { nameInput } from './name-input.ts';
 import { buildProgram } from './program.ts';
 import { reportError } from './report-error.ts';
 
@@ -30,11 +32,15 @@ export function processHost({
   watchHolder,
 }: Pick<CliHost, 'loadBackup' | 'loadDaemon' | 'watchHolder'>): CliHost {
   let isDaemon = false;
+  let isAwaited = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isAwaited) return;
     // `cooee events | head -1`: the reader has what it wanted. A daemon outlives who read its first
     // lines.
     if (error.code === 'EPIPE' && isDaemon) return;
-    process.exit(error.code === 'EPIPE' ? 0 : 1);
+    if (error.code === 'EPIPE') process.exit(0);
+    process.stderr.write(`cooee: cannot write to stdout (${error.code ?? error.message})\n`);
+    process.exit(1);
   });
   return {
     env: process.env,
@@ -47,6 +53,11 @@ export function processHost({
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
+    writeOut: async (text) => {
+      isAwaited = true;
+      await promisify<string, void>(process.stdout.write.bind(process.stdout))(text);
+      isAwaited = false;
+    },
     connect: async (socket, ticket) => {
       const { SocketClient } = await import('./socket-client.ts');
       return new SocketClient(socket, ticket);
@@ -114,11 +125,12 @@ export async function runCli(args: readonly string[], host: CliHost): Promise<nu
     });
     return exit;
   } catch (thrown) {
+    const { at, help } = commandIn(program, args);
     if (isCommanderError(thrown)) {
       if (thrown.exitCode === 0) return 0;
-      return report(usageError(thrown, helpOf(program, args)), host, options);
+      return report(usageError(thrown, help), host, options);
     }
-    return report(thrown, host, options);
+    return report(nameInput(thrown, at, help), host, options);
   }
 }
 
@@ -156,8 +168,8 @@ function isCommanderError(thrown: unknown): thrown is CommanderError {
   return thrown instanceof Error && thrown.name === 'CommanderError';
 }
 
-/** The command whose help tells what it takes. */
-function helpOf(program: Command, args: readonly string[]): string {
+/** The command that was named, and how its help is asked for. */
+function commandIn(program: Command, args: readonly string[]): { at: Command; help: string } {
   const words = ['cooee'];
   let at = program;
   for (const arg of args) {
@@ -166,7 +178,7 @@ function helpOf(program: Command, args: readonly string[]): string {
     words.push(found.name());
     at = found;
   }
-  return `${words.join(' ')} --help`;
+  return { at, help: `${words.join(' ')} --help` };
 }
 
 function usageError(error: CommanderError, help: string): CooeeError {

@@ -4,7 +4,7 @@ import type { MadeSessionView, SessionView } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatAgo, formatDuration } from '../format/duration.ts';
 import { type Column, formatTable } from '../format/table.ts';
-import { writeTicketFile } from '../input/ticket-file.ts';
+import { revokeLost, writeTicketFile } from '../input/ticket-file.ts';
 import type { CliClient } from '../socket-client.ts';
 
 /** Options of `cooee sessions create`. */
@@ -37,18 +37,29 @@ export async function runCreate(
 ): Promise<number> {
   const client = await context.client();
   const make = (): Promise<MadeSessionView> => client.call('createSession', { params: { token } });
+  const revoke = ({ id }: MadeSessionView) => client.call('revokeSession', { params: { id } });
   if (flags.out === undefined) {
     const made = await make();
-    context.answer(made, () => `${made.ticket}\n`);
+    try {
+      await context.answerSurely(made, () => `${made.ticket}\n`);
+    } catch (thrown) {
+      await revokeLost(made, { place: 'stdout', thrown, revoke });
+    }
     remark(context, made, 'it is not shown again; keep it in a file of mode 600');
     return 0;
   }
   if (flags.out === '') throw new CooeeError('ERR_API_USAGE', '--out is empty');
   const file = resolve(context.host.cwd, flags.out);
-  const revoke = ({ id }: MadeSessionView) => client.call('revokeSession', { params: { id } });
-  const { ticket: _, ...session } = await writeTicketFile(file, { make, revoke });
+  const { made, replaced } = await writeTicketFile(file, { make, revoke });
+  const { ticket: _, ...session } = made;
   context.answer({ ...session, file }, () => `wrote the ticket of ${session.agent} to ${file}\n`);
   remark(context, session, 'give it to the program that is that agent');
+  if (replaced !== undefined) {
+    context.remark(
+      'cooee: the ticket that was in the file is good until it ends, or: ' +
+        `${context.command} sessions revoke ${replaced}\n`,
+    );
+  }
   return 0;
 }
 

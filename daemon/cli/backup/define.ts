@@ -8,7 +8,7 @@ export function defineBackupCommands(program: Command, act: Act): void {
     .description("write this node's home into a file, sealed with a passphrase")
     .argument('<file>', 'the backup')
     .option('--passphrase-file <path>', 'file with the passphrase (also: COOEE_PASSPHRASE)')
-    .option('--force', 'replace a file that is there')
+    .option('--force', 'replace a regular file that is there')
     .action((file: string, options) =>
       act(async (context) => (await import('./backup.ts')).runBackup(context, file, options)),
     );

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { isCancel, password } from '@clack/prompts';
 import { CooeeError, isCooeeError, LIMITS, toError } from '../../../protocols/interface/index.ts';
 import type { CliContext } from '../context.ts';
+import { untilInputEnds } from '../input/until-input-ends.ts';
 
 /** Below this a passphrase is guessed sooner or later by whoever has the file. */
 const CHARS_ADVISED = 16;
@@ -61,7 +62,9 @@ async function ask(isNew: boolean): Promise<string> {
 }
 
 async function askOnce(message: string): Promise<string> {
-  const typed = await password({ message, output: process.stderr });
+  const typed = await untilInputEnds((signal) =>
+    password({ message, output: process.stderr, signal }),
+  );
   if (isCancel(typed)) throw usage('no passphrase was given');
   return typed;
 }

@@ -66,7 +66,7 @@ export interface BackupTools {
   /**
    * Told before anybody waits.
    *
-   * @throws CooeeError ERR_BACKUP_EXISTS, ERR_BACKUP_NO_FOLDER, ERR_STORAGE_IO
+   * @throws CooeeError ERR_API_USAGE, ERR_BACKUP_EXISTS, ERR_BACKUP_NO_FOLDER, ERR_STORAGE_IO
    */
   checkTarget(file: string, isForced: boolean): Promise<void>;
   /** Removes a daemon's copy. */

@@ -28,7 +28,8 @@ export async function runInvite(context: CliContext, flags: InviteFlags): Promis
   const made = await client.call('createInvite', { body });
   context.answer(made, () => `${sanitizeLine(made.invite)}\n`);
   // The request took a moment of its own: an invite of 24 h shall not read as one of 23.
-  const leftMs = Date.parse(made.expiresAt) - context.host.nowMs() + REQUEST_MS;
+  const aboutMs = Date.parse(made.expiresAt) - context.host.nowMs() + REQUEST_MS;
+  const leftMs = Math.min(aboutMs, body.ttlMs ?? aboutMs);
   const uses = made.uses === 1 ? '1 host' : `${made.uses} hosts`;
   context.remark(
     `cooee: for ${uses}, until ${made.expiresAt} (${formatDuration(leftMs)}); ` +

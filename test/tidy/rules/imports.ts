@@ -108,9 +108,16 @@ const TABLE: readonly Row[] = [
   },
   {
     // Interface and codecs: typed errors, and `id encode|decode` and address checks without a
-    // daemon.
+    // daemon. What a body cannot keep is the same for who sends it.
     from: /^daemon\/(cli|mcp)\//,
-    values: [INTERFACE, ...CODECS, ...PROOFS, 'daemon/client/', 'daemon/api/routes/'],
+    values: [
+      INTERFACE,
+      ...CODECS,
+      ...PROOFS,
+      'daemon/client/',
+      'daemon/api/routes/',
+      'daemon/api/body/',
+    ],
     types: [],
   },
   { from: /^daemon\/config\//, values: [INTERFACE, 'protocols/wire/'], types: [] },

@@ -3,10 +3,10 @@
 // request.
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { CooeeClient } from '../../../../daemon/client/index.ts';
 import { LIMITS } from '../../../../protocols/interface/index.ts';
-import { codeOf, parseRaw, request, sendRaw, startBench, until } from './fixture.ts';
+import { codeOf, parseRaw, request, sendRaw, standingClock, startBench, until } from './fixture.ts';
 
 const HONEST = 'GET /v1/status';
 const JOIN = 'POST /v1/join HTTP/1.1\r\nHost: localhost\r\n';
@@ -211,5 +211,56 @@ describe('hostile input', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('a connection whose request was refused', () => {
+  /** Writes, and leaves its own side open as clients do. */
+  function converse(socketPath: string) {
+    const socket = connect(socketPath);
+    const heard = { text: '', isClosed: false };
+    socket.on('data', (chunk) => {
+      heard.text += chunk.toString();
+    });
+    socket.on('close', () => {
+      heard.isClosed = true;
+    });
+    onTestFinished(() => void socket.destroy());
+    return { heard, write: (text: string) => socket.write(text) };
+  }
+
+  it.each([
+    [
+      'a Connection: close',
+      'GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    ],
+    ['HTTP/1.0', 'GET /nowhere HTTP/1.0\r\nHost: localhost\r\n\r\n'],
+    ['a body of nothing', 'GET /nowhere HTTP/1.0\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n'],
+  ])('is closed at once after %s', async (_what, bytes) => {
+    const { socketPath } = await startBench({ clock: standingClock() });
+    const { heard, write } = converse(socketPath);
+    write(bytes);
+    await until('the server closes', () => heard.isClosed);
+    expect(parseRaw(heard.text).status).toBe(404);
+  });
+
+  it('is closed when the rest of its body has come, if it is the last one', async () => {
+    const { socketPath } = await startBench({ clock: standingClock() });
+    const { heard, write } = converse(socketPath);
+    write('POST /v1/join HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\n');
+    write('Connection: close\r\nContent-Length: 4\r\n\r\n{}');
+    await until('it is answered', () => heard.text.includes('ERR_API_ORIGIN'));
+    expect(heard.isClosed).toBe(false);
+    write('  ');
+    await until('the server closes', () => heard.isClosed);
+  });
+
+  it('is used again by a caller that does not close', async () => {
+    const { socketPath } = await startBench();
+    const { heard, write } = converse(socketPath);
+    write('GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await until('it is refused', () => heard.text.includes('ERR_API_NOT_FOUND'));
+    write('GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await until('it is answered', () => heard.text.includes('"votersTarget"'));
   });
 });

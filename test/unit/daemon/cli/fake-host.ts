@@ -61,6 +61,7 @@ export async function run(args: readonly string[], init: RunInit = {}): Promise<
     stdin: Object.assign(textStream(init.stdin ?? ''), { isTTY }),
     stdout: { isTTY, write: (text) => out.push(text) },
     stderr: { isTTY, write: (text) => err.push(text) },
+    writeOut: async (text) => void out.push(text),
     connect: async (socket, ticket) => {
       sockets.push(socket);
       tickets.push(ticket);

@@ -1,6 +1,18 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CooeeError } from '../../../../../protocols/interface/index.ts';
 import { run } from '../fake-host.ts';
@@ -14,11 +26,21 @@ const SESSION = {
 };
 const OTHER = { ...SESSION, id: 'ab12ef56'.repeat(4), agent: '45A01' };
 
+/** What `sessions create` wrote for OTHER. */
+const claims = Buffer.from(JSON.stringify({ jti: OTHER.id })).toString('base64url');
+const OLD_TICKET = `eyJhbGciOiJFZERTQSJ9.${claims}.c2ln`;
+
 const answers = {
   listSessions: () => ({ sessions: [SESSION, OTHER] }),
   createSession: () => ({ ...SESSION, ticket: TICKET }),
   revokeSession: ({ params }: { params: { id: string } }) => ({ ...SESSION, ...params }),
 };
+
+/** Answers, but only after something came where the ticket is to go. */
+async function occupied(out: string): Promise<unknown> {
+  await mkdir(out);
+  return answers.createSession();
+}
 
 let folder: string;
 beforeEach(async () => {
@@ -47,9 +69,23 @@ describe('cooee sessions create', () => {
     expect(calls).toEqual([{ name: 'createSession', input: { params: { token: '458rv' } } }]);
   });
 
+  it('revokes a ticket that stdout does not take', async () => {
+    const writeOut = async () => {
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    };
+    const { exit, stderr, calls } = await run(['sessions', 'create', '458RV'], {
+      answers,
+      host: { writeOut },
+    });
+    expect(exit).toBe(2);
+    expect(stderr).toContain('cooee: cannot write the ticket to stdout (ENOSPC)\n');
+    expect(calls.map(({ name }) => name)).toEqual(['createSession', 'revokeSession']);
+    expect(calls[1]?.input).toEqual({ params: { id: SESSION.id } });
+  });
+
   it('writes it into a file of the owner, over an older one, and shows it no more', async () => {
     const file = join(folder, 'ticket');
-    await writeFile(file, 'old', { mode: 0o644 });
+    await writeFile(file, `${OLD_TICKET}\n`, { mode: 0o644 });
     const { exit, stdout, stderr } = await run(['sessions', 'create', '458RV', '--out', file], {
       answers,
     });
@@ -57,9 +93,43 @@ describe('cooee sessions create', () => {
     expect(await readFile(file, 'utf8')).toBe(`${TICKET}\n`);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(stdout + stderr).not.toContain(TICKET);
+    expect(stderr).toContain(`is good until it ends, or: cooee sessions revoke ${OTHER.id}\n`);
     expect(await readdir(folder)).toEqual(['ticket']);
+    await rm(file);
     const json = await run(['sessions', 'create', '458RV', '--json', '--out', file], { answers });
     expect(JSON.parse(json.stdout)).toEqual({ ...SESSION, file });
+  });
+
+  it.each([
+    ['a text', 'precious'],
+    ['nothing', ''],
+    ['what only looks like a ticket', '1.2.3'],
+  ])('leaves a file alone that holds %s', async (_what, text) => {
+    const file = join(folder, 'precious');
+    await writeFile(file, text);
+    const { exit, stderr, calls } = await run(['sessions', 'create', 'X', '--out', file], {
+      answers,
+    });
+    expect([exit, calls]).toEqual([2, []]);
+    expect(stderr).toContain('is there already, and is no ticket');
+    expect(await readFile(file, 'utf8')).toBe(text);
+    expect(await readdir(folder)).toEqual(['precious']);
+  });
+
+  it.each(['socket', 'folder', 'link'])('replaces no %s', async (what) => {
+    const file = join(folder, what);
+    if (what === 'folder') await mkdir(file);
+    if (what === 'link') await symlink(join(folder, 'elsewhere'), file);
+    const server = createServer();
+    if (what === 'socket') await new Promise<void>((done) => server.listen(file, done));
+    const { mode } = await lstat(file);
+    const { exit, stderr, calls } = await run(['sessions', 'create', 'X', '--out', file], {
+      answers,
+    });
+    expect([exit, calls]).toEqual([2, []]);
+    expect(stderr).toContain(`${file} is there, and is no regular file`);
+    expect((await lstat(file)).mode).toBe(mode);
+    server.close();
   });
 
   it('asks for no ticket that it could not write', async () => {
@@ -72,27 +142,26 @@ describe('cooee sessions create', () => {
   });
 
   it('revokes a ticket that it could not write', async () => {
-    // No file takes the place of a folder, and that shows at the end.
-    const out = await mkdtemp(join(folder, 'ticket-'));
+    const out = join(folder, 'ticket');
     const { exit, stdout, stderr, calls } = await run(
       ['sessions', 'create', '458RV', '--out', out],
-      { answers },
+      { answers: { ...answers, createSession: () => occupied(out) } },
     );
     expect([exit, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/cannot write the ticket in \S+ \(E\w+\)/);
+    expect(stderr).toContain(`${out} is there, and is no regular file`);
     expect(stderr).not.toContain(TICKET);
     expect(calls.map(({ name }) => name)).toEqual(['createSession', 'revokeSession']);
     expect(calls[1]?.input).toEqual({ params: { id: SESSION.id } });
-    expect(await readdir(folder)).toEqual([basename(out)]);
+    expect(await readdir(folder)).toEqual(['ticket']);
   });
 
   it('says how to revoke what it could neither write nor revoke', async () => {
     const revokeSession = () => {
       throw new CooeeError('ERR_API_DAEMON_NOT_RUNNING');
     };
-    const out = await mkdtemp(join(folder, 'ticket-'));
+    const out = join(folder, 'ticket');
     const { exit, stderr } = await run(['sessions', 'create', '458RV', '--out', out], {
-      answers: { ...answers, revokeSession },
+      answers: { ...answers, createSession: () => occupied(out), revokeSession },
     });
     expect(exit).toBe(2);
     expect(stderr).toContain(`cooee sessions revoke ${SESSION.id}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CooeeError } from '../../../../../protocols/interface/index.ts';
-import { member, PEER_A, PEER_B, run, status } from '../fake-host.ts';
+import { member, NOW_MS, PEER_A, PEER_B, run, status } from '../fake-host.ts';
 
 // Commands about the mesh, through their real definitions, against a fake daemon.
 
@@ -16,6 +16,13 @@ describe('invite', () => {
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: `${INVITE}\n` });
     expect(stderr).toContain('for 1 host, until 2026-11-22T12:00:00.000Z (1 d)');
     expect(calls[0]?.input).toEqual({ body: {} });
+  });
+
+  it('says no more time than was asked for', async () => {
+    const expiresAt = new Date(NOW_MS + 29_990).toISOString();
+    const short = { createInvite: () => ({ ...made, expiresAt }) };
+    const { stderr } = await run(['invite', '--ttl', '30s'], { answers: short });
+    expect(stderr).toContain(`until ${expiresAt} (30 s)`);
   });
 
   it('passes on what was asked for', async () => {

@@ -77,6 +77,25 @@ describe('submit', () => {
   });
 });
 
+describe('submit of what cannot be sent as it is', () => {
+  const deep = `{"x":${'['.repeat(5_000)}${']'.repeat(5_000)}}`;
+
+  it.each([
+    ['a number that is too large', '{"x":1e400}', 'has a number that is too large'],
+    ['__proto__', '{"x":{"__proto__":{}}}', 'has a field with the name __proto__'],
+    ['5,000 levels', deep, 'is nested too deeply'],
+    ['bytes that are not UTF-8', Buffer.from('{"x":"\u00e9"}', 'latin1'), 'is not UTF-8'],
+  ])('refuses %s', async (_what, bytes, why) => {
+    const file = join(folder, 'odd.json');
+    writeFileSync(file, bytes);
+    // What the real client does with a body.
+    const submit = (input: unknown) => JSON.stringify(input) && accepted;
+    const { exit, stderr, calls } = await run(['submit', 'dr', file], { answers: { submit } });
+    expect([exit, calls]).toEqual([2, []]);
+    expect(stderr).toContain(`${file} ${why}\n`);
+  });
+});
+
 describe('submissions', () => {
   it('lists them safely', async () => {
     const answers = { listSubmissions: () => ({ submissions: [row], cursor: null }) };

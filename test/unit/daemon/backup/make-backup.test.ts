@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { backupTools } from '../../../../daemon/backup/index.ts';
+
+// Goal: a backup takes the place of a regular file at most, and of nothing that other programs use.
+
+let root: string;
+let source: string;
+let file: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'cooee-target-'));
+  source = join(root, 'source');
+  file = join(root, 'target');
+  mkdirSync(source);
+  writeFileSync(join(source, 'FORMAT'), 'cooee home 1\n');
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const pipe = (path: string) => execFileSync('mkfifo', [path]);
+const requestOf = (isForced: boolean) => ({
+  ...{ source, isHome: false, file, passphrase: 'five random words', isForced },
+  ...{ program: '0.1.0', name: 'alpha', nowMs: 1_782_000_000_000, workFactor: 10 },
+});
+
+describe('a backup', () => {
+  it.each([true, false])('replaces no pipe, forced: %s', async (isForced) => {
+    pipe(file);
+    const refusal = { code: 'ERR_API_USAGE', message: `${file} is there, and is no regular file` };
+    await expect(backupTools.checkTarget(file, isForced)).rejects.toMatchObject(refusal);
+    await expect(backupTools.makeBackup(requestOf(isForced))).rejects.toMatchObject(refusal);
+    expect(lstatSync(file).isFIFO()).toBe(true);
+  });
+
+  it('replaces no pipe that came while it was made', async () => {
+    const request = {
+      ...requestOf(true),
+      // Asked for when the target was looked at already.
+      get passphrase() {
+        pipe(file);
+        return 'five random words';
+      },
+    };
+    await expect(backupTools.makeBackup(request)).rejects.toMatchObject({ code: 'ERR_API_USAGE' });
+    expect(lstatSync(file).isFIFO()).toBe(true);
+    expect(readdirSync(root).sort()).toEqual(['source', 'target']);
+  });
+});
