@@ -2,7 +2,6 @@ import {
   type Clock,
   CooeeError,
   type Crypto,
-  delay,
   type Health,
   type Logger,
   type LogStore,
@@ -28,6 +27,8 @@ export interface DivergenceComponents {
   readonly logger: Logger;
   readonly sources: () => readonly string[];
   readonly replacement: Replacement;
+  /** Forgets the snapshots that nobody signed for: they would be found again. */
+  readonly forgetUnsigned: () => void;
   /** Runs a task while no other state is being installed. */
   readonly inTurn: <T>(task: () => Promise<T>) => Promise<T>;
 }
@@ -38,8 +39,8 @@ export interface Found {
   readonly bytes: Uint8Array;
   /** This node's own frontier at that index. */
   readonly frontier: MerkleFrontier;
-  /** CID of this node's own state there. */
-  readonly ours: string;
+  /** CID of this node's own state there; undefined when it took no snapshot. */
+  readonly ours: string | undefined;
 }
 
 /**
@@ -54,6 +55,8 @@ export class Divergence {
   /** At the newest mark, while it is being rebuilt; undefined when that is over. */
   #found: Found | undefined;
   #rebuilding: Promise<void> | undefined;
+  /** Ends the wait for the next try. */
+  #wake: (() => void) | undefined;
 
   constructor(components: DivergenceComponents) {
     this.#components = components;
@@ -82,7 +85,7 @@ export class Divergence {
     const { crypto, logger, metrics, health } = this.#components;
     const { head, frontier, ours } = found;
     if (this.#stopped.signal.aborted || head.index <= (this.#found?.head.index ?? 0)) return;
-    const details = { index: head.index, ours, theirs: head.stateCid };
+    const details = { index: head.index, ours: ours ?? null, theirs: head.stateCid };
     // Of another log another state follows: that is told elsewhere.
     if (!equalBytes(merkleRoot(crypto.sha256, frontier), head.root)) return;
     this.#found = found;
@@ -97,11 +100,13 @@ export class Divergence {
       });
       this.#set(true);
     }
+    this.#wake?.();
     this.#begin();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    this.#wake?.();
     await this.#rebuilding;
   }
 
@@ -131,23 +136,38 @@ export class Divergence {
   }
 
   async #rebuild(): Promise<void> {
-    const { clock, logger, inTurn } = this.#components;
+    const { logger, inTurn } = this.#components;
     const { signal } = this.#stopped;
     let waitMs = RETRY_MS_MIN;
     for (let attempt = 1; this.#found !== undefined; attempt++) {
       const found = this.#found;
       try {
         await inTurn(() => this.#replace(found, attempt));
+        this.#components.forgetUnsigned();
         if (this.#found === undefined) return;
         logger.info({ index: found.head.index }, 'the state was rebuilt');
         this.#settle();
       } catch (error) {
         signal.throwIfAborted();
         logger.warn({ err: toError(error), attempt }, 'the state is not rebuilt yet');
-        await delay(clock, waitMs, signal);
+        // A newer mark is another thing to try: it begins anew.
+        if (this.#found !== found) waitMs = RETRY_MS_MIN;
+        else await this.#pause(waitMs);
+        signal.throwIfAborted();
         waitMs = Math.min(RETRY_MS_MAX, 2 * waitMs);
       }
     }
+  }
+
+  async #pause(waitMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#components.clock.schedule(waitMs, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#wake = undefined;
   }
 
   async #replace({ head, bytes, frontier }: Found, attempt: number): Promise<void> {
@@ -159,8 +179,13 @@ export class Divergence {
       return;
     }
     const target = { stateCid: head.stateCid ?? '', frontier, head: bytes };
-    // A later state may have been installed meanwhile, and the log begin behind that.
-    const isNeeded = (): boolean => this.#found !== undefined && log.firstIndex <= head.index + 1;
+    let isLate = false;
+    const isNeeded = (): boolean => {
+      isLate = log.firstIndex > head.index + 1;
+      return this.#found !== undefined && !isLate;
+    };
     await replacement.fetchAndInstall(target, { sources: sources(), signal, isNeeded });
+    // Another state was installed meanwhile, and the log begins behind this one.
+    if (isLate) throw new CooeeError('ERR_SLURP_SNAPSHOT', 'the log begins behind that state');
   }
 }

@@ -89,6 +89,7 @@ export class Snapshots implements StateMarks {
     this.#divergence = new Divergence({
       ...components,
       replacement: this.#replacement,
+      forgetUnsigned: () => this.#snapshotter.forgetUnsigned(),
       inTurn: (task) => this.#inTurn(task),
     });
   }
@@ -279,7 +280,14 @@ export class Snapshots implements StateMarks {
     let other: Found | undefined;
     for (const [index, { bytes, signed }] of this.#heads) {
       const record = this.#snapshotter.records.find((it) => it.index === index);
-      if (record === undefined) continue;
+      if (record === undefined) {
+        // Whose state is wrong wants that of the newest mark, whether it took a snapshot there or
+        // left it out: of older ones nobody may have the state any more.
+        const frontier = this.isSound ? undefined : this.#components.meshLog.frontierAt(index);
+        if (frontier === undefined || index <= (other?.head.index ?? 0)) continue;
+        other = { head: signed.head, bytes, frontier, ours: undefined };
+        continue;
+      }
       const { frontier, stateCid } = record;
       if (stateCid === signed.head.stateCid) {
         await this.#snapshotter.keepHead(index, bytes);

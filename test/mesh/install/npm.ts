@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 export class NoRegistryError extends Error {}
 
 const OFFLINE =
-  /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|EAI_AGAIN|ERR_SOCKET|FETCH_ERROR/u;
+  /ENOT(?:FOUND|CACHED)|ECONN(?:REFUSED|RESET)|ETIMEDOUT|EAI_AGAIN|ERR_SOCKET|FETCH_ERROR|_CERT_/u;
 
 /** The environment of a shell in which `node` is that binary. */
 export function shellOf(node: string): NodeJS.ProcessEnv {
@@ -18,10 +18,12 @@ export function shellOf(node: string): NodeJS.ProcessEnv {
 
 /** Runs npm on a node; what it printed. Settings of the npm that runs the tests do not reach it. */
 export async function npm(node: string, folder: string, ...args: string[]): Promise<string> {
-  const { npm_config_registry: registry } = process.env;
+  // Where the way to the registry has a certificate of the house, Node is told of it so.
+  const { npm_config_registry: registry, NODE_EXTRA_CA_CERTS: house } = process.env;
   const env = {
     ...shellOf(node),
     ...(registry === undefined ? {} : { npm_config_registry: registry }),
+    ...(house === undefined ? {} : { NODE_EXTRA_CA_CERTS: house }),
   };
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--no-update-notifier'];
   const patience = ['--fetch-retries=1', '--fetch-timeout=20000'];

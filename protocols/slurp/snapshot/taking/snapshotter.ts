@@ -126,6 +126,14 @@ export class Snapshotter {
     await this.#kept.keepHead(index, head);
   }
 
+  /** Forgets what was taken of a state that was wrong: all that no majority has signed for. */
+  forgetUnsigned(): void {
+    const wrong = new CooeeError('ERR_SLURP_DIVERGED', 'it was taken of a state that was wrong');
+    for (const { stateCid, head } of [...this.records]) {
+      if (head === undefined) this.#kept.forget(stateCid, wrong);
+    }
+  }
+
   /**
    * Makes durable what was stored up to here, that snapshot and the state up to it included. Before
    * that the log must not forget what they stand for.
