@@ -143,8 +143,9 @@ export class Divergence {
       const found = this.#found;
       try {
         await inTurn(() => this.#replace(found, attempt));
-        this.#components.forgetUnsigned();
+        // The entries that came meanwhile had put it right: its snapshots are good ones.
         if (this.#found === undefined) return;
+        this.#components.forgetUnsigned();
         logger.info({ index: found.head.index }, 'the state was rebuilt');
         this.#settle();
       } catch (error) {

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 export class NoRegistryError extends Error {}
 
 const OFFLINE =
-  /ENOT(?:FOUND|CACHED)|ECONN(?:REFUSED|RESET)|ETIMEDOUT|EAI_AGAIN|ERR_SOCKET|FETCH_ERROR|_CERT_/u;
+  /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|EAI_AGAIN|ERR_SOCKET|FETCH_ERROR/u;
 
 /** The environment of a shell in which `node` is that binary. */
 export function shellOf(node: string): NodeJS.ProcessEnv {
