@@ -1,5 +1,6 @@
 // How long it takes until something is on the disk: the segment log with 1 and 64 concurrent
-// appenders, LevelDB with synced puts, beside a plain append and fdatasync.
+// appenders, LevelDB with synced puts, beside a plain append and fdatasync; and the longest append
+// while segments begin, and while many are dropped.
 // `node bench/storage.ts [--json] [--dir DIRECTORY]`. Run it on the disk that the home will be on.
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -86,6 +87,41 @@ async function benchLog(directory: string): Promise<Row[]> {
   ];
 }
 
+/** Three segments are filled one append at a time; then all but the last of many are dropped. */
+async function benchLongest(directory: string): Promise<Figure[]> {
+  const log = new SegmentLog({ logger: silentLogger }, { directory });
+  await log.open();
+  let index = log.lastIndex;
+  const next = (bytes: number) => ({ index: ++index, term: 1, bytes: new Uint8Array(bytes) });
+  const longest = async (isOver: () => boolean): Promise<number> => {
+    let longestMs = 0;
+    while (!isOver()) {
+      const begin = performance.now();
+      await log.append([next(1024)]);
+      longestMs = Math.max(longestMs, performance.now() - begin);
+    }
+    return longestMs;
+  };
+  const rolledMs = await longest(() => index >= 24_000);
+  for (let batch = 0; batch < 256; batch++) {
+    await log.append(Array.from({ length: 32 }, () => next(16 * 1024)));
+  }
+  let isDropped = false;
+  const droppedMs = Promise.all([
+    longest(() => isDropped),
+    log.compactBefore(index).finally(() => {
+      isDropped = true;
+    }),
+  ]);
+  const ms = { unit: 'ms', note: 'of 1 KiB, one at a time' };
+  const figures = [
+    { name: 'log, the longest append of 24,000 in three segments', value: rolledMs, ...ms },
+    { name: 'log, the longest while 19 segments are dropped', value: (await droppedMs)[0], ...ms },
+  ];
+  await log.close();
+  return figures;
+}
+
 async function benchStore(directory: string): Promise<Row[]> {
   const store = new LevelStore({}, { directory });
   await store.open();
@@ -114,7 +150,8 @@ try {
     ...(await benchLog(join(root, 'log'))),
     ...(await benchStore(join(root, 'store'))),
   ];
-  print({ bench: 'storage', figures: rows.map(figureOfRow) });
+  const longest = await benchLongest(join(root, 'longest'));
+  print({ bench: 'storage', figures: [...rows.map(figureOfRow), ...longest] });
 } finally {
   await rm(root, { recursive: true, force: true });
 }

@@ -4,6 +4,7 @@
  *
  * | point | is hit |
  * |---|---|
+ * | `log:spare` | before the room for the next segment is made ahead |
  * | `log:preallocate` | before a new segment file is made and filled with zeros |
  * | `log:preallocate-sync` | before that file is synced |
  * | `log:rename` | before it gets its final name |
@@ -24,6 +25,7 @@
  * | `file:unlink` | before a file is removed |
  */
 export type FaultPoint =
+  | 'log:spare'
   | 'log:preallocate'
   | 'log:preallocate-sync'
   | 'log:rename'

@@ -48,8 +48,9 @@ import {
   writeFully,
   writeNow,
 } from './log/segment-file.ts';
+import { SpareSegment } from './log/spare-segment.ts';
 
-/** Measured: filling and syncing it takes 10–30 ms, once per some ten thousand entries. */
+/** Filling and syncing one takes 10 to 30 ms, so that the next is made while this one fills. */
 const SEGMENT_BYTES_DEFAULT = 8 * 1024 * 1024;
 
 /** What a {@link SegmentLog} is built on. */
@@ -83,6 +84,7 @@ export class SegmentLog implements LogStore {
   readonly #logger: Logger;
   readonly #files: SegmentFileInit;
   readonly #segmentBytes: number;
+  readonly #spare: SpareSegment;
   readonly #queue: WriteQueue<Job>;
   #status: StoreStatus = 'closed';
   #segments = new Map<number, SegmentFile>();
@@ -93,6 +95,8 @@ export class SegmentLog implements LogStore {
   #sequence = 1;
   /** Where the log will end when all that waits is written. */
   #pending = { first: 1, last: 0 };
+  /** Removes files that were compacted, while appends go on. */
+  #dropping: Promise<void> = Promise.resolve();
   #lifecycle: Promise<unknown> = Promise.resolve();
 
   constructor(components: SegmentLogComponents, init: SegmentLogInit) {
@@ -104,6 +108,7 @@ export class SegmentLog implements LogStore {
     this.#logger = components.logger;
     this.#files = { directory: init.directory, faults: components.faults ?? noFaults };
     this.#segmentBytes = segmentBytes;
+    this.#spare = new SpareSegment(this.#files, this.#logger, segmentBytes);
     this.#queue = new WriteQueue<Job>({
       // A compaction is flushed alone.
       sizeOf: (job) => (job.kind === 'write' ? bytesOf(job.records) : this.#appendBytesMax),
@@ -210,6 +215,7 @@ export class SegmentLog implements LogStore {
     const done = this.#queue.push({ kind: 'compact', before });
     this.#pending = pendingAfterCompaction(this.#pending, before);
     await done;
+    await this.#dropping;
   }
 
   get #appendBytesMax(): number {
@@ -229,6 +235,10 @@ export class SegmentLog implements LogStore {
 
   async #release(): Promise<void> {
     await this.#queue.idle();
+    // Who compacted was told of it.
+    await this.#dropping.catch(() => undefined);
+    this.#dropping = Promise.resolve();
+    await this.#spare.discard();
     const files = [...this.#segments.values()];
     this.#segments = new Map();
     this.#active = null;
@@ -249,9 +259,13 @@ export class SegmentLog implements LogStore {
       }
       if (records.length > 0) await this.#write(records);
     } catch (error) {
-      if (this.#status === 'open') this.#status = 'failed';
-      throw error;
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): never {
+    if (this.#status === 'open') this.#status = 'failed';
+    throw error;
   }
 
   async #write(records: readonly StoredRecord[]): Promise<void> {
@@ -268,6 +282,7 @@ export class SegmentLog implements LogStore {
     }
     this.#end += bytes.length;
     this.#sequence++;
+    if (this.#end > active.header.fileBytes / 2) this.#spare.prepare();
   }
 
   async #persist(active: SegmentFile, bytes: Uint8Array): Promise<void> {
@@ -296,13 +311,14 @@ export class SegmentLog implements LogStore {
   }
 
   async #roll(): Promise<SegmentFile> {
-    const file = await createSegment(this.#files, {
+    const header = {
       version: LOG_FORMAT_VERSION,
       segment: this.#activeSegment().header.segment + 1,
       fileBytes: this.#segmentBytes,
       firstSequence: this.#sequence,
       baseIndex: this.lastIndex,
-    });
+    };
+    const file = await createSegment(this.#files, header, await this.#spare.take());
     this.#segments.set(file.header.segment, file);
     this.#active = file;
     this.#end = SEGMENT_HEADER_BYTES;
@@ -318,6 +334,17 @@ export class SegmentLog implements LogStore {
     // The floor is durable before a file goes: without it a missing file would be damage.
     const floor = isBeyond ? before : index.firstInSegment(kept);
     await this.#write([markerRecord(RECORD_TYPE.floor, floor)]);
+    // Behind this job: that takes milliseconds a file, and no append needs it.
+    this.#dropping = this.#dropping
+      .then(() => this.#dropBelow(kept))
+      .catch((error: unknown) => this.#fail(error));
+    // Whoever compacts waits for it, but only once this job is done.
+    this.#dropping.catch(() => undefined);
+  }
+
+  /** One by one: after a crash no newer file may be gone while an older one is still there. */
+  async #dropBelow(segment: number): Promise<void> {
+    const dropped = [...this.#segments.values()].filter(({ header }) => header.segment < segment);
     for (const file of dropped) await this.#drop(file);
   }
 
@@ -330,7 +357,6 @@ export class SegmentLog implements LogStore {
     } catch (cause) {
       throw ioError(cause, { operation: 'removing a log segment', file: file.path });
     }
-    // One by one: after a crash no newer file may be gone while an older one is still there.
     await syncDirectory(this.#files);
   }
 

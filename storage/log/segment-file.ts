@@ -3,7 +3,12 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ioError, withIoError } from '../disk/io-error.ts';
 import type { Faults } from '../faults.ts';
-import { encodeSegmentHeader, type SegmentHeader, segmentFileName } from './segment-codec.ts';
+import {
+  encodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentFileName,
+} from './segment-codec.ts';
 
 /** A zero-filled piece that new segments are filled with. */
 const ZEROS = new Uint8Array(1024 * 1024);
@@ -24,24 +29,35 @@ export interface SegmentFile {
   readonly handle: FileHandle;
 }
 
+/** Room for a segment: zeros that are on the disk, without a header and a segment's name. */
+export interface Room {
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
 /**
  * Makes a segment file: filled with zeros, synced, then given its name, then the directory synced.
  * So a file with a segment's name always has its header and all its room, and appending needs no
  * room and changes no file size.
  *
+ * @param room filled and synced before: it becomes the segment
  * @throws CooeeError ERR_STORAGE_DISK_FULL, with nothing left behind; ERR_STORAGE_IO
  */
 export async function createSegment(
   init: SegmentFileInit,
   header: SegmentHeader,
+  room?: Room,
 ): Promise<SegmentFile> {
   const path = join(init.directory, segmentFileName(header.segment));
-  const unfinished = `${path}${UNFINISHED_SUFFIX}`;
-  let handle: FileHandle | null = null;
+  const unfinished = room?.path ?? `${path}${UNFINISHED_SUFFIX}`;
+  let handle = room?.handle ?? null;
   try {
-    init.faults.hit('log:preallocate');
-    handle = await open(unfinished, 'w+', 0o600);
-    await fill(handle, header);
+    if (handle === null) {
+      init.faults.hit('log:preallocate');
+      handle = await open(unfinished, 'w+', 0o600);
+      await zeroFill(handle, SEGMENT_HEADER_BYTES, header.fileBytes);
+    }
+    await writeFully(handle, encodeSegmentHeader(header), 0);
     await syncNew(init, handle);
     init.faults.hit('log:rename');
     await rename(unfinished, path);
@@ -138,12 +154,6 @@ export async function syncDirectory(init: SegmentFileInit): Promise<void> {
       await handle.close();
     }
   });
-}
-
-async function fill(handle: FileHandle, header: SegmentHeader): Promise<void> {
-  const first = encodeSegmentHeader(header);
-  await writeFully(handle, first, 0);
-  await zeroFill(handle, first.length, header.fileBytes);
 }
 
 /**

@@ -204,6 +204,34 @@ describe('segment files', () => {
     await log.close();
   });
 
+  it('are dropped while appends go on', async () => {
+    const { directory, names } = await filled();
+    const faults = new SwitchFaults();
+    const log = openLog(directory, faults);
+    await log.open();
+    const dropped = () => faults.hits.filter((point) => point === 'log:unlink').length;
+    const compaction = log.compactBefore(39);
+    await log.append([record(41)]);
+    expect(dropped()).toBeLessThan(names.length - 1);
+    await compaction;
+    expect(dropped()).toBe(names.length - 1);
+    expect(await readdir(directory)).toEqual(names.slice(-1));
+    await log.close();
+    await log.open();
+    expect((await readAll(log)).at(-1)).toEqual(record(41));
+    await log.close();
+  });
+
+  it('that are being dropped are gone before the log is closed', async () => {
+    const { directory, names } = await filled();
+    const log = openLog(directory);
+    await log.open();
+    const compaction = log.compactBefore(39);
+    await log.close();
+    expect(await readdir(directory)).toEqual(names.slice(-1));
+    await compaction;
+  });
+
   it('that are missing, first or in the middle, are damage', async () => {
     for (const missing of [0, 1]) {
       const { directory, names } = await filled();
