@@ -49,20 +49,28 @@ export type Invite = Omit<z.output<typeof inviteSchema>, 'v'>;
 
 /**
  * Formats an invite as one line: `cooee1` and lower-case base32 of its canonical bytes and a 4-byte
- * SHA-256 checksum. Addresses that do not fit into the line's 1 KiB are left out, the last ones
- * first.
+ * SHA-256 checksum. Addresses that do not fit into the line's 1 KiB beside those before them are
+ * left out.
  */
 export function formatInvite(sha256: Hash, invite: Invite): string {
-  const countMax = Math.min(invite.addresses.length, LIMITS.memberAddressesMax);
-  for (let kept = countMax; kept > 0; kept--) {
-    const body = encodeCanonical({ v: 1, ...invite, addresses: invite.addresses.slice(0, kept) });
-    const bytes = new Uint8Array(body.length + CHECKSUM_BYTES);
-    bytes.set(body);
-    bytes.set(sha256(body).subarray(0, CHECKSUM_BYTES), body.length);
-    const line = PREFIX + base32.baseEncode(bytes);
-    if (line.length <= LIMITS.inviteBytesMax) return line;
+  let best: string | undefined;
+  const kept: string[] = [];
+  for (const address of invite.addresses.slice(0, LIMITS.memberAddressesMax)) {
+    const line = lineOf(sha256, { ...invite, addresses: [...kept, address] });
+    if (line.length > LIMITS.inviteBytesMax) continue;
+    kept.push(address);
+    best = line;
   }
+  if (best !== undefined) return best;
   throw new CooeeError('ERR_MEMBERSHIP_INVITE_MALFORMED', 'the invite has no address that fits');
+}
+
+function lineOf(sha256: Hash, invite: Invite): string {
+  const body = encodeCanonical({ v: 1, ...invite });
+  const bytes = new Uint8Array(body.length + CHECKSUM_BYTES);
+  bytes.set(body);
+  bytes.set(sha256(body).subarray(0, CHECKSUM_BYTES), body.length);
+  return PREFIX + base32.baseEncode(bytes);
 }
 
 /**

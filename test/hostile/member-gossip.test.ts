@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { LIMITS, type Signer } from '../../protocols/interface/index.ts';
-import { encodeHead } from '../../protocols/slurp/index.ts';
 import { encodeSigned, topicName } from '../../protocols/wire/index.ts';
 import { until } from '../mesh/harness.ts';
 import { Stopwatch } from '../mesh/stopwatch.ts';
+import { encodeHead } from '../unit/slurp/heads/sign-head.ts';
 import {
   alpha,
   alphaPeer,

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import { LIMITS, silentLogger } from '../../protocols/interface/index.ts';
-import { encodeHead } from '../../protocols/slurp/index.ts';
 import { commandId } from '../../protocols/slurp/machine/command-id.ts';
 import {
   pullResponse,
@@ -21,6 +20,7 @@ import {
 } from '../../protocols/wire/index.ts';
 import { until } from '../mesh/harness.ts';
 import { Stopwatch } from '../mesh/stopwatch.ts';
+import { encodeHead } from '../unit/slurp/heads/sign-head.ts';
 import {
   alpha,
   alphaPeer,

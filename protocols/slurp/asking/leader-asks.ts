@@ -102,15 +102,16 @@ export class LeaderAsks {
 
   #vacate(from: string, peer: string): void {
     const { isLeader, isAdmin, vacate } = this.#components;
-    if (from !== peer && !isAdmin(from)) throw new CooeeError('ERR_MEMBERSHIP_FORBIDDEN');
+    // First: only the leader knows for sure who is an admin by now, and its no is final.
     if (!isLeader()) throw new CooeeError('ERR_SLURP_NO_LEADER', 'this node does not lead');
+    if (from !== peer && !isAdmin(from)) throw new CooeeError('ERR_MEMBERSHIP_FORBIDDEN');
     vacate(peer);
   }
 
   async #handOver(from: string, to: string | undefined): Promise<void> {
     const { isLeader, isAdmin, self, transfer } = this.#components;
-    if (!isAdmin(from)) throw new CooeeError('ERR_MEMBERSHIP_FORBIDDEN');
     if (!isLeader()) throw new CooeeError('ERR_SLURP_NO_LEADER', 'this node does not lead');
+    if (!isAdmin(from)) throw new CooeeError('ERR_MEMBERSHIP_FORBIDDEN');
     if (to !== self) await transfer(to);
   }
 

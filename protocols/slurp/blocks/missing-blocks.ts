@@ -118,6 +118,8 @@ export class MissingBlocks {
   }
 
   async #pause(): Promise<void> {
+    // Who stops has nobody to wake any more.
+    if (this.#isStopped) return;
     const { clock } = this.#components;
     const waitMs = this.#retryMs;
     this.#retryMs = Math.min(RETRY_MS_MAX, waitMs * 2);

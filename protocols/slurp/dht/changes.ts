@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import type { KeyValueStore, StateEvent, StateReader, StoreWrite } from '../../interface/index.ts';
+import {
+  isCooeeError,
+  type KeyValueStore,
+  type StateEvent,
+  type StateReader,
+  type StoreWrite,
+} from '../../interface/index.ts';
 import { auditSiblings, bytesOf, count, decodeAs, encodeCanonical } from '../../wire/index.ts';
 import { TILE_ENTRIES } from '../log/tiles.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
@@ -140,14 +146,16 @@ export class OwnChanges {
 
   /**
    * Keeps the inner part of paths that are settled: called when 256 entries more are applied, and
-   * at the start, while the log still has them.
+   * at the start, while the log still has them. Where a snapshot has taken their place before they
+   * were complete, there is none to keep.
    *
-   * @throws CooeeError ERR_STORAGE_*, ERR_STORAGE_COMPACTED
+   * @throws CooeeError ERR_STORAGE_*
    */
   async settle(appliedIndex: number): Promise<void> {
     for (const index of new Set(this.#indices.values())) {
       if (this.#settled.has(index) || tileOf(index) + TILE_ENTRIES > appliedIndex) continue;
       const siblings = await this.#subtrees(innerSiblings(index));
+      if (siblings === undefined) continue;
       this.#settled.set(index, siblings);
       const value = encodeCanonical({ v: 1, siblings });
       await this.#components.store.batch([{ namespace: 'dht', key: pathKey(index), value }]);
@@ -171,9 +179,17 @@ export class OwnChanges {
     return path;
   }
 
-  async #subtrees(ranges: readonly (readonly [number, number])[]): Promise<Uint8Array[]> {
+  /** Undefined when the log has forgotten any of it. */
+  async #subtrees(
+    ranges: readonly (readonly [number, number])[],
+  ): Promise<readonly Uint8Array[] | undefined> {
     const roots: Uint8Array[] = [];
-    for (const [low, high] of ranges) roots.push(await this.#components.tree.subtree(low, high));
+    try {
+      for (const [low, high] of ranges) roots.push(await this.#components.tree.subtree(low, high));
+    } catch (error) {
+      if (isCooeeError(error, 'ERR_STORAGE_COMPACTED')) return undefined;
+      throw error;
+    }
     return roots;
   }
 

@@ -17,7 +17,8 @@ import { PendingReads } from './pending-reads.ts';
 import type { RaftDriverComponents, RaftDriverInit } from './ports.ts';
 import { LEADER_ENDS, noLeader, Proposals } from './proposals.ts';
 import type { LinkMessage } from './raft-codec.ts';
-import { coreInitOf, heldBefore, readEntries } from './raft-entries.ts';
+import { coreInitOf, heldBefore } from './raft-entries.ts';
+import { ReceivedAppends } from './receiving/received-appends.ts';
 import { type RoleSeen, RoleWatch } from './role-watch.ts';
 import { heirOf, heirsOf } from './seats/heirs.ts';
 import { RaftSender } from './sending/raft-sender.ts';
@@ -38,6 +39,7 @@ export class RaftDriver {
   readonly #init: RaftDriverInit;
   readonly #proposals: Proposals;
   readonly #sender: RaftSender;
+  readonly #received: ReceivedAppends;
   readonly #clocks: VoterClocks;
   readonly #appender: Appender;
   readonly #maker: CommandMaker;
@@ -73,6 +75,13 @@ export class RaftDriver {
       ...{ meshLog, link, clock },
       onUndelivered: (peer) => this.#input({ type: 'unreachable', peer }),
     });
+    this.#received = new ReceivedAppends({
+      ...{ ...components, meshId: meshLog.meshId, signal: this.#stopped.signal },
+      onAppend: (message, entries, timeMs) => {
+        this.#appender.follow(timeMs);
+        this.#input({ type: 'message', message, entries });
+      },
+    });
   }
 
   /** The core as it stands; undefined while the disk fails. */
@@ -106,21 +115,10 @@ export class RaftDriver {
   }
 
   onMessage(peer: string, received: Extract<LinkMessage, { kind: 'raft' }>): void {
-    const { metrics, logger } = this.#components;
     this.#clocks.heard(peer, received.timeMs);
     const { message } = received;
-    if (message.type !== 'append') {
-      this.#input({ type: 'message', message });
-      return;
-    }
-    try {
-      const { entries, timeMs } = readEntries(received.entries, message);
-      this.#appender.follow(timeMs);
-      this.#input({ type: 'message', message, entries });
-    } catch (error) {
-      metrics.count('cooee_slurp_appends_refused_total');
-      logger.warn({ err: toError(error), peer }, 'an append is not well-formed');
-    }
+    if (message.type === 'append') this.#received.take(peer, message, received.entries);
+    else this.#input({ type: 'message', message });
   }
 
   onConnected = (peer: string): void => this.#input({ type: 'connected', peer });

@@ -1,7 +1,7 @@
 import { CooeeError, type LogRecord } from '../../interface/index.ts';
 import type { Configuration, RaftEntry, RaftInit, Ready } from '../../raft/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
-import { type Batch, decodeBatch, decodeEntry, encodeEntry } from '../machine/codec.ts';
+import { type Batch, decodeBatch, decodeEntry, type Entry, encodeEntry } from '../machine/codec.ts';
 import { rememberEntry } from '../machine/decoded.ts';
 import { changeBody, isLeaderBatch, recoverBody } from '../machine/leader-kinds.ts';
 import { namedVoters } from '../recovery/recovery-link.ts';
@@ -26,8 +26,15 @@ interface Place {
   readonly prevTerm: number;
 }
 
+/** An entry of an append, for the core, and as it is in the log. */
+export interface ReadEntry {
+  readonly raft: RaftEntry;
+  readonly entry: Entry;
+}
+
 /**
- * Takes the entries of an append apart, as far as the core needs it.
+ * Takes the entries of an append apart, as far as the core needs it. Who signed them is not
+ * checked.
  *
  * @returns with the agreed time of the last one, 0 when there is none
  * @throws CooeeError ERR_WIRE_*, ERR_SLURP_COMMAND: nothing of it may be used
@@ -35,10 +42,10 @@ interface Place {
 export function readEntries(
   list: readonly Uint8Array[],
   place: Place,
-): { readonly entries: readonly RaftEntry[]; readonly timeMs: number } {
+): { readonly read: readonly ReadEntry[]; readonly timeMs: number } {
   let { prevTerm } = place;
   let timeMs = 0;
-  const entries = list.map((bytes, i): RaftEntry => {
+  const read = list.map((bytes, i): ReadEntry => {
     const entry = decodeEntry(bytes);
     rememberEntry(bytes, { entry });
     const index = place.prevIndex + 1 + i;
@@ -47,9 +54,10 @@ export function readEntries(
     }
     prevTerm = entry.term;
     timeMs = entry.timeMs;
-    return { index, term: entry.term, bytes, ...configurationIn(entry.batch, entry.term) };
+    const { term } = entry;
+    return { raft: { index, term, bytes, ...configurationIn(entry.batch, term) }, entry };
   });
-  return { entries, timeMs };
+  return { read, timeMs };
 }
 
 /**

@@ -33,9 +33,14 @@ export class KnownHeads {
     for (const head of [this.mark, this.highest]) if (head !== undefined) this.note(head);
   }
 
-  /** The head at an index, when it is one of the last. */
-  at(index: number): KeptHead | undefined {
-    return this.#recent.get(index);
+  /**
+   * The head at the index of this one, when it is one of the last. Else this one is there from now
+   * on, so that another is compared with it however soon it comes.
+   */
+  meet(head: KeptHead): KeptHead | undefined {
+    const known = this.#recent.get(head.signed.head.index);
+    if (known === undefined) this.note(head);
+    return known;
   }
 
   /** Keeps a head in mind for a while. */

@@ -335,7 +335,7 @@ export class TrustBook {
 
   async #assertNoFork(theirs: KeptHead): Promise<void> {
     const { index, root } = theirs.signed.head;
-    const ours = this.#heads.at(index);
+    const ours = this.#heads.meet(theirs);
     if (ours === undefined || equalBytes(ours.signed.head.root, root)) return;
     this.#count('fork');
     this.#components.health.raise(forkCondition(index));

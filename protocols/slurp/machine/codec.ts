@@ -173,13 +173,6 @@ export interface SignedHead {
   readonly signatures: readonly { readonly voter: string; readonly s: Uint8Array }[];
 }
 
-/** Encodes and signs a head as one voter; in a mesh of one voter that is a majority. */
-export function encodeHead(signer: Signer, head: Omit<Head, 'v'>): Uint8Array {
-  const body = encodeCanonical({ v: 1, ...head });
-  const s = signer.sign(signingInput('head', body));
-  return encodeCanonical({ h: body, sigs: [{ voter: signer.peer, s }] });
-}
-
 /** @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED, ERR_WIRE_VERSION */
 export function decodeHead(bytes: Uint8Array): SignedHead {
   const outer = decodeAs(signedHeadSchema, bytes, HEAD_BYTES_MAX);

@@ -207,13 +207,16 @@ export class HeldBack {
 
   /**
    * The writes by which the commands of a batch have rows, those of another version of this program
-   * too, whose batches with blocks had none.
+   * too, whose batches with blocks had none. These come behind all that their start left behind: a
+   * number of its own that another command has would take that one's row.
    */
-  rowsFor({ boot, seq, commands }: Numbered & { readonly commands: readonly Command[] }) {
-    return commands.map((command, i): StoreWrite => {
-      const number = seq * LIMITS.batchCommandsMax + i;
-      if (!this.#kept.has(command.id)) this.#add({ boot, number, command }, true);
-      return writeOf(this.#kept.get(command.id)?.row ?? { boot, number, command });
+  rowsFor({ boot, commands }: Numbered & { readonly commands: readonly Command[] }) {
+    return commands.map((command): StoreWrite => {
+      const known = this.#kept.get(command.id)?.row;
+      if (known !== undefined) return writeOf(known);
+      const row = { boot, number: this.lastNumber(boot) + 1, command };
+      this.#add(row, true);
+      return writeOf(row);
     });
   }
 

@@ -160,9 +160,10 @@ export class Outbox {
    * @throws CooeeError ERR_STORAGE_*: it is still there
    */
   async takeBack(batch: OutboxBatch): Promise<void> {
-    // It is given another number, and what the leader says of that one counts.
-    if (this.#batches.isOvertaken(batch)) return;
+    // Decided meanwhile; or it is given another number, and the leader's word on that one counts.
+    if (!this.#batches.has(batch) || this.#batches.isOvertaken(batch)) return;
     const rows = this.#held.rowsFor(batch);
+    this.#commands.skipTo(this.#held.lastNumber(this.#boot));
     await this.#write([{ namespace: 'outbox', key: batch.key }, ...rows]);
     if (!this.#batches.has(batch)) {
       // Decided by the log meanwhile: that word stands.

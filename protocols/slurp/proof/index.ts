@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export { formatAnchor, parseAnchor } from './anchor.ts';
+export { parseAnchor } from './anchor.ts';
 export { fromBase64, toBase64 } from './base64.ts';
 export { proofJsonSchema } from './json-schema.ts';
 export { type Proof, type Proved, proofSchema, verifyProof } from './proof.ts';

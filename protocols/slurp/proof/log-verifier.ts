@@ -84,7 +84,10 @@ export class LogVerifier {
   }
 
   /**
-   * One step further. @throws CooeeError ERR_SLURP_NO_LEADER without a head, ERR_STORAGE_DAMAGED
+   * One step further; from the new beginning of the log, where that has gone past what is verified.
+   *
+   * @throws CooeeError ERR_SLURP_NO_LEADER without a head; ERR_STORAGE_COMPACTED as
+   * {@link LogVerifier.begin}; ERR_STORAGE_DAMAGED; ERR_STORAGE_NOT_OPEN while it cannot be read
    */
   async step(verified: VerifiedLog): Promise<VerifiedLog> {
     const highest = this.#components.trust.highest();
@@ -99,6 +102,9 @@ export class LogVerifier {
       if (frontier.size < highest.signed.head.index) return { from, frontier };
       this.#assertHead(highest.bytes, frontier);
     } catch (error) {
+      // Compacted meanwhile: that is no fault of the log.
+      const isGone = frontier.size + 1 < this.#components.log.firstIndex;
+      if (isGone && isStorageError(error)) return await this.begin();
       return { from, frontier, problem: problemOf(error, frontier.size + 1) };
     }
     const { head, signatures } = highest.signed;
@@ -146,6 +152,10 @@ export class LogVerifier {
   }
 }
 
+function isStorageError(error: unknown): boolean {
+  return isCooeeError(error) && error.code.startsWith('ERR_STORAGE_');
+}
+
 /** The same error, with the entry that it is of. */
 function at(thrown: unknown, index: number): unknown {
   if (!isCooeeError(thrown)) return thrown;
@@ -155,7 +165,8 @@ function at(thrown: unknown, index: number): unknown {
 
 function problemOf(thrown: unknown, next: number): LogProblem {
   const error = toError(thrown);
-  if (!isCooeeError(error)) throw error;
+  // A log that is being opened again says nothing of what is in it.
+  if (!isCooeeError(error) || error.code === 'ERR_STORAGE_NOT_OPEN') throw error;
   const { index } = error.details;
   return { index: typeof index === 'number' ? index : next, code: error.code, text: error.message };
 }

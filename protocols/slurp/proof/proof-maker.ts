@@ -105,14 +105,15 @@ export class ProofMaker {
       for (const link of more) {
         from = linkIndex(link);
         if (from > upTo) return links;
+        // Who verifies it takes no more.
+        if (links.length === PROOF_LINKS_MAX) {
+          throw new CooeeError('ERR_API_QUERY', 'too many changes of voters since that anchor', {
+            remedy: 'Give the index of a later anchor, such as the one in a newer invite.',
+          });
+        }
         links.push(link);
       }
       if (more.length < LINKS_MAX) return links;
-      if (links.length > PROOF_LINKS_MAX) {
-        throw new CooeeError('ERR_API_QUERY', 'too many changes of voters since that anchor', {
-          remedy: 'Give the index of a later anchor, such as the one in a newer invite.',
-        });
-      }
     }
   }
 

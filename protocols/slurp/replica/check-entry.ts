@@ -1,6 +1,6 @@
 import { CooeeError, type Crypto, isCooeeError, type LogRecord } from '../../interface/index.ts';
 import { refuseHead } from '../heads/head-rules.ts';
-import { decodeBatch, decodeEntry, isBatchSigned } from '../machine/codec.ts';
+import { type Batch, decodeBatch, decodeEntry, isBatchSigned } from '../machine/codec.ts';
 
 /** Where an entry that another node sent must fit. */
 export interface EntryPlace {
@@ -25,14 +25,25 @@ export function checkEntry(bytes: Uint8Array, place: EntryPlace): LogRecord {
   // A log keeps its highest term even when the entry is dropped again: no made-up one may get
   // there.
   if (entry.term > termMax) throw refuseHead('term', 'an entry of a later term than its head');
-  const batch = decodeBatch(entry.batch);
-  // A batch of another mesh is genuine there, and a forgery here.
-  if (batch.value.mesh !== meshId || !isBatchSigned(crypto, batch)) {
-    throw new CooeeError('ERR_SLURP_SIGNATURE', 'an entry holds a forged batch', {
-      details: { index },
-    });
-  }
+  signedBatch(entry.batch, { crypto, meshId, index });
   return { index, term: entry.term, bytes };
+}
+
+/**
+ * The batch of an entry, once it is certain that its origin signed it for this mesh.
+ *
+ * @throws CooeeError ERR_WIRE_*, ERR_SLURP_COMMAND, ERR_SLURP_SIGNATURE
+ */
+export function signedBatch(
+  bytes: Uint8Array,
+  { crypto, meshId, index }: Pick<EntryPlace, 'crypto' | 'index' | 'meshId'>,
+): Batch {
+  const batch = decodeBatch(bytes);
+  // A batch of another mesh is genuine there, and a forgery here.
+  if (batch.value.mesh === meshId && isBatchSigned(crypto, batch)) return batch.value;
+  throw new CooeeError('ERR_SLURP_SIGNATURE', 'an entry holds a forged batch', {
+    details: { index },
+  });
 }
 
 /**

@@ -3,6 +3,8 @@ import type { KeptHead } from '../heads/index.ts';
 
 /** What snapshots need of those who judge heads: a part of the trust book. */
 export interface MarkTrust {
+  /** Index up to which it is known who votes. */
+  readonly chainIndex: number;
   /** The highest verified head that holds the CID of a state. */
   mark(): KeptHead | undefined;
   /** Called for each head that was verified. */

@@ -214,12 +214,13 @@ export class Snapshots implements StateMarks {
     const answer = await requester.request(
       peer,
       replicaProtocol(meshLog.meshId),
-      pullRequest.encode(1),
+      pullRequest.encode(1, { chain: trust.chainIndex }),
       { timeoutMs: OFFER_TIMEOUT_MS, signal: this.#ended(signal) },
     );
     const { snapshot, links } = pullResponse.decode(answer);
     if (snapshot === undefined) throw new CooeeError('ERR_SLURP_SNAPSHOT');
-    // The voters may have changed since this node heard of them last.
+    // The voters may have changed since this node heard of them last. When that was more often than
+    // one answer has links for, the next try goes on behind these.
     await trust.accept(snapshot.head, links);
     const before = this.#installed;
     await this.install(peer, snapshot, signal);

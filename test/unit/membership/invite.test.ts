@@ -51,6 +51,22 @@ describe('an invite', () => {
     );
   });
 
+  it('leaves out an address that does not fit, wherever it stands', () => {
+    const anchor = { ...INVITE.anchor, voters: [1, 2, 3, 4, 5].map(peerOf) };
+    const [short = ''] = INVITE.addresses;
+    const long = `/dns4/${'a'.repeat(200)}/tcp/26633/p2p/${peerOf(1)}`;
+    for (const addresses of [
+      [short, long],
+      [long, short],
+      [long, short, long],
+    ]) {
+      const line = formatInvite(sha256, { ...INVITE, anchor, addresses });
+      expect(parseInvite(sha256, line)).toEqual({ ...INVITE, anchor, addresses: [short] });
+    }
+    const none = { ...INVITE, anchor, addresses: [long] };
+    expect(() => formatInvite(sha256, none)).toThrow(REFUSED);
+  });
+
   it('forgives upper case and white space around it', () => {
     for (const text of [LINE.toUpperCase(), `  ${LINE}\r\n`, `\n\t${LINE} \n`]) {
       expect(parseInvite(sha256, text)).toEqual(INVITE);

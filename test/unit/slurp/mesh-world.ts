@@ -17,7 +17,6 @@ import {
   decodeEntry,
   encodeBatch,
   encodeEntry,
-  encodeHead,
   MeshLog,
   mendInstall,
 } from '../../../protocols/slurp/index.ts';
@@ -36,6 +35,7 @@ import { MemoryLog } from '../../../storage/memory-log.ts';
 import { MemoryStore } from '../../../storage/memory-store.ts';
 import { recordLogger } from '../storage/record-logger.ts';
 import { ManualClock, settle } from '../wire/manual-clock.ts';
+import { encodeHead } from './heads/sign-head.ts';
 
 export { ManualClock, settle };
 

@@ -20,6 +20,9 @@ const KEPT = 2;
 /** Rows that are deleted with one batch. */
 const DELETED_AT_ONCE = 1_024;
 
+/** What the log says of a snapshot whose blocks are not what they should be. */
+const DAMAGED = 'a snapshot is damaged and is forgotten';
+
 /** What {@link KeptSnapshots} works with. */
 export interface KeptSnapshotsComponents {
   readonly store: KeyValueStore;
@@ -160,14 +163,18 @@ export class KeptSnapshots {
     }
   }
 
-  /** Forgets a snapshot that is damaged. Never throws. */
-  forget(stateCid: string, error: unknown): void {
+  /**
+   * Forgets a snapshot. Never throws.
+   *
+   * @param said - what the log says of it, besides the error
+   */
+  forget(stateCid: string, error: unknown, said = DAMAGED): void {
     const { store, logger } = this.#components;
     const gone = this.#records.filter((it) => it.stateCid === stateCid);
     // At once: nobody is to read more of it.
     if (!this.#files.drop(stateCid) && gone.length === 0) return;
     const index = gone[0]?.index ?? 0;
-    logger.warn({ err: toError(error), index }, 'a snapshot is damaged and is forgotten');
+    logger.warn({ err: toError(error), index }, said);
     this.#records = this.#records.filter((it) => it.stateCid !== stateCid);
     this.#forgetting = this.#forgetting
       .then(async () => {
@@ -176,7 +183,7 @@ export class KeptSnapshots {
       })
       .catch((thrown: unknown) => {
         // The next start meets a record without a file.
-        logger.warn({ err: toError(thrown), index }, 'a damaged snapshot cannot be removed');
+        logger.warn({ err: toError(thrown), index }, 'a forgotten snapshot cannot be removed');
       });
   }
 
@@ -268,7 +275,7 @@ export class KeptSnapshots {
       return true;
     } catch (error) {
       if (isCooeeError(error, 'ERR_STORAGE_NOT_OPEN')) throw error;
-      logger.warn({ err: toError(error), index }, 'a snapshot is damaged and is forgotten');
+      logger.warn({ err: toError(error), index }, DAMAGED);
       return false;
     }
   }

@@ -129,8 +129,9 @@ export class Snapshotter {
   /** Forgets what was taken of a state that was wrong: all that no majority has signed for. */
   forgetUnsigned(): void {
     const wrong = new CooeeError('ERR_SLURP_DIVERGED', 'it was taken of a state that was wrong');
+    const said = 'a snapshot of a wrong state is forgotten';
     for (const { stateCid, head } of [...this.records]) {
-      if (head === undefined) this.#kept.forget(stateCid, wrong);
+      if (head === undefined) this.#kept.forget(stateCid, wrong, said);
     }
   }
 

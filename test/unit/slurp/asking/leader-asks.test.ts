@@ -10,6 +10,8 @@ class Net {
   readonly handedTo: (string | undefined)[] = [];
   readonly vacated: string[] = [];
   leader: string | undefined = 'L';
+  /** They have not heard yet who is an admin. */
+  readonly lagging = new Set<string>();
   /** Whether a majority confirms that it leads. */
   isConfirmed = true;
 
@@ -32,7 +34,7 @@ class Net {
       leader: () => knows,
       voters: () => ['A', 'B', 'L'],
       isLeader: () => this.leader === name,
-      isAdmin: (peer) => peer !== 'guest',
+      isAdmin: (peer) => peer !== 'guest' && !this.lagging.has(name),
       readIndex: async () => {
         if (this.leader === name && this.isConfirmed) return 42;
         throw new CooeeError('ERR_SLURP_NO_LEADER');
@@ -96,6 +98,17 @@ describe('a transfer', () => {
     expect(net.handedTo).toEqual([]);
     // The leader's word is final: nobody else is asked.
     expect(net.asked).toEqual(['guest>L']);
+  });
+
+  it('is refused by no word but that of the leader', async () => {
+    const { net } = await world();
+    net.lagging.add('A');
+    // It knows of no leader, and asks every voter.
+    const other = await net.join('C');
+    await other.transfer('B');
+    await other.vacate('B');
+    expect(net.handedTo).toEqual(['B']);
+    expect(net.vacated).toEqual(['B']);
   });
 
   it('to the one that leads is done already', async () => {

@@ -131,6 +131,16 @@ describe('a book of a node that knows the log', () => {
     expect(machine.refusals).toEqual(['stale', 'fork', 'fork']);
   });
 
+  it('finds out two that come at the same moment', async () => {
+    const machine = await applied(14);
+    const book = await openBook(machine);
+    const root = new Uint8Array(32).fill(1);
+    const both = [headAt(16), headAt(16, { root })];
+    await Promise.allSettled(both.map((bytes) => book.accept(bytes)));
+    expect(machine.health.list().map(({ code }) => code)).toEqual(['forked-log']);
+    expect(await machine.store.get('head', 'fork-theirs')).toEqual(both[1]);
+  });
+
   it('lets its own log decide when the false one of two came first', async () => {
     const machine = await applied(14);
     const book = await openBook(machine);

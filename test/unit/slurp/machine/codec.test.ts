@@ -8,10 +8,10 @@ import {
   decodeHead,
   encodeBatch,
   encodeEntry,
-  encodeHead,
   isBatchSigned,
 } from '../../../../protocols/slurp/machine/codec.ts';
 import { encodeCanonical, encodeSigned, signingInput } from '../../../../protocols/wire/index.ts';
+import { encodeHead } from '../heads/sign-head.ts';
 import { batchOf, crypto, founder, MESH, rename, START_MS, second, third } from '../mesh-world.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });

@@ -268,6 +268,43 @@ describe('a batch that is taken back', () => {
     await takeFirst();
     expect([await submissions(), await rows()]).toEqual([1, 0]);
   });
+
+  it('takes the row of no other command when it gets one of its own', async () => {
+    // With the number of the first command in a batch of that number, of an earlier version.
+    const count = 2 * LIMITS.batchCommandsMax;
+    const pulls = Array.from({ length: count }, (_, i) => submitPull(`+${i}\n`));
+    await Promise.all(pulls.map(({ accepted }) => accepted));
+    const commands = [{ kind: 'submission.commit', body: pullOf('+another\n').body }];
+    const bytes = batchOf(founder, { seq: 2 }, commands as never);
+    const key = '0000000001-000000000002';
+    await machine.store.batch([{ namespace: 'outbox', key, value: bytes }], { sync: true });
+    await restart();
+    await outbox.takeBack(outbox.first()!);
+    await restart();
+    expect([held().length, await rows()]).toEqual([count + 1, count + 1]);
+  });
+
+  it('nor does a later command take that row', async () => {
+    // Of this start, and without blocks: only a leader that lies calls that unheld.
+    await rename('a').accepted;
+    await submitPull('+1\n').accepted;
+    await outbox.takeBack(outbox.first()!);
+    await submitPull('+2\n').accepted;
+    await restart();
+    expect([held().length, await rows()]).toEqual([3, 3]);
+  });
+
+  it('holds nothing up when it was decided before the word came', async () => {
+    const address = 'ucxl://any@p:t/#/x';
+    await submitPull('+1\n').accepted;
+    await outbox.enter(held()[0]!);
+    const first = outbox.first()!;
+    await takeFirst();
+    await outbox.takeBack(first);
+    expect([await rows(), await stored(machine)]).toEqual([0, []]);
+    await outbox.submit('submission.commit', smallBody(address)).accepted;
+    expect([held(), outbox.first()?.commands.length]).toEqual([[], 1]);
+  });
 });
 
 describe('the order', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatAnchor, parseAnchor } from '../../../../protocols/slurp/proof/index.ts';
+import { parseAnchor } from '../../../../protocols/slurp/proof/index.ts';
 import { names, some } from '../heads/voters.ts';
+import { formatAnchor } from './anchor-line.ts';
 
 const anchor = { index: 12, root: new Uint8Array(32).fill(0xab), voters: names(some(1, 2, 3)) };
 const text = formatAnchor(anchor);

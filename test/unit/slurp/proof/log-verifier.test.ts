@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { LogRecord } from '../../../../protocols/interface/index.ts';
+import { CooeeError, type LogRecord } from '../../../../protocols/interface/index.ts';
 import { LogVerifier, type VerifiedLog } from '../../../../protocols/slurp/index.ts';
 import { AuditTree } from '../../../../protocols/slurp/proof/audit-tree.ts';
 import { openBook } from '../heads/voters.ts';
-import { batchOf, crypto, Machine, MESH, recordsOf, rename, second } from '../mesh-world.ts';
+import {
+  batchOf,
+  codeOf,
+  crypto,
+  Machine,
+  MESH,
+  recordsOf,
+  rename,
+  second,
+} from '../mesh-world.ts';
 import { batches, headAt, links, records } from './fixture.ts';
 
 const LENGTH = 700;
@@ -29,7 +38,7 @@ async function verifier(change: (record: LogRecord) => LogRecord = (it) => it, f
     }
     return verified;
   };
-  return { machine, run, made };
+  return { machine, run, made, log };
 }
 
 const at = (index: number, bytes: Uint8Array) => (record: LogRecord) =>
@@ -56,6 +65,28 @@ describe('LogVerifier', () => {
   it('begins behind what is compacted, and proves that part by its nodes', async () => {
     const { run } = await verifier((it) => it, 300);
     expect(await run()).toMatchObject({ from: 513, head: { index: LENGTH } });
+  });
+
+  it.each([
+    ['between two reads', 200],
+    ['before the first one', 1],
+  ])('finds it sound when it is compacted meanwhile, %s', async (_when, at) => {
+    const { run, log } = await verifier();
+    const { read } = log;
+    log.read = async (from, countMax, bytesMax) => {
+      if (from >= at) log.firstIndex = 300;
+      if (from < log.firstIndex) throw new CooeeError('ERR_STORAGE_COMPACTED');
+      return await read(from, countMax, bytesMax);
+    };
+    expect(await run()).toMatchObject({ from: 513, head: { index: LENGTH } });
+  });
+
+  it('calls nothing wrong while the log cannot be read', async () => {
+    const { run, log } = await verifier();
+    log.read = async () => {
+      throw new CooeeError('ERR_STORAGE_NOT_OPEN');
+    };
+    expect(await codeOf(run())).toBe('ERR_STORAGE_NOT_OPEN');
   });
 
   it.each([

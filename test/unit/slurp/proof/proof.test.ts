@@ -1,10 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   decodeEntry,
+  decodeHead,
   fromBase64,
   type Proof,
-  type ProofMaker,
+  ProofMaker,
   proofJsonSchema,
+  type TrustBook,
   toBase64,
   verifyProof,
 } from '../../../../protocols/slurp/index.ts';
@@ -159,6 +161,22 @@ describe('ProofMaker', () => {
     await proofs.make(300);
     machine.log.read = read;
     expect(rows).toBeLessThan(1 + 2 * 256);
+  });
+
+  it('makes none with more links than who verifies it takes', async () => {
+    const { machine } = await prover();
+    const by = some(1);
+    const root = new Uint8Array(32);
+    const all = Array.from({ length: 1_030 }, (_, i) => headBy(by, { index: 2 + i, root, by }));
+    const head = { bytes: headAt(LENGTH), signed: decodeHead(headAt(LENGTH)) };
+    const trust = {
+      highest: () => head,
+      links: async (after: number, count: number) =>
+        all.filter((_, i) => 2 + i > after).slice(0, count),
+    } as unknown as TrustBook;
+    const made = new ProofMaker({ ...machine, meshLog: machine.meshLog, trust, crypto });
+    await expect(made.make(5)).rejects.toMatchObject({ code: 'ERR_API_QUERY' });
+    expect((await made.make(5, 7)).links).toHaveLength(1_024);
   });
 
   it('proves nothing that no head speaks of', async () => {

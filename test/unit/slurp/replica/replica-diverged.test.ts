@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { delay } from '../../../../protocols/interface/index.ts';
-import { decodeHead, encodeHead } from '../../../../protocols/slurp/index.ts';
+import { decodeHead } from '../../../../protocols/slurp/index.ts';
 import { pullResponse } from '../../../../protocols/slurp/protocol.ts';
+import { encodeHead } from '../heads/sign-head.ts';
 import { founder, headOf, START_MS } from '../mesh-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
 import { Follower, honest, logOf, type Source } from './follower.ts';

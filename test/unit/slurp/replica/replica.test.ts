@@ -5,9 +5,10 @@ import {
   type RequestHandler,
   type Responder,
 } from '../../../../protocols/interface/index.ts';
-import { decodeHead, encodeHead, serveReplica } from '../../../../protocols/slurp/index.ts';
+import { decodeHead, serveReplica } from '../../../../protocols/slurp/index.ts';
 import { pullRequest, pullResponse } from '../../../../protocols/slurp/protocol.ts';
 import { encodeCanonical, signingInput } from '../../../../protocols/wire/index.ts';
+import { encodeHead } from '../heads/sign-head.ts';
 import {
   add,
   batchOf,

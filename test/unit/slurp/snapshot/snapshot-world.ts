@@ -4,15 +4,10 @@ import type {
   Responder,
 } from '../../../../protocols/interface/index.ts';
 import { CooeeError } from '../../../../protocols/interface/index.ts';
-import {
-  encodeHead,
-  Replica,
-  Snapshots,
-  serveReplica,
-  TrustBook,
-} from '../../../../protocols/slurp/index.ts';
+import { Replica, Snapshots, serveReplica, TrustBook } from '../../../../protocols/slurp/index.ts';
 import { merkleRoot } from '../../../../protocols/wire/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
+import { encodeHead } from '../heads/sign-head.ts';
 import {
   batchOf,
   crypto,

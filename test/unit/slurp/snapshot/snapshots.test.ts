@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import {
+  pullRequest,
+  pullResponse,
+  replicaProtocol,
+} from '../../../../protocols/slurp/protocol.ts';
 import { blockProtocol, blockRequest } from '../../../../protocols/slurp/snapshot/records.ts';
 import { systemError } from '../../../../storage/faults.ts';
-import { some } from '../heads/voters.ts';
+import { headBy, some } from '../heads/voters.ts';
 import { codeOf, dump, founder, MESH } from '../mesh-world.ts';
 import { GENESIS_BODY, recoveryAt } from '../recovery/recovery-world.ts';
 import {
@@ -286,6 +291,33 @@ describe('Snapshots', () => {
     expect(late.machine.log).toMatchObject({ firstIndex: 2 * EVERY + 1, lastIndex: 2 * EVERY });
     expect(await codeOf(from(2 * EVERY + 1))).toBe('ERR_SLURP_SNAPSHOT');
     expect(await from(2 * EVERY)).toEqual(expected);
+  });
+
+  it('finds its way to voters behind more changes than one answer has links for', async () => {
+    const wires = new Wires();
+    const leader = await leaderOf(5 * EVERY + 1, wires);
+    const late = await follower('late', wires, ['leader']);
+    // Two voters and three in turn, and in the end the one who signed.
+    const sets = [
+      some(1),
+      ...Array.from({ length: 65 }, (_, i) => some(1, 2, 3).slice(0, 2 + (i % 2))),
+    ];
+    const links = [...sets, some(1)].slice(1).map((by, i) => {
+      const index = 2 + i;
+      return { index, bytes: headBy(sets[i] ?? [], { index, root: new Uint8Array(32), by }) };
+    });
+    const snapshot = leader.snapshots.offerFor(1);
+    await wires.responder('leader').handle(replicaProtocol(MESH), async (_peer, body) => {
+      const { chain } = pullRequest.decode(body);
+      const behind = links.filter(({ index }) => index > chain).map(({ bytes }) => bytes);
+      const head = leader.book.highest()?.bytes ?? new Uint8Array();
+      return pullResponse.encode(head, [], { links: behind.slice(0, 64), snapshot });
+    });
+    const { signal } = new AbortController();
+    const fetch = () => late.run(codeOf(late.snapshots.installFrom('leader', 1, signal)));
+    // The leader asks again.
+    expect([await fetch(), await fetch()]).toEqual(['ERR_SLURP_HEAD', 'ok']);
+    expect(late.meshLog.appliedIndex).toBe(5 * EVERY);
   });
 });
 

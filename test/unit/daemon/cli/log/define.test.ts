@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../../../../daemon/system/crypto.ts';
 import { formatInvite } from '../../../../../protocols/membership/index.ts';
-import { formatAnchor } from '../../../../../protocols/slurp/proof/index.ts';
 import { anchorAt } from '../../../slurp/heads/voters.ts';
 import { MESH } from '../../../slurp/mesh-world.ts';
+import { formatAnchor } from '../../../slurp/proof/anchor-line.ts';
 import { LENGTH, prover, records, votersAt } from '../../../slurp/proof/fixture.ts';
 import { member, PEER_A, PEER_B, run } from '../fake-host.ts';
 

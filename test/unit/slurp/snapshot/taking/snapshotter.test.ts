@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { batches, contentOf, EVERY, filesOf, SnapNode } from '../snapshot-world.ts';
+import { Snapshotter } from '../../../../../protocols/slurp/snapshot/taking/snapshotter.ts';
+import { crypto, Machine } from '../../mesh-world.ts';
+import { batches, contentOf, EVERY, filesOf, headAt, SnapNode } from '../snapshot-world.ts';
 
 /** More rows than are looked through again with each snapshot: most of them are copied. */
 async function largeNode(): Promise<SnapNode> {
@@ -65,5 +67,36 @@ describe('Snapshotter of a large state', () => {
     for (let at = 100; at < length - 200; at += 5_000) node.machine.files.flip(second, at);
     expect(await mark(node, 3 * EVERY)).toBe(expected[2]);
     expect(await filesOf(node)).not.toContain(second);
+  });
+});
+
+describe('Snapshotter.forgetUnsigned', () => {
+  it('leaves what a majority signed for, and says why the others go', async () => {
+    const machine = await Machine.open({ snapshotEveryEntries: EVERY });
+    const { meshLog, files, logger } = machine;
+    const made = new Snapshotter({ ...machine, meshLog, crypto });
+    await machine.run(made.open());
+    const grow = async (from: number, to: number): Promise<void> => {
+      await machine.run(machine.take(batches(from, to)));
+      await machine.run(made.idle());
+    };
+    await grow(2, EVERY);
+    const head = headAt(EVERY, meshLog.appliedRoot(), made.records[0]?.stateCid);
+    await machine.run(made.keepHead(EVERY, head));
+    await grow(EVERY + 1, 2 * EVERY);
+    const cids = made.records.map(({ stateCid }) => stateCid);
+    expect(cids).toHaveLength(2);
+    logger.lines.length = 0;
+    made.forgetUnsigned();
+    await machine.run(made.stop());
+    expect(made.records.map(({ index }) => index)).toEqual([EVERY]);
+    expect((await files.list()).map(({ name }) => name)).toEqual(cids.slice(0, 1));
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', message: 'a snapshot of a wrong state is forgotten' },
+    ]);
+    await machine.restart({ log: 'kept', storeBatches: 10_000 });
+    const again = new Snapshotter({ ...machine, meshLog: machine.meshLog, crypto });
+    await machine.run(again.open());
+    expect(again.records.map(({ index }) => index)).toEqual([EVERY]);
   });
 });
