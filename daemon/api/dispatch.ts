@@ -21,6 +21,8 @@ export interface DispatchContext {
   readonly idempotency: Idempotency;
   /** Streams that are open, for the stop. */
   readonly streams: Set<EventStream>;
+  /** Connections that have become an event stream: no other answer can come on them. */
+  readonly watching: WeakSet<object>;
 }
 
 /** What the JSON parser leaves: the value, and the text as it came. */
@@ -172,6 +174,8 @@ function textOf(body: unknown): string {
 /** `GET /v1/events`: the one route that is no question and answer. */
 function watch(context: DispatchContext, request: FastifyRequest, reply: FastifyReply): void {
   const { services, clock, gate, streams } = context;
+  // The caller hung up while its ticket was looked at: nothing would ever close the stream.
+  if (reply.raw.closed) return;
   const query = validate(
     ROUTES.watchEvents.query,
     'query',
@@ -193,6 +197,7 @@ function watch(context: DispatchContext, request: FastifyRequest, reply: Fastify
     });
     const stream = new EventStream(clock, reply.raw, subscription);
     streams.add(stream);
+    context.watching.add(request.raw.socket);
     stream.open(() => {
       streams.delete(stream);
       place.drop();

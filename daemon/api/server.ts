@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import {
   type Clock,
@@ -41,6 +42,8 @@ export interface ApiServerInit {
   readonly headersMsMax?: number;
   /** Time for a whole request to arrive. Default LIMITS.httpRequestMsMax. */
   readonly requestMsMax?: number;
+  /** How long an answer may lie unread. Default LIMITS.httpAnswerMsMax. */
+  readonly answerMsMax?: number;
   /** How often slow connections are looked for, ms. Default 1 s. */
   readonly checkEveryMs?: number;
   /** How long open requests may go on after {@link Startable.stop}, ms. Default 500. */
@@ -66,6 +69,8 @@ class ApiServer implements Startable {
   readonly #logger: Logger;
   readonly #gate = new Gate();
   readonly #streams = new Set<EventStream>();
+  /** Connections that have become an event stream. */
+  readonly #watching = new WeakSet<object>();
   /** Connections whose request was answered before it was all there: no second answer. */
   readonly #lingering = new WeakSet<object>();
   #server: Server | undefined;
@@ -158,6 +163,7 @@ class ApiServer implements Startable {
         this.#components.services.authenticate(ticket),
       ),
       streams: this.#streams,
+      watching: this.#watching,
       idempotency: new Idempotency(
         this.#components.idempotencyStore ?? createMemoryIdempotencyStore(),
       ),
@@ -182,6 +188,9 @@ class ApiServer implements Startable {
       handler,
     );
     server.maxConnections = LIMITS.socketConnectionsMax;
+    // What nobody here understands may be passed over (RFC 9110, section 10.1.1): Node would refuse
+    // it before the guards, without an error.
+    server.on('checkExpectation', handler);
     return server;
   }
 
@@ -200,6 +209,13 @@ class ApiServer implements Startable {
 
   #addGuards(app: FastifyInstance): void {
     app.addHook('onRequest', (request, reply, done) => {
+      const { socket } = request.raw;
+      if (this.#watching.has(socket)) {
+        // It would wait behind the stream for ever, and keep its place as long.
+        socket.destroy();
+        return;
+      }
+      this.#limitAnswer(socket, reply.raw);
       reply.raw.once('close', () => {
         // A connection that is kept alive would hold up the stop until its grace is over.
         if (this.#isStopping) setImmediate(() => app.server.closeIdleConnections());
@@ -219,6 +235,17 @@ class ApiServer implements Startable {
     });
   }
 
+  /** An answer that its caller does not read must not keep its place for ever. */
+  #limitAnswer(socket: Socket, response: ServerResponse): void {
+    // Behind another one on its connection: when its turn comes, the time of that one is over.
+    if (response.socket === null) response.once('socket', () => socket.setTimeout(0));
+    // All of it was handed to the connection; mostly the system has taken it by now.
+    response.once('prefinish', () => {
+      if (socket.writableLength === 0) return;
+      socket.setTimeout(this.#init.answerMsMax ?? LIMITS.httpAnswerMsMax);
+    });
+  }
+
   #addFaults(app: FastifyInstance): void {
     app.setErrorHandler((fault, request, reply) => {
       const error = this.#refuse(fault, reply);
@@ -226,8 +253,11 @@ class ApiServer implements Startable {
     });
     app.setNotFoundHandler((request, reply) => {
       const methods = methodsOf(request.url);
-      if (methods.length === 0)
-        throw new CooeeError('ERR_API_NOT_FOUND', 'There is no such route.');
+      if (methods.length === 0) {
+        throw new CooeeError('ERR_API_NOT_FOUND', 'There is no such route.', {
+          remedy: 'See /openapi.json for the routes.',
+        });
+      }
       reply.header('allow', methods.join(', '));
       throw new CooeeError('ERR_API_METHOD', undefined, { details: { allow: methods.join(', ') } });
     });

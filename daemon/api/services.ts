@@ -89,6 +89,8 @@ export interface ApiServices {
   /** The index that a linearizable read waits for. @throws CooeeError ERR_SLURP_NO_LEADER */
   readIndex(): Promise<number>;
 
+  /** Peer id of this node; known also while it starts, and whatever is wrong with it. */
+  self(): string;
   status(): StatusView | Promise<StatusView>;
   members(): readonly MemberView[] | Promise<readonly MemberView[]>;
   /** Resolves after commit. */
@@ -136,7 +138,7 @@ export interface ApiServices {
 
   /** The author is filled in: the node, and the agent that acts. */
   submit(submission: BodyOf<'submit'>, wait: WriteWait, caller: Caller): Promise<SubmittedView>;
-  /** @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours */
+  /** @throws CooeeError ERR_API_QUERY for a cursor that is not one of ours; ERR_UCXL_* */
   listSubmissions(query: SubmissionsQuery): SubmissionsView;
   /** @throws CooeeError ERR_API_NOT_FOUND, ERR_SUBMISSION_BLOCK_MISSING */
   getSubmission(id: string): Promise<SubmissionView>;

@@ -35,6 +35,22 @@ function pathOf(issue: Issue | undefined): string {
   return path.slice(0, PATH_CHARS_MAX);
 }
 
+/** How a whole number is written in a path or a query. */
+const DIGITS = /^-?\d{1,16}$/;
+
+/** What reads numbers takes an empty text for 0 and `0x10` for 16. */
+function assertDigits(part: RequestPart, given: unknown, read: unknown): void {
+  const texts = given as Readonly<Record<string, unknown>>;
+  for (const [path, value] of Object.entries(read as object)) {
+    // What has its default was not given.
+    if (typeof value !== 'number' || texts[path] === undefined) continue;
+    if (DIGITS.test(String(texts[path]))) continue;
+    throw new CooeeError('ERR_API_QUERY', `${part}: ${path}: not a whole number in digits`, {
+      details: { part, path },
+    });
+  }
+}
+
 /**
  * Checks one part of a request against its schema; unknown fields are refused.
  *
@@ -43,7 +59,10 @@ function pathOf(issue: Issue | undefined): string {
  */
 export function validate<T>(schema: z.ZodType<T>, part: RequestPart, value: unknown): T {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) {
+    if (part !== 'body') assertDigits(part, value, result.data);
+    return result.data;
+  }
   const issue = toName(result.error.issues);
   const path = pathOf(issue);
   const where = path === '' ? part : `${part}: ${path}`;

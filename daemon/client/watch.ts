@@ -30,6 +30,8 @@ export interface WatchInit {
 
 /** Three missed heartbeats (15 s each): the daemon is frozen or gone. */
 const SILENCE_MS = 45_000;
+/** A busy daemon may take a moment until it begins to send. */
+const ANSWER_MS_MIN = 1_000;
 const RETRY_FIRST_MS = 50;
 const RETRY_LAST_MS = 2_000;
 const GIVE_UP_MS = 30_000;
@@ -57,7 +59,8 @@ async function open(client: Client, init: WatchInit, at: Position): Promise<Asyn
     signal: init.signal ?? null,
   });
   if (statusCode === 200) {
-    at.index ??= Number(headers['x-cooee-index'] ?? 0);
+    // What is resumed after an id has older entries still to come: only they say how far it is.
+    if (at.id === undefined) at.index ??= Number(headers['x-cooee-index'] ?? 0);
     return body;
   }
   const text = await body.text();
@@ -80,7 +83,13 @@ function toItem(event: string, data: string): WatchItem | undefined {
 }
 
 async function* readOnce(socketPath: string, init: WatchInit, at: Position): Stream {
-  const client = new Client('http://localhost', { socketPath, bodyTimeout: SILENCE_MS });
+  const { giveUpMs = GIVE_UP_MS } = init;
+  const client = new Client('http://localhost', {
+    socketPath,
+    // A daemon that is frozen takes connections, and answers nothing on them.
+    headersTimeout: Math.min(Math.max(giveUpMs, ANSWER_MS_MIN), SILENCE_MS),
+    bodyTimeout: SILENCE_MS,
+  });
   try {
     const body = await open(client, init, at);
     yield { kind: 'open' };
@@ -115,25 +124,26 @@ export async function* watchEvents(
   init: WatchInit,
 ): AsyncGenerator<WatchItem, void, undefined> {
   const at: Position = { id: init.sinceId, index: init.sinceIndex };
-  const giveUpMs = init.giveUpMs ?? GIVE_UP_MS;
+  const { giveUpMs = GIVE_UP_MS, signal } = init;
   let begun = false;
-  let awaySinceMs = performance.now();
+  /** When the daemon was missed first; a stream that is quiet is none that is away. */
+  let awaySinceMs: number | undefined;
   let retryMs = RETRY_FIRST_MS;
-  const { signal } = init;
   while (!isAborted(signal)) {
     let failure: unknown;
     try {
       for await (const item of readOnce(socketPath, init, at)) {
         begun = true;
+        awaySinceMs = undefined;
         retryMs = RETRY_FIRST_MS;
         if (item.kind !== 'open' || init.opens === true) yield item;
-        awaySinceMs = performance.now();
       }
     } catch (error) {
       if (isAborted(signal)) return;
       failure = fromTransport(error, socketPath);
       if (!begun || !isPassing(failure)) throw failure;
     }
+    awaySinceMs ??= performance.now();
     if (performance.now() - awaySinceMs > giveUpMs) {
       throw failure ?? new CooeeError('ERR_API_DAEMON_NOT_RUNNING');
     }

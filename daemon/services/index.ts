@@ -50,6 +50,7 @@ export function createServices(init: ServicesInit): ApiServices {
     appliedIndex: () => (hasLog(daemon) ? daemon.node.parts.meshLog.appliedIndex : 0),
     waitForIndex: (index, timeoutMs) => waitForIndex(daemon, index, timeoutMs),
     readIndex: () => daemon.memberNode.parts.leaderAsks.readIndex(),
+    self: () => daemon.components.signer.peer,
     status: () => mesh.status(),
     members: () => mesh.members(),
     issueInvite: (input) => mesh.issueInvite(input),

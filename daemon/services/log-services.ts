@@ -8,6 +8,7 @@ import {
   toBase64,
   type VerifiedLog,
 } from '../../protocols/slurp/index.ts';
+import { assertFrontier } from '../../protocols/wire/index.ts';
 import type { LogEntryView, LogView, ProofView, VerifyLogView } from '../api/routes/index.ts';
 import type { LogQuery, VerifiedSoFar } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
@@ -90,9 +91,13 @@ export class LogServices {
 
 function verifiedOf({ from, size, peaks }: VerifiedSoFar): VerifiedLog {
   try {
-    return { from, frontier: { size, peaks: peaks.map(fromBase64) } };
+    // What does not fit is the caller's: the disk was not looked at.
+    return { from, frontier: assertFrontier({ size, peaks: peaks.map(fromBase64) }) };
   } catch (cause) {
-    throw new CooeeError('ERR_API_BODY', 'verified.peaks is not base64', { cause });
+    throw new CooeeError('ERR_API_BODY', 'verified is not that of an answer', {
+      cause,
+      details: { part: 'body', path: 'verified' },
+    });
   }
 }
 

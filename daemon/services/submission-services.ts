@@ -19,6 +19,7 @@ import {
   type Submission,
   type SubmissionInput,
 } from '../../protocols/submission/index.ts';
+import { formatAddress, parseAddress } from '../../protocols/ucxl/index.ts';
 import type {
   BodyOf,
   DecidedView,
@@ -95,7 +96,9 @@ export class SubmissionServices {
     return { id, state: 'committed', index, decision: decisionView(decision) };
   }
 
-  list(query: SubmissionsQuery): SubmissionsView {
+  /** @throws CooeeError ERR_UCXL_* for an address that is none; ERR_API_QUERY for such a cursor */
+  list({ address, ...filters }: SubmissionsQuery): SubmissionsView {
+    const query = address === undefined ? filters : { ...filters, address: presentAt(address) };
     const { state, refusals } = this.#settledParts();
     const waiting = (): Iterable<SubmissionRow> => this.#allWaiting().map(({ row }) => row);
     const refused = (): Iterable<SubmissionRow> => {
@@ -233,6 +236,14 @@ export class SubmissionServices {
     parts.snapshots.assertSound();
     return parts;
   }
+}
+
+/** The address as submissions have it: all that stands there are versions of one record. */
+function presentAt(text: string): string {
+  const address = parseAddress(text);
+  return formatAddress(
+    address.kind === 'record' ? { ...address, temporal: { kind: 'now' } } : address,
+  );
 }
 
 function relayed({ row, order }: Waiting, takenMs: number): Waiting {

@@ -122,6 +122,8 @@ export const LIMITS = {
   httpHeadersMsMax: 10_000,
   /** Time for a whole HTTP request to arrive. */
   httpRequestMsMax: 30_000,
+  /** How long an answer may lie unread until its connection is closed. */
+  httpAnswerMsMax: 30_000,
   /** Connections open at once on one socket; more are closed at once. */
   socketConnectionsMax: 1_024,
   /** Requests open at once on one socket. */

@@ -19,10 +19,10 @@ export const stageBackup: Handler<'stageBackup'> = async (services) =>
 export const getWhy: Handler<'getWhy'> = async (services, { query, caller }) =>
   ok(await services.why(query.thing, caller));
 
-export const stopDaemon: Handler<'stopDaemon'> = async (services) => {
-  const { node } = await services.status();
-  return { ...ok({ stopping: true as const, peer: node.peer }), afterwards: () => services.stop() };
-};
+export const stopDaemon: Handler<'stopDaemon'> = (services) => ({
+  ...ok({ stopping: true as const, peer: services.self() }),
+  afterwards: () => services.stop(),
+});
 
 export const getMetrics: Handler<'getMetrics'> = (services) => ok(services.metricsText());
 

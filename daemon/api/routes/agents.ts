@@ -5,6 +5,8 @@ import {
   freshness,
   index,
   peer,
+  peerInput,
+  printable,
   queryInt,
   readQuery,
   time,
@@ -78,9 +80,7 @@ const enrolment = z
   .strictObject({
     model: tupleField,
     gpuId: gpuIndex.optional().describe('GPU index of the host; 0 when left out'),
-    gpuInfo: z
-      .string()
-      .max(LIMITS.gpuInfoBytesMax)
+    gpuInfo: printable(LIMITS.gpuInfoBytesMax)
       .optional()
       .describe('Free text; stays with the leader'),
   })
@@ -192,7 +192,7 @@ export const agentRoutes = {
     rights: 'operator',
     params: tokenParams,
     query: waitQuery,
-    body: z.strictObject({ peer }),
+    body: z.strictObject({ peer: peerInput }),
     response: writeView,
     writes: true,
   }),

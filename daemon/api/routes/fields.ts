@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from '../../../protocols/interface/limits.ts';
+import { isWithinUtf8 } from '../../../protocols/interface/text/utf8.ts';
 
 /** A whole number out of a query string. */
 export const queryInt = (min: number, max: number) =>
@@ -13,6 +14,21 @@ export const time = z.iso.datetime();
 
 /** A libp2p peer id in text form. */
 export const peer = z.string().min(1).max(128).describe('libp2p peer id, e.g. 12D3Koo…');
+
+/** As the log takes it: the log would call the daemon faulty, where somebody mistyped. */
+const PEER_ID = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
+
+/** {@link peer} of somebody to whom something is done. */
+export const peerInput = peer.refine((text) => PEER_ID.test(text), { message: 'not a peer id' });
+
+/** One line of a bounded length with nothing invisible in it, as names in the log are. */
+export const printable = (bytesMax: number) =>
+  z
+    .string()
+    .max(bytesMax)
+    .refine((text) => !/[\p{C}\p{Zl}\p{Zp}]/u.test(text) && isWithinUtf8(text, bytesMax), {
+      message: `expected printable text of at most ${bytesMax} bytes`,
+    });
 
 /** An agent token as typed by a person: case and hyphens are folded later. */
 export const token = z.string().min(1).max(64).describe('Agent token, e.g. 458RV');

@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { LIMITS } from '../../../protocols/interface/limits.ts';
 import { defineRoute } from './define.ts';
-import { index, memberRole, peer, readQuery, time, waitQuery, writeView } from './fields.ts';
+import {
+  index,
+  memberRole,
+  peer,
+  peerInput,
+  printable,
+  readQuery,
+  time,
+  waitQuery,
+  writeView,
+} from './fields.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
@@ -29,7 +39,7 @@ export const votersTarget = z
   .union([z.literal('auto'), z.literal(1), z.literal(3), z.literal(5)])
   .describe('auto: 1 with fewer than 3 members, 3 from 3 on, 5 from 7 on');
 
-const peerParams = z.strictObject({ peer });
+const peerParams = z.strictObject({ peer: peerInput });
 
 /** Routes about who is in the mesh. */
 export const memberRoutes = {
@@ -116,7 +126,7 @@ export const memberRoutes = {
     rights: 'operator',
     query: waitQuery,
     body: z.strictObject({
-      name: z.string().min(1).max(LIMITS.memberNameBytesMax).optional(),
+      name: printable(LIMITS.memberNameBytesMax).min(1).optional(),
       votersTarget: votersTarget.optional(),
       level: z.int().min(1).max(255).optional(),
     }),
@@ -135,7 +145,7 @@ export const memberRoutes = {
     rights: 'operator',
     body: z.strictObject({
       key: z.string().min(1).max(256).optional().describe('Needed unless dryRun: a secret'),
-      lost: z.array(peer).max(LIMITS.votersMax).default([]).describe('Voters that are lost'),
+      lost: z.array(peerInput).max(LIMITS.votersMax).default([]).describe('Voters that are lost'),
       choose: z
         .string()
         .max(64)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { humanName } from '../../../protocols/help/schema.ts';
 import { LIMITS } from '../../../protocols/interface/limits.ts';
 import {
   blockRef,
@@ -28,7 +29,7 @@ export { submissionJsonSchema } from '../../../protocols/submission/schema.ts';
 const kind = z.enum(SUBMISSION_KINDS).describe('dr: a decision record. pr: a pull request.');
 const id = z.string().min(1).max(128).describe('Content id: CID of content and author');
 const address = z.string().describe('UCXL address');
-const human = z.string().min(1).max(64).describe('Name of the person who decides');
+const human = z.string().min(1).max(64).describe('Name of the person who decided');
 const version = z.int().min(1);
 
 /** How far a submission has come. */
@@ -175,7 +176,7 @@ export const submissionRoutes = {
     query: waitQuery,
     body: z.strictObject({
       ...decisionFields,
-      by: human.optional(),
+      by: humanName.optional(),
       replaces: version.optional().describe('Version of the decision to put this one in place of'),
     }),
     response: z

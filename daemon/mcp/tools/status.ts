@@ -13,6 +13,14 @@ export const statusTools = [
     annotations: { readOnlyHint: true, openWorldHint: false },
     input: z.strictObject({}),
     answer: ROUTES.getStatus.response,
+    // Names that members gave themselves stand in the sentences of conditions.
+    parts: ({ health: { ok, conditions }, ...own }) => ({
+      written: conditions.map(({ code, text }) => ({
+        author: 'members of the mesh',
+        value: { code, text },
+      })),
+      own: { ...own, health: { ok, conditions: conditions.map(({ text: _, ...it }) => it) } },
+    }),
     run: ({ client, signal }) => client.call('getStatus', { signal }),
   }),
   defineTool({

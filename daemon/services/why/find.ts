@@ -12,6 +12,7 @@ import {
   memberRecordOf,
   parseAddress,
 } from '../../../protocols/ucxl/index.ts';
+import type { Caller } from '../../api/services.ts';
 import type { NodeLife } from '../../mesh/node-life.ts';
 import { resolveAgent } from '../resolve.ts';
 import type { SubmissionServices } from '../submission-services.ts';
@@ -30,6 +31,8 @@ export interface FindSource {
   readonly node: NodeLife;
   readonly submissions: SubmissionServices;
   readonly sha256: Hash;
+  /** Who asks: strangers at the door are for the operator. */
+  readonly rights: Caller['rights'];
 }
 
 const PEER_ID = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
@@ -168,7 +171,8 @@ function members({ node }: FindSource): readonly Found[] {
 }
 
 /** Peers that knocked here and are no members. */
-function strangers({ node }: FindSource): readonly Found[] {
+function strangers({ node, rights }: FindSource): readonly Found[] {
+  if (rights !== 'operator') return [];
   const { seen, state } = node.parts;
   const ids = seen.door.peers.filter((peer) => state.get('member', peer) === undefined);
   return ids.map((id) => ({ kind: 'peer', id, label: 'turned away here' }));

@@ -18,7 +18,7 @@ import { agentFacts } from './gather/agent-facts.ts';
 import { callFacts } from './gather/call-facts.ts';
 import { peerFacts } from './gather/peer-facts.ts';
 import { submissionFacts } from './gather/submission-facts.ts';
-import { explainPeer } from './peer.ts';
+import { explainPeer, factsForAgents } from './peer.ts';
 import { explainSubmission } from './submission.ts';
 
 /** Answers why a thing is as it is. */
@@ -43,10 +43,10 @@ export class Why {
   async explain(thing: string, { rights }: Caller): Promise<WhyView> {
     const node = this.#daemon.soundNode;
     const submissions = this.#submissions;
-    const found = find({ node, submissions, sha256: this.#crypto.sha256 }, thing);
+    const found = find({ node, submissions, sha256: this.#crypto.sha256, rights }, thing);
     const [only] = found;
     const isOne = only !== undefined && found.length === 1;
-    const explanation = isOne ? await this.#explain(node, only) : several(found);
+    const explanation = isOne ? await this.#explain(node, only, rights) : several(found);
     const { verdict, text, because, next } = explanation;
     const shown = because.filter(({ isForOperator }) => rights === 'operator' || !isForOperator);
     return {
@@ -56,10 +56,17 @@ export class Why {
     };
   }
 
-  async #explain(node: NodeLife, { kind, id }: Found): Promise<Explanation> {
+  async #explain(
+    node: NodeLife,
+    { kind, id }: Found,
+    rights: Caller['rights'],
+  ): Promise<Explanation> {
     const { clock } = this.#daemon.components;
     const nowMs = clock.nowMs();
-    if (kind === 'peer') return explainPeer(await peerFacts(node, id, clock));
+    if (kind === 'peer') {
+      const facts = await peerFacts(node, id, clock);
+      return explainPeer(rights === 'operator' ? facts : factsForAgents(facts));
+    }
     if (kind === 'agent') return explainAgent(await agentFacts(node, id, clock));
     if (kind === 'call') return explainCall(callFacts(node, id, nowMs));
     if (kind === 'submission') {

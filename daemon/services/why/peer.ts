@@ -49,6 +49,11 @@ export interface PeerFacts {
   readonly nameOf: (peer: string) => string;
 }
 
+/** What a program on the agent socket may have of it: not who knocked here in vain. */
+export function factsForAgents(facts: PeerFacts): PeerFacts {
+  return facts.member === undefined ? { ...facts, turnedAway: [] } : facts;
+}
+
 /** Why a peer is here, or is not. */
 export function explainPeer(facts: PeerFacts): Explanation {
   const { member } = facts;

@@ -178,10 +178,41 @@ describe('events', () => {
     for (const { socket } of open) socket.destroy();
   });
 
+  it('have no place for who hung up while the ticket was looked at', async () => {
+    const seen = Promise.withResolvers<void>();
+    const ticket = Promise.withResolvers<string>();
+    const authenticate = () => {
+      seen.resolve();
+      return ticket.promise;
+    };
+    const { socketPath, events } = await startBench({ services: { authenticate } });
+    const { socket } = openRaw(socketPath, '', 'Authorization: Bearer x\r\n');
+    await seen.promise;
+    socket.destroy();
+    // When others were served since, the end of the connection was seen as well.
+    for (let i = 0; i < 3; i += 1) await request(socketPath, 'GET /v1/status');
+    ticket.resolve('458RV');
+    await request(socketPath, 'GET /v1/status');
+    expect(events.readerCount).toBe(0);
+  });
+
+  it('are alone on their connection: what follows would wait, and keep its place', async () => {
+    const { socketPath, events } = await startBench();
+    const { socket } = openRaw(socketPath);
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    for (let i = 0; i < LIMITS.socketRequestsMax; i += 1) {
+      socket.write('GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    }
+    await closed;
+    expect((await request(socketPath, 'GET /v1/status')).status).toBe(200);
+    await until('the stream is gone', () => events.readerCount === 0);
+  });
+
   it.each([
     ['?match=No', 'ERR_API_QUERY'],
     ['?what=1', 'ERR_API_QUERY'],
     ['?sinceIndex=-1', 'ERR_API_QUERY'],
+    ['?sinceIndex=', 'ERR_API_QUERY'],
   ])('refuse %s', async (query, code) => {
     const { socketPath, client } = await startBench();
     expect(codeOf(await request(socketPath, `GET /v1/events${query}`))).toBe(code);

@@ -92,6 +92,7 @@ export type Calls = string[];
 /** What only reads, and needs no memory of it. */
 const READS = {
   appliedIndex: () => 7,
+  self: () => PEER,
   status: () => STATUS,
   members: () => [
     { peer: PEER, name: 'a', role: 'admin', state: 'alive', addresses: [], lastSeen: TIME },

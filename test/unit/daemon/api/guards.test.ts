@@ -68,6 +68,20 @@ const ROWS: readonly Row[] = [
     status: 400,
     code: 'ERR_API_QUERY',
   },
+  ...['0x10', '', '%20', '1e2', '5.0', '+5'].map((limit) => ({
+    name: `limit ${limit || 'left empty'}`,
+    line: `GET /v1/agents?limit=${limit}`,
+    status: 400,
+    code: 'ERR_API_QUERY',
+    path: 'limit',
+  })),
+  {
+    name: 'a time that is left empty',
+    line: 'DELETE /v1/agents/X?wait=committed&timeoutMs=',
+    status: 400,
+    code: 'ERR_API_QUERY',
+    path: 'timeoutMs',
+  },
   {
     name: 'wait of another kind',
     line: 'DELETE /v1/agents/X?wait=1',
@@ -80,6 +94,45 @@ const ROWS: readonly Row[] = [
     status: 400,
     code: 'ERR_API_QUERY',
     path: 'timeoutMs',
+  },
+  {
+    name: 'no peer id in the path',
+    line: 'DELETE /v1/members/x',
+    status: 400,
+    code: 'ERR_API_QUERY',
+    path: 'peer',
+  },
+  {
+    name: 'no peer id in a body',
+    line: 'POST /v1/agents/X/rebind',
+    body: '{"peer":"x"}',
+    status: 400,
+    code: 'ERR_API_BODY',
+    path: 'peer',
+  },
+  {
+    name: 'a name with a control character',
+    line: 'PUT /v1/mesh/settings',
+    body: '{"name":"a\\u0001b"}',
+    status: 400,
+    code: 'ERR_API_BODY',
+    path: 'name',
+  },
+  {
+    name: 'what is told of a GPU with a control character',
+    line: 'POST /v1/agents',
+    body: '{"model":"m","gpuInfo":"a\\u0001b"}',
+    status: 400,
+    code: 'ERR_API_BODY',
+    path: 'gpuInfo',
+  },
+  {
+    name: 'a person whose name has a control character',
+    line: 'POST /v1/submissions/bafyx/decision',
+    body: '{"as":"merged","why":"x","by":"a\\u0001b"}',
+    status: 400,
+    code: 'ERR_API_BODY',
+    path: 'by',
   },
   {
     name: 'token too long',
@@ -217,6 +270,14 @@ describe('guards', () => {
     expect(calls.filter((call) => !call.startsWith('resolveAgent'))).toEqual([]);
     const status200 = await request(socketPath, 'GET /v1/status');
     expect(status200.status).toBe(200);
+  });
+
+  it('says where the routes stand', async () => {
+    const { socketPath } = await startBench();
+    const { body } = await request(socketPath, 'GET /v1/nothing');
+    expect(JSON.parse(body)).toMatchObject({
+      error: { remedy: 'See /openapi.json for the routes.' },
+    });
   });
 
   it('names the methods that a path takes', async () => {

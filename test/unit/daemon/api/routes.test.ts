@@ -264,4 +264,13 @@ describe('routes', () => {
     expect(await bench.client.call('stopDaemon')).toEqual({ stopping: true, peer: PEER });
     await expect.poll(() => bench.calls).toEqual(['stop()']);
   });
+
+  it('stops also while it starts and can show nothing', async () => {
+    const status = () => {
+      throw new CooeeError('ERR_API_STARTING');
+    };
+    const { client, calls } = await startBench({ services: { status } });
+    expect(await client.call('stopDaemon')).toEqual({ stopping: true, peer: PEER });
+    await expect.poll(() => calls).toEqual(['stop()']);
+  });
 });

@@ -108,6 +108,79 @@ describe('hostile input', () => {
       .toBe('ok');
   });
 
+  it('takes its place back from who asks and does not read the answer', async () => {
+    let answered = 0;
+    const json = JSON.stringify({ agents: [], cursor: 'x'.repeat(500_000) });
+    const queryAgents = () => {
+      answered += 1;
+      return { json };
+    };
+    const { socketPath, client } = await startBench({
+      services: { queryAgents },
+      answerMsMax: 200,
+    });
+    const sockets = Array.from({ length: LIMITS.socketRequestsMax }, () => connect(socketPath));
+    onTestFinished(() => sockets.forEach((socket) => void socket.destroy()));
+    for (const socket of sockets) {
+      socket.write('GET /v1/agents HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    }
+    await until('all are answered', () => answered === LIMITS.socketRequestsMax);
+    await expect
+      .poll(() => client.call('getStatus').then(({ role }) => role, String), { timeout: 5_000 })
+      .toBe('voter');
+  });
+
+  it('gives who reads slowly the time it takes', async () => {
+    const json = JSON.stringify({ agents: [], cursor: 'x'.repeat(2_000_000) });
+    const init = { services: { queryAgents: () => ({ json }) }, answerMsMax: 400 };
+    const { socketPath } = await startBench(init);
+    const socket = connect(socketPath);
+    onTestFinished(() => void socket.destroy());
+    let length = 0;
+    socket.on('data', (chunk) => {
+      length += chunk.length;
+      socket.pause();
+      setTimeout(() => socket.resume(), 20);
+    });
+    socket.write('GET /v1/agents HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await until('all of it came', () => length > json.length);
+  });
+
+  it('waits for an answer behind one that was read late', async () => {
+    const json = JSON.stringify({ agents: [], cursor: 'x'.repeat(500_000) });
+    const gate = latch();
+    const services = {
+      queryAgents: () => ({ json }),
+      leader: async () => {
+        await gate.opened;
+        return { peer: null, term: 7, recipient: null };
+      },
+    };
+    const { socketPath } = await startBench({ services, answerMsMax: 300 });
+    const socket = connect(socketPath);
+    onTestFinished(() => void socket.destroy());
+    let text = '';
+    for (const path of ['agents', 'leader']) {
+      socket.write(`GET /v1/${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    socket.on('data', (chunk) => {
+      text += chunk.toString();
+    });
+    await until('the first is read', () => text.length > json.length);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    gate.open();
+    await until('the second came', () => text.endsWith('"recipient":null}'));
+  });
+
+  it('passes over an expectation that it does not know, and still guards', async () => {
+    const { socketPath } = await startBench();
+    const headers = { Expect: 'foo' };
+    expect((await request(socketPath, HONEST, headers)).status).toBe(200);
+    const foreign = await request(socketPath, HONEST, { ...headers, Origin: 'null' });
+    expect([foreign.status, codeOf(foreign)]).toEqual([403, 'ERR_API_ORIGIN']);
+  });
+
   it.each([
     ['no HTTP', 'hello\r\n\r\n'],
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc'],

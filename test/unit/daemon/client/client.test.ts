@@ -3,7 +3,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, describe, expect, expectTypeOf, it } from 'vitest';
+import { afterEach, describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest';
 import type { AgentsView, CooeeClientInit } from '../../../../daemon/client/index.ts';
 import { CooeeClient } from '../../../../daemon/client/index.ts';
 import { toRequest } from '../../../../daemon/client/request.ts';
@@ -27,6 +27,19 @@ async function startOdd(status: number, body: string): Promise<CooeeClient> {
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   return new CooeeClient({ socketPath });
+}
+
+/** A daemon that opens one stream, breaks it off before the first event, and is frozen then. */
+async function startFrozen(): Promise<{ client: CooeeClient; urls: (string | undefined)[] }> {
+  const socketPath = join(await tempFolder(), 's.sock');
+  const urls: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    urls.push(request.url);
+    if (urls.length === 1) response.writeHead(200, { 'x-cooee-index': 500 }).end(': cooee\n\n');
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  return { client: new CooeeClient({ socketPath }), urls };
 }
 
 describe('CooeeClient', () => {
@@ -137,6 +150,35 @@ describe('CooeeClient', () => {
     next.catch(() => undefined);
     await bench.stop();
     await expect(next).rejects.toMatchObject({ code: 'ERR_API_DAEMON_NOT_RUNNING' });
+  });
+
+  it('watches on over a restart, however quiet it was before', async () => {
+    const bench = await startBench();
+    const watch = bench.client.watch({ giveUpMs: 5_000, opens: true });
+    expect((await watch.next()).value).toEqual({ kind: 'open' });
+    const next = watch.next();
+    next.catch(() => undefined);
+    const now = performance.now.bind(performance);
+    const anHourLater = vi.spyOn(performance, 'now').mockImplementation(() => now() + 3_600_000);
+    onTestFinished(() => anHourLater.mockRestore());
+    await bench.stop();
+    await bench.restart(bench.events);
+    expect((await next).value).toEqual({ kind: 'open' });
+    await watch.return();
+  });
+
+  it('watches no longer than that a daemon that takes connections and is silent', async () => {
+    const { client } = await startFrozen();
+    const watch = client.watch({ giveUpMs: 100, opens: true });
+    expect((await watch.next()).value).toEqual({ kind: 'open' });
+    await expect(watch.next()).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
+  });
+
+  it('claims no index for what it resumes by an id, before an event has said one', async () => {
+    const { client, urls } = await startFrozen();
+    const watch = client.watch({ sinceId: '3-10', giveUpMs: 100 });
+    await expect(watch.next()).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
+    expect(urls).toEqual(['/v1/events?since=3-10', '/v1/events?since=3-10']);
   });
 
   it('waits for a state: looks first, then after each event', async () => {

@@ -3,7 +3,9 @@ import type { Daemon } from '../../../../daemon/daemon.ts';
 import { LogServices } from '../../../../daemon/services/log-services.ts';
 
 const meshLog = { held: { firstIndex: 1 }, appliedIndex: 0, read: async () => [] };
-const log = new LogServices({ soundNode: { parts: { meshLog } } } as unknown as Daemon);
+const logVerifier = { step: async () => expect.unreachable() };
+const parts = { meshLog, logVerifier };
+const log = new LogServices({ node: { parts }, soundNode: { parts } } as unknown as Daemon);
 
 it.each(['agent.grant', 'agent.*', 'voter.change', 'mesh.genesis'])(
   '%s is a kind',
@@ -20,4 +22,15 @@ it.each([
 ])('%s, which no entry has, is refused with what there is', async (kind, known) => {
   const refused = { code: 'ERR_API_QUERY', remedy: expect.stringContaining(known) };
   await expect(log.read({ kind, limit: 10 })).rejects.toMatchObject(refused);
+});
+
+it.each([
+  ['a size that no peaks can have', { from: 1, size: 9, peaks: [] }],
+  ['peaks that are no base64', { from: 1, size: 1, peaks: ['!!'] }],
+  ['a peak that is no hash', { from: 1, size: 1, peaks: ['AAAA'] }],
+])('%s are a fault of the request, not of the disk', async (_what, verified) => {
+  await expect(log.verify(verified)).rejects.toMatchObject({
+    code: 'ERR_API_BODY',
+    details: { path: 'verified' },
+  });
 });

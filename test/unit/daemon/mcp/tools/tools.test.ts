@@ -28,7 +28,7 @@ const answers = {
   getCall: call,
   getHistory: { address: NOTE, versions: [{ version: 1, id: 'bafy1', title: 'T' }], cursor: null },
   getRecord: { address: NOTE, kind: 'submission', version: 1, value: row },
-  getStatus: { role: 'voter' },
+  getStatus: { role: 'voter', health: { ok: true, conditions: [] } },
   getSubmission: { ...row, content: {} },
   getWhy: { kind: 'peer', id: 'P', verdict: 'here', text: 'beta is here', because: [], next: [] },
   listAgents: { agents: [agent], cursor: 'next' },
@@ -176,6 +176,20 @@ describe('tools', () => {
       authors,
     );
     for (const author of authors ?? []) expect(text).toContain(`<untrusted author="${author}">`);
+  });
+
+  it('tell what names of members may stand in from what the daemon says to do', async () => {
+    const condition = { code: 'partition', severity: 'warn', text: 'Evil (x) follows y.' };
+    const conditions = [{ ...condition, remedy: 'Check the network' }];
+    const getStatus = { role: 'voter', health: { ok: false, conditions } };
+    const { client } = fakeClient({ getStatus });
+    const { text, structured } = await tool('cooee_status').call(fakeContext(client), {});
+    expect(structured['answer']).toEqual(getStatus);
+    expect(structured['untrusted']).toMatchObject({ authors: ['members of the mesh'] });
+    const [wrapped, own] = text.split('</untrusted>\n');
+    expect(wrapped).toMatch(/^<untrusted author="members of the mesh">\n[^\n]*Evil[^\n]*\n$/);
+    expect(own).toContain('Check the network');
+    expect(own).not.toContain('Evil');
   });
 
   it('tell an answer by a human from the one of a policy', async () => {

@@ -5,7 +5,11 @@ import type { TurnedAway } from '../../../../../daemon/mesh/seen/index.ts';
 import { type AgentFacts, explainAgent } from '../../../../../daemon/services/why/agent.ts';
 import { lasting, meaningOf, times } from '../../../../../daemon/services/why/answer.ts';
 import { type CallFacts, explainCall } from '../../../../../daemon/services/why/call.ts';
-import { explainPeer, type PeerFacts } from '../../../../../daemon/services/why/peer.ts';
+import {
+  explainPeer,
+  factsForAgents,
+  type PeerFacts,
+} from '../../../../../daemon/services/why/peer.ts';
 import {
   explainSubmission,
   type SubmissionFacts,
@@ -118,6 +122,15 @@ describe('a peer', () => {
     expect(hidden.map(({ fact }) => fact.slice(0, 22))).toEqual([
       ...['3 dials of it failed, ', 'it was turned away her'],
     ]);
+  });
+
+  it('that knocked in vain is told of to the operator alone', () => {
+    const turnedAway = away('ERR_MEMBERSHIP_INVITE_USED', 'here');
+    const facts = { ...well, member: undefined, turnedAway };
+    expect(explainPeer(facts).verdict).toBe('refused');
+    expect(explainPeer(factsForAgents(facts)).verdict).toBe('never-admitted');
+    const known = { ...facts, member };
+    expect(factsForAgents(known)).toBe(known);
   });
 });
 

@@ -5,15 +5,16 @@ import { isCooeeError } from '../../../../../protocols/interface/index.ts';
 import { MEMBER, TestMesh } from '../../../membership/mesh-fixture.ts';
 
 /** A node that knows a mesh's members and nothing else. */
-function source(): FindSource {
+function source(rights: FindSource['rights'] = 'operator', peers: string[] = []): FindSource {
   const parts = {
     state: new TestMesh().state,
     outbox: { undecided: () => [] },
     refusals: { list: () => [] },
-    seen: { door: { peers: [] }, calls: { ids: [] } },
+    seen: { door: { peers }, calls: { ids: [] } },
   };
   const submissions = { list: () => ({ submissions: [] }) };
-  return { node: { parts }, submissions, sha256: nodeCrypto.sha256 } as unknown as FindSource;
+  const { sha256 } = nodeCrypto;
+  return { node: { parts }, submissions, sha256, rights } as unknown as FindSource;
 }
 
 function codeOf(thing: string): string {
@@ -38,4 +39,13 @@ it.each(['12D', 'bafx', '12D3KooX'])('%s is none of what is known', (text) => {
 it('the end of an id, and a beginning past what all have, tell one', () => {
   expect(codeOf(MEMBER.slice(-5))).toBe(MEMBER);
   expect(codeOf(MEMBER.slice(0, 16))).toBe(MEMBER);
+});
+
+it('who knocked and was turned away is found by the operator alone', () => {
+  const stranger = `12D3KooW${'z'.repeat(44)}`;
+  const part = stranger.slice(0, 20);
+  expect(find(source('operator', [stranger]), part)).toMatchObject([{ id: stranger }]);
+  expect(() => find(source('agent', [stranger]), part)).toThrow(
+    expect.objectContaining({ code: 'ERR_API_NOT_FOUND' }),
+  );
 });
