@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
+import { inviteFile } from '../bootstrap/service/index.ts';
 import { canonicalTuple } from '../protocols/agent-id/index.ts';
 import {
   CooeeError,
@@ -10,7 +13,9 @@ import {
   toError,
 } from '../protocols/interface/index.ts';
 import { matches, parseAddress, parsePattern } from '../protocols/ucxl/index.ts';
+import { damaged } from '../storage/durable-file.ts';
 import { type Home, openHome } from '../storage/home.ts';
+import { completeRestore } from '../storage/home-restore.ts';
 import { loadOrCreateAgeIdentity, loadOrCreateNodeKey } from '../storage/keys.ts';
 import { EventLog } from './api/event-log.ts';
 import { createApiServer } from './api/server.ts';
@@ -48,7 +53,11 @@ const OWNER_ONLY = 0o077;
  */
 export async function runDaemon(options: UpOptions): Promise<number> {
   process.umask(OWNER_ONLY);
+  // It was read. Programs that this one starts have no use for it.
+  delete process.env['COOEE_INVITE'];
   checkHostFlags(options);
+  // First: the settings may be among what is not in its place.
+  await completeRestore(options.home);
   const configFile = options.config ?? join(options.home, CONFIG_FILE);
   const config = await loadSettings(configFile, options.config !== undefined);
   const logger = await createLogger({
@@ -68,6 +77,8 @@ export async function runDaemon(options: UpOptions): Promise<number> {
     await Promise.race([daemon.start(options.join, options.joinOrFail), stop.pulled]);
     if (!stop.isPulled) {
       await saveListen(home, daemon.node.parts.network.listening);
+      // The installer removes it too, unless it was killed or had no patience.
+      await rm(inviteFile(home.path), { force: true });
       await greet(options, { daemon, services, home });
       await stop.pulled;
     }
@@ -88,6 +99,13 @@ function checkHostFlags({ hostname: name = 'x', mac = '020000000001' }: UpOption
   canonicalTuple({ model: 'x', hostname: name, mac, gpu_id: 0 });
 }
 
+/** A member with a new key would be a stranger to its mesh, and nothing would tell why. */
+function assertKeyOfMesh(home: Home): void {
+  const file = home.file('node.key');
+  if (existsSync(file) || !existsSync(home.file('mesh/mesh.json'))) return;
+  throw damaged(file, 'is gone, and with it who this node is in its mesh');
+}
+
 interface BuildContext {
   readonly config: Settings;
   readonly logger: Logger;
@@ -106,6 +124,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
   const health = new HealthBook(logger.child('cooee:daemon:health'));
   const metrics = new MetricsBook();
   gaugeLoopDelay(metrics);
+  assertKeyOfMesh(home);
   const privateKey = await loadOrCreateNodeKey(home);
   const age = await loadOrCreateAgeIdentity(home, config.seal);
   const events = new LateEvents();

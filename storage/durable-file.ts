@@ -108,6 +108,8 @@ export async function writeDurable(
   const temporary = `${path}.${process.pid}-${temporaryCount}${TEMPORARY_SUFFIX}`;
   try {
     options.beforeStep?.('create');
+    // A killed program may have left one of that name: in a container every start has its number.
+    await rm(temporary, { force: true });
     const file = await open(temporary, 'wx', FILE_MODE);
     await fill(file, data, options);
     options.beforeStep?.('rename');

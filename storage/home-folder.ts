@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mayBeHome } from '../protocols/interface/home-path.ts';
 import { CooeeError, type Logger } from '../protocols/interface/index.ts';
 import { makeFolder, systemCode, TEMPORARY_SUFFIX, toStorageError } from './durable-file.ts';
 
@@ -14,6 +15,8 @@ export interface FolderInit {
 const MODE_OF_OTHERS = 0o077;
 const MODE_OWN = 0o700;
 const PERMISSION_BITS = 0o777;
+/** What a home remembers of its mesh; its file is replaced as a whole, like those of the home. */
+const MESH_FOLDER = 'mesh';
 
 /** With these the path is wrong, not the disk. */
 const NO_PLACE: ReadonlySet<string> = new Set([
@@ -29,7 +32,8 @@ const NO_PLACE: ReadonlySet<string> = new Set([
  * mode is the boundary in front of keys and sockets, since Node cannot ask who connects to a
  * socket.
  *
- * @throws CooeeError ERR_API_USAGE where no folder can be, ERR_STORAGE_HOME_SYMLINK,
+ * @throws CooeeError ERR_API_USAGE where no folder can be, or one is that others use;
+ * ERR_STORAGE_HOME_SYMLINK,
  * ERR_STORAGE_HOME_FOREIGN, ERR_STORAGE_IO, ERR_STORAGE_DISK_FULL
  */
 export async function prepareFolder(path: string, init: FolderInit): Promise<void> {
@@ -48,13 +52,34 @@ export async function prepareFolder(path: string, init: FolderInit): Promise<voi
 }
 
 /**
+ * From here on root has the rights of whoever owns what it works on: it leaves nothing there that
+ * the owner could not use, and follows no link to where the owner could not go. They are the
+ * process's, so nothing else may be at work.
+ *
+ * @returns gives root's rights back
+ */
+export function takeRightsOf(uid: number): () => void {
+  if (process.geteuid?.() !== 0 || uid === 0) return () => undefined;
+  process.seteuid?.(uid);
+  return () => process.seteuid?.(0);
+}
+
+/**
  * Removes what interrupted writes left. Only under the lock: they could be somebody's present
  * writes.
  */
 export async function removeLeftovers(path: string): Promise<void> {
-  for (const name of await readdir(path)) {
-    if (name.endsWith(TEMPORARY_SUFFIX)) await rm(join(path, name), { force: true });
+  for (const folder of [path, join(path, MESH_FOLDER)]) {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(noneOfMissing)) {
+      const isLeftover = entry.isFile() && entry.name.endsWith(TEMPORARY_SUFFIX);
+      if (isLeftover) await rm(join(folder, entry.name), { force: true });
+    }
   }
+}
+
+function noneOfMissing(thrown: unknown): never[] {
+  if (systemCode(thrown) === 'ENOENT') return [];
+  throw thrown;
 }
 
 async function checkName(path: string): Promise<void> {
@@ -83,10 +108,22 @@ async function checkAndTighten(folder: FileHandle, path: string, init: FolderIni
   const { uid, mode } = await folder.stat();
   if (init.uid !== undefined && uid !== init.uid) throw foreignError(path, uid, init.uid);
   if ((mode & MODE_OF_OTHERS) === 0) return;
+  if (!mayBeHome(await readdir(path))) throw sharedError(path);
   await folder.chmod(MODE_OWN);
   init.logger.warn(
     { home: path, was: (mode & PERMISSION_BITS).toString(8), now: MODE_OWN.toString(8) },
     'the home was open to others; closed it',
+  );
+}
+
+function sharedError(path: string): CooeeError {
+  return new CooeeError(
+    'ERR_API_USAGE',
+    `The folder ${path} holds other things and is open to others: it is no home.`,
+    {
+      details: { home: path },
+      remedy: `Give an empty folder with --home, or close this one first: chmod 700 ${path}`,
+    },
   );
 }
 

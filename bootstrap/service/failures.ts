@@ -1,5 +1,6 @@
+import { mayBeHome } from '../../protocols/interface/home-path.ts';
 import { CooeeError } from '../../protocols/interface/index.ts';
-import type { CommandResult } from './types.ts';
+import type { CommandResult, ServicePorts } from './types.ts';
 
 /** Of what a command of the system said, so much of the end is shown. */
 const SAID_LENGTH_MAX = 500;
@@ -32,5 +33,23 @@ export function homeOfOther(home: string, owner: number, user: string): CooeeErr
     'ERR_STORAGE_HOME_FOREIGN',
     `The home ${home} belongs to user ${owner}, not to ${user}.`,
     { details: { home, owner }, remedy: 'Give another one with --home, or use --user.' },
+  );
+}
+
+/**
+ * A service makes its home its user's own, with all that is in it: never a folder of other things,
+ * such as /opt.
+ *
+ * @throws CooeeError ERR_STORAGE_HOME_FOREIGN
+ */
+export async function refuseOtherFolder(
+  ports: Pick<ServicePorts, 'namesIn'>,
+  home: string,
+): Promise<void> {
+  if (mayBeHome(await ports.namesIn(home))) return;
+  throw new CooeeError(
+    'ERR_STORAGE_HOME_FOREIGN',
+    `The folder ${home} holds other things: it is no home.`,
+    { details: { home }, remedy: 'Give an empty folder, or one that is not there, with --home.' },
   );
 }

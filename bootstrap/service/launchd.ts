@@ -1,6 +1,6 @@
 import { CooeeError } from '../../protocols/interface/index.ts';
 import { homeIn, inviteFile, isOurs } from './description.ts';
-import { failed, foreign, missing } from './failures.ts';
+import { failed, foreign, missing, refuseOtherFolder } from './failures.ts';
 import { plistText } from './plist-text.ts';
 import type {
   CommandResult,
@@ -57,6 +57,7 @@ export class LaunchdService implements Service {
   async install(spec: ServiceSpec, invite: string | undefined): Promise<Installed> {
     this.checkRights();
     const before = await this.#ownText();
+    await refuseOtherFolder(this.#ports, spec.home);
     const text = this.text(spec);
     await this.#prepareHome(spec.home, invite);
     // launchd opens it as root, but for the daemon's user; mode 0600 keeps names of hosts private.

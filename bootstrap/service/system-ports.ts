@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CommandResult, ServicePorts, ShownCommand } from './types.ts';
 
@@ -24,6 +24,8 @@ export function systemServicePorts(caller: Caller): ServicePorts {
       await rm(path, { force: true });
     },
     ownerOf: async (path) => (await ifThere(lstat(path)))?.uid,
+    // What keeps it from being read keeps a home from being made there, and that tells why.
+    namesIn: (path) => readdir(path).catch((): string[] => []),
   };
 }
 

@@ -1,6 +1,6 @@
 import { CooeeError } from '../../protocols/interface/index.ts';
 import { homeIn, inviteFile, isOurs } from './description.ts';
-import { failed, foreign, homeOfOther, missing } from './failures.ts';
+import { failed, foreign, homeOfOther, missing, refuseOtherFolder } from './failures.ts';
 import type {
   CommandResult,
   Installed,
@@ -41,7 +41,8 @@ export class SystemdService implements Service {
 
   unreachable(spec: ServiceSpec): readonly string[] {
     if (this.scope === 'user') return [];
-    const paths = [spec.node, spec.script, spec.home, ...spec.folders];
+    // Among the words may be the path of the settings.
+    const paths = [spec.node, spec.script, spec.home, ...spec.folders, ...spec.words];
     return paths.filter((path) => HIDDEN.some((folder) => `${path}/`.startsWith(folder)));
   }
 
@@ -54,6 +55,7 @@ export class SystemdService implements Service {
     this.checkRights();
     const before = await this.#ownText();
     await this.#refuseOtherUnit();
+    await refuseOtherFolder(this.#ports, spec.home);
     await this.#place(this.text(spec), before);
     if (this.scope === 'system') await this.#prepareUser();
     await this.#prepareHome(spec.home);

@@ -50,6 +50,8 @@ export interface ServicePorts {
   remove(path: string): Promise<void>;
   /** Who owns a file or folder, by number; undefined when there is none. */
   ownerOf(path: string): Promise<number | undefined>;
+  /** What is in a folder; nothing of one that is not there, or cannot be read. */
+  namesIn(path: string): Promise<readonly string[]>;
 }
 
 /** How the service is. */

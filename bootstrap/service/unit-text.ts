@@ -149,9 +149,13 @@ export function isTemporary(path: string): boolean {
   return /^\/(?:var\/)?tmp\//u.test(path);
 }
 
-/** A folder that systemd makes, owned by the service's user. */
+/**
+ * A folder that systemd makes, owned by the service's user. Not with a name that it reads otherwise
+ * there: a colon parts a folder from a link to it (v252, config_parse_exec_directories), and a
+ * quotation mark cannot be written.
+ */
 function isStateFolder(home: string): boolean {
-  return home.startsWith(STATE_ROOT) && home.length > STATE_ROOT.length;
+  return home.startsWith(STATE_ROOT) && home.length > STATE_ROOT.length && !/[:"]/u.test(home);
 }
 
 /**
@@ -165,7 +169,7 @@ export function unitWord(text: string, isArgument: boolean): string {
   const escaped = word
     .replaceAll('\\', '\\\\')
     .replaceAll('"', '\\"')
-    .replaceAll('\n', '\\n')
-    .replaceAll('\t', '\\t');
+    // Only commands know this one. A tab stands as it is: lists of paths know neither.
+    .replaceAll('\n', '\\n');
   return `"${escaped}"`;
 }

@@ -213,9 +213,9 @@ export interface ApiServices {
    */
   why(thing: string, caller: Caller): Promise<WhyView>;
   /**
-   * Copies the home for a backup; gives the folder of the copy. @throws CooeeError ERR_STORAGE_*
+   * Copies the home for a backup. @throws CooeeError ERR_STORAGE_*
    */
-  stageBackup(): Promise<string>;
+  stageBackup(): Promise<ResponseOf<'stageBackup'>>;
   /** Prometheus text format. */
   metricsText(): string;
   /** Begins to stop the daemon. Called once the answer has been sent; must not throw. */

@@ -1,5 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DISK_FOLDER } from '../../protocols/interface/home-path.ts';
 import { TEMPORARY_SUFFIX, toStorageError } from '../../storage/durable-file.ts';
 import { RESTORED_FOLDER, RESTORING_FOLDER, STAGING_FOLDER } from '../../storage/home-restore.ts';
 import { isArchivePath } from './archive-codec.ts';
@@ -12,8 +13,8 @@ export interface HomeFiles {
   readonly skipped: readonly string[];
 }
 
-/** The database of the lock, who holds it, and on which machine: all three are of one place. */
-const OF_THIS_PLACE = ['lock', 'pid', 'machine'];
+/** The database of the lock, who holds it, on which machine, and the disk's own: of one place. */
+const OF_THIS_PLACE = ['lock', 'pid', 'machine', DISK_FOLDER];
 
 /** Meshes that were left, and stores from before a migration or with damage: kept, not needed. */
 const ASIDE = ['old', 'mesh/damaged'];

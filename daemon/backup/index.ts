@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import { rm } from 'node:fs/promises';
+import { removeCopy } from '../../storage/home-restore.ts';
 import type { BackupTools } from '../cli/backup/tools.ts';
 import { checkTarget, makeBackup } from './make-backup.ts';
 import { restoreBackup } from './restore-backup.ts';
@@ -14,5 +14,5 @@ export const backupTools: BackupTools = {
   makeBackup,
   restoreBackup,
   checkTarget,
-  removeCopy: (folder) => rm(folder, { recursive: true, force: true }),
+  removeCopy,
 };

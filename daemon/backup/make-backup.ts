@@ -1,5 +1,5 @@
-import { createReadStream, existsSync } from 'node:fs';
-import { access, constants, type FileHandle, link, open, rename, rm } from 'node:fs/promises';
+import { createReadStream, existsSync, rmSync } from 'node:fs';
+import { access, constants, type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
 import {
@@ -9,8 +9,9 @@ import {
   TEMPORARY_SUFFIX,
   toStorageError,
 } from '../../storage/durable-file.ts';
+import { takeRightsOf } from '../../storage/home-folder.ts';
 import { finishRestore, RESTORED_FOLDER } from '../../storage/home-restore.ts';
-import { lockHome } from '../../storage/lock.ts';
+import { type HomeLock, lockHome } from '../../storage/lock.ts';
 import type { BackupMade, BackupRequest } from '../cli/backup/tools.ts';
 import { isFileThere } from '../cli/input/target-file.ts';
 import { type ArchiveSize, writeArchive } from './archive-writer.ts';
@@ -55,7 +56,7 @@ export async function makeBackup(request: BackupRequest): Promise<BackupMade> {
       details: { home: source },
     });
   }
-  const lock = isHome ? await lockHome(source) : undefined;
+  const lock = isHome ? await lockAsOwner(source) : undefined;
   try {
     // A restore that was cut off: half of the home is not in its place yet.
     if (isRestoring) await finishRestore(source);
@@ -65,9 +66,25 @@ export async function makeBackup(request: BackupRequest): Promise<BackupMade> {
   }
 }
 
+/** Root may make a backup of another's home, who is to have it afterwards as before. */
+async function lockAsOwner(home: string): Promise<HomeLock> {
+  const { uid } = await stat(home);
+  const asOwner = async <T>(task: () => Promise<T>): Promise<T> => {
+    const giveBack = takeRightsOf(uid);
+    try {
+      return await task();
+    } finally {
+      giveBack();
+    }
+  };
+  const lock = await asOwner(() => lockHome(home));
+  return { release: () => asOwner(() => lock.release()) };
+}
+
 async function writeBackup(request: BackupRequest, found: HomeFiles): Promise<BackupMade> {
   const { file, isForced, passphrase, workFactor, nowMs: madeMs, program, name } = request;
   const temporary = `${file}.${process.pid}${TEMPORARY_SUFFIX}`;
+  const takeBack = request.onEnd?.(() => rmSync(temporary, { force: true }));
   try {
     let size: ArchiveSize = { files: 0, bytes: 0 };
     const head = { madeMs, program, name };
@@ -80,6 +97,7 @@ async function writeBackup(request: BackupRequest, found: HomeFiles): Promise<Ba
   } catch (thrown) {
     throw toStorageError(thrown, file);
   } finally {
+    takeBack?.();
     // The first fault is what counts.
     await rm(temporary, { force: true }).catch(() => undefined);
   }

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DISK_FOLDER } from '../../protocols/interface/home-path.ts';
 import { CooeeError, silentLogger } from '../../protocols/interface/index.ts';
 import {
   readTextBounded,
@@ -20,8 +21,8 @@ import { writeRestoredMark } from './restored-mark.ts';
 import { unseal } from './seal.ts';
 
 const BOOT_FILE = 'boot';
-/** What an attempt that was killed may have left. */
-const LEFTOVERS: ReadonlySet<string> = new Set(['lock', 'pid', RESTORING_FOLDER]);
+/** What an attempt that was killed may have left, and what a disk has. */
+const LEFTOVERS: ReadonlySet<string> = new Set(['lock', 'pid', RESTORING_FOLDER, DISK_FOLDER]);
 
 /** See {@link BackupTools.restoreBackup}. */
 export async function restoreBackup(request: RestoreRequest): Promise<Restored> {
@@ -31,6 +32,8 @@ export async function restoreBackup(request: RestoreRequest): Promise<Restored> 
   const opened = await unseal(readBackup(file), request.passphrase);
   const chunks = opened[Symbol.asyncIterator]();
   try {
+    // Before its mode is changed: a folder that is refused is left as it is.
+    if (!isNew && isFolder(home)) await assertEmpty(home);
     await prepareFolder(home, { uid: process.getuid?.(), logger: silentLogger });
     await assertEmpty(home);
     const lock = await lockHome(home);
@@ -105,6 +108,10 @@ async function adapt(
     lead: request.isLead,
     index: null,
   });
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 async function assertEmpty(home: string): Promise<void> {

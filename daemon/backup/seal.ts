@@ -5,6 +5,10 @@ import { damagedBackup } from './archive-codec.ts';
 /** https://age-encryption.org/v1: the first line of every age file, and of its only stanza. */
 const AGE_BEGINNING = 'age-encryption.org/v1\n';
 const PASSPHRASE_BEGINNING = `${AGE_BEGINNING}-> scrypt `;
+/** The last line of a header, whole. */
+const HEADER_END = /\n--- [^\n]*\n/u;
+/** One scrypt stanza makes 150. The library reads a header to its end, however far that is. */
+const HEADER_BYTES_MAX = 1024;
 
 /** Of scrypt, as a binary logarithm: what age uses. */
 const WORK_FACTOR = 18;
@@ -36,6 +40,7 @@ export async function unseal(
 ): Promise<AsyncIterable<Uint8Array>> {
   const { first, all } = await beginning(chunks);
   if (!first.startsWith(PASSPHRASE_BEGINNING)) throw new CooeeError('ERR_BACKUP_FOREIGN');
+  if (!HEADER_END.test(first)) throw damagedBackup('its header was changed or cut');
   const decrypter = new Decrypter();
   decrypter.addPassphrase(passphrase);
   try {
@@ -49,20 +54,20 @@ export async function unseal(
   }
 }
 
-/** The first bytes as text, and the whole with them. */
+/** The first bytes as text, up to the end of the header, and the whole with them. */
 async function beginning(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<{ first: string; all: AsyncIterable<Uint8Array> }> {
   const iterator = chunks[Symbol.asyncIterator]();
   let first = '';
   const read: Uint8Array[] = [];
-  while (first.length < PASSPHRASE_BEGINNING.length) {
+  while (first.length < HEADER_BYTES_MAX && !HEADER_END.test(first)) {
     const { done, value } = await iterator.next();
     if (done === true) break;
     read.push(value);
-    first += new TextDecoder('latin1').decode(value.subarray(0, PASSPHRASE_BEGINNING.length));
+    first += Buffer.from(value.subarray(0, HEADER_BYTES_MAX)).toString('latin1');
   }
-  return { first, all: rejoined(read, iterator) };
+  return { first: first.slice(0, HEADER_BYTES_MAX), all: rejoined(read, iterator) };
 }
 
 async function* rejoined(

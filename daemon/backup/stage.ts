@@ -21,22 +21,33 @@ export interface HomeInUse extends StoresInUse {
   readonly nowMs: number;
 }
 
+/** A copy of a home. */
+export interface StagedHome {
+  /** Absolute. */
+  readonly folder: string;
+  /** What of the home it lacks because no backup can hold it: links above all. */
+  readonly skipped: readonly string[];
+}
+
 /**
  * Makes a copy of a home that is in use, in a folder of that home: files as they are, log and state
  * as of one moment. It is as secret as the home, and is removed by whoever asked for it; at the
  * latest when the home is opened the next time.
  *
- * @returns the folder
  * @throws CooeeError ERR_STORAGE_*; nothing is left of it then
  */
-export async function stageHome(use: HomeInUse): Promise<string> {
+export async function stageHome(use: HomeInUse): Promise<StagedHome> {
   const staging = join(use.home, STAGING_FOLDER);
   const folder = join(staging, randomUUID());
   try {
     await mkdir(staging, { recursive: true, mode: 0o700 });
     await removeForgotten(staging, use.nowMs);
     await mkdir(folder, { mode: 0o700 });
-    const { files } = await homeFiles(use.home, [LOG_FOLDER, STORE_FOLDER, SNAPSHOTS_FOLDER]);
+    const { files, skipped } = await homeFiles(use.home, [
+      LOG_FOLDER,
+      STORE_FOLDER,
+      SNAPSHOTS_FOLDER,
+    ]);
     for (const { path, source } of files) {
       await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
       await copyFile(source, join(folder, path));
@@ -45,7 +56,7 @@ export async function stageHome(use: HomeInUse): Promise<string> {
     const targets = { log: join(folder, LOG_FOLDER), store: join(folder, STORE_FOLDER) };
     await copyStores(use, targets);
     await copySnapshots(join(use.home, SNAPSHOTS_FOLDER), join(folder, SNAPSHOTS_FOLDER));
-    return folder;
+    return { folder, skipped };
   } catch (thrown) {
     await rm(folder, { recursive: true, force: true });
     throw toStorageError(thrown, folder);

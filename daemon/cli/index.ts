@@ -46,7 +46,7 @@ export function processHost({
     env: process.env,
     cwd: process.cwd(),
     uid: process.getuid?.() ?? -1,
-    homedir: homedir(),
+    homedir: homeFolder(),
     user: userName(),
     script: process.argv[1],
     version: packageVersion(import.meta.dirname),
@@ -93,6 +93,15 @@ function onProcessEnd(task: () => void): () => void {
     process.off('exit', task);
     for (const off of listeners) off();
   };
+}
+
+/** Without HOME, and for a user that the system does not know, node has no answer but an error. */
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
 }
 
 /** A container may run as a user that its system does not know. */

@@ -7,6 +7,7 @@ import {
   type Sealer,
   type Startable,
   type Timer,
+  toError,
 } from '../../protocols/interface/index.ts';
 import type { SealAnswer, SealJob } from './jobs.ts';
 import { SealThread } from './thread.ts';
@@ -109,20 +110,30 @@ class SealerPool implements Sealer, Startable {
       if (thread === undefined) return;
       const task = this.#queue.shift();
       if (task === undefined) return;
+      if (thread === 'refused') {
+        task.reject(new CooeeError('ERR_API_INTERNAL', 'no sealing thread could be started'));
+        continue;
+      }
       this.#idle?.cancel();
       void this.#work(thread, task);
     }
   }
 
-  #freeThread(): SealThread | undefined {
+  #freeThread(): SealThread | 'refused' | undefined {
     for (const thread of this.#threads) if (thread.isIdle) return thread;
     if (this.#threads.size >= this.#init.threads) return undefined;
-    const thread: SealThread = new SealThread({ identities: this.#init.identities }, () => {
-      this.#threads.delete(thread);
-      this.#pump();
-    });
-    this.#threads.add(thread);
-    return thread;
+    try {
+      const thread: SealThread = new SealThread({ identities: this.#init.identities }, () => {
+        this.#threads.delete(thread);
+        this.#pump();
+      });
+      this.#threads.add(thread);
+      return thread;
+    } catch (error) {
+      // No memory, or as many threads as a container may have. There may be one later.
+      this.#logger.error({ err: toError(error) }, 'no sealing thread could be started');
+      return 'refused';
+    }
   }
 
   async #work(thread: SealThread, task: Task): Promise<void> {

@@ -5,7 +5,7 @@ import {
   isCooeeError,
   type Logger,
 } from '../../protocols/interface/index.ts';
-import type { LeaderView } from '../api/routes/index.ts';
+import type { LeaderView, ResponseOf } from '../api/routes/index.ts';
 import type { ApiServices, EventSource } from '../api/services.ts';
 import { stageHome } from '../backup/stage.ts';
 import type { Daemon } from '../daemon.ts';
@@ -100,11 +100,18 @@ export function createServices(init: ServicesInit): ApiServices {
 }
 
 /** A home that its daemon has open, copied for `cooee backup`. */
-async function stageBackup({ daemon, home, clock, logger }: ServicesInit): Promise<string> {
+async function stageBackup({
+  daemon,
+  home,
+  clock,
+  logger,
+}: ServicesInit): Promise<ResponseOf<'stageBackup'>> {
   const { log, store } = daemon.stores;
   const { meshLog } = daemon.node.parts;
   const commitIndex = (): number => meshLog.commitIndex;
-  return await stageHome({ home, nowMs: clock.nowMs(), log, store, commitIndex, logger });
+  const use = { home, nowMs: clock.nowMs(), log, store, commitIndex, logger };
+  const { folder, skipped } = await stageHome(use);
+  return { folder, skipped: [...skipped] };
 }
 
 function hasLog({ phase }: Daemon): boolean {

@@ -33,3 +33,29 @@ export function resolveHome(input: HomePathInput): string {
 function stripSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path;
 }
+
+/** What is in a home, or in a folder that somebody has prepared for one. */
+const OF_HOME: ReadonlySet<string> = new Set([
+  'FORMAT',
+  'config.json',
+  'lock',
+  'mesh',
+  'node.key',
+  'restored-files',
+  'restoring',
+  'service-invite',
+]);
+
+/** What a file system puts into the uppermost folder of a disk. A home may be a disk of its own. */
+export const DISK_FOLDER = 'lost+found';
+
+/**
+ * Whether a folder is one that a node may have for itself: it is empty, or a home already. To
+ * others it is closed then, which the folder of other things, such as /tmp, must not be.
+ *
+ * @param names - of all that is in it
+ */
+export function mayBeHome(names: readonly string[]): boolean {
+  const found = names.filter((name) => name !== DISK_FOLDER);
+  return found.length === 0 || found.some((name) => OF_HOME.has(name));
+}

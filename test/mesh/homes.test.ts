@@ -5,8 +5,11 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -177,6 +180,61 @@ describe('a home that others could read, or that is not ours', () => {
     expect([node.peer, its.id]).toEqual([before.node.peer, before.mesh.id]);
     await host.end();
     await host.up();
+    await host.end();
+  });
+});
+
+describe('a home that was not left in order', () => {
+  it('has its settings out of a restore that was cut off', async () => {
+    const host = mesh.host('restored');
+    mkdirSync(join(host.home, 'restored-files'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(host.home, 'restored-files', 'FORMAT'), 'cooee home 1\n');
+    writeFileSync(join(host.home, 'restored-files', 'config.json'), '{"nope": true}');
+    const { code, stderr } = await refused(host);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('"nope"') });
+  });
+
+  it('that lost its key begins no life as another node', async () => {
+    const host = mesh.host('keyless');
+    await host.up();
+    const before = await host.peer();
+    await host.end();
+    renameSync(join(host.home, 'node.key'), join(mesh.folder, 'kept.key'));
+    const { code, stderr } = await refused(host);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('node.key is gone'),
+    });
+    expect(existsSync(join(host.home, 'node.key'))).toBe(false);
+    renameSync(join(mesh.folder, 'kept.key'), join(host.home, 'node.key'));
+    await host.up();
+    expect(await host.peer()).toBe(before);
+    await host.end();
+  });
+
+  it('keeps no invite of an installer that was killed', async () => {
+    const host = mesh.host('installed');
+    mkdirSync(host.home, { mode: 0o700 });
+    writeFileSync(join(host.home, 'service-invite'), 'cooee1secret\n', { mode: 0o600 });
+    await host.up();
+    await until('it is gone', () => !existsSync(join(host.home, 'service-invite')));
+    await host.end();
+  });
+
+  it('hands no invite on to the programs that it starts', async () => {
+    const host = mesh.host('env');
+    await host.up();
+    const invite = await host.invite();
+    await host.end();
+    const folder = join(mesh.folder, 'bin');
+    const seen = join(folder, 'seen');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'chgrp'), `#!/bin/sh\necho "\${COOEE_INVITE-none}" > '${seen}'\n`, {
+      mode: 0o700,
+    });
+    host.env = { COOEE_INVITE: invite, PATH: `${folder}:${process.env['PATH']}` };
+    await host.up('--agent-group', 'any');
+    expect(readFileSync(seen, 'utf8')).toBe('none\n');
     await host.end();
   });
 });

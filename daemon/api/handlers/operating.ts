@@ -14,7 +14,7 @@ export const transferLeader: Handler<'transferLeader'> = async (services, { body
 export const getDoctor: Handler<'getDoctor'> = async (services) => ok(await services.doctor());
 
 export const stageBackup: Handler<'stageBackup'> = async (services) =>
-  ok({ folder: await services.stageBackup() });
+  ok(await services.stageBackup());
 
 export const getWhy: Handler<'getWhy'> = async (services, { query, caller }) =>
   ok(await services.why(query.thing, caller));

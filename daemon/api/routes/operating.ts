@@ -110,7 +110,12 @@ export const operatingRoutes = {
       'Makes a copy of the home as of one moment, in a folder of the home, and names it. ' +
       'It is as secret as the home: `cooee backup FILE` seals it into a file and removes it.',
     rights: 'operator',
-    response: z.object({ folder: z.string().describe('Absolute path of the copy') }),
+    response: z.object({
+      folder: z.string().describe('Absolute path of the copy'),
+      skipped: z
+        .array(z.string())
+        .describe('Paths of the home that no backup can hold: links above all'),
+    }),
   }),
   getWhy: defineRoute({
     method: 'GET',

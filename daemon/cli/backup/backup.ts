@@ -15,6 +15,12 @@ export interface BackupFlags {
 
 type Rest = Omit<BackupRequest, 'source' | 'isHome'>;
 
+interface StagedHome {
+  readonly folder: string;
+  /** Not told by a daemon from before this program. */
+  readonly skipped?: readonly string[] | undefined;
+}
+
 /**
  * `cooee backup FILE`: of a daemon that runs by the copy that it makes, else of the home itself.
  */
@@ -37,6 +43,7 @@ export async function runBackup(
     make(context, tools, {
       ...{ file, isForced, passphrase },
       ...{ program: host.version, name: hostname().slice(0, 255), nowMs: host.nowMs() },
+      onEnd: host.onEnd,
     }),
   );
   for (const skipped of made.skipped) {
@@ -47,22 +54,27 @@ export async function runBackup(
 }
 
 async function make(context: CliContext, tools: BackupTools, rest: Rest): Promise<BackupMade> {
-  const folder = await copyOf(context);
-  if (folder === undefined) {
+  const copy = await copyOf(context);
+  if (copy === undefined) {
     return await tools.makeBackup({ ...rest, source: context.home, isHome: true });
   }
+  const { folder, skipped = [] } = copy;
+  const remove = (): void => tools.removeCopy(folder);
+  const takeBack = context.host.onEnd?.(remove);
   try {
-    return await tools.makeBackup({ ...rest, source: folder, isHome: false });
+    const made = await tools.makeBackup({ ...rest, source: folder, isHome: false });
+    return { ...made, skipped: [...skipped, ...made.skipped] };
   } finally {
-    await tools.removeCopy(folder);
+    takeBack?.();
+    remove();
   }
 }
 
 /** The copy that the daemon made of its home; undefined when none runs. */
-async function copyOf(context: CliContext): Promise<string | undefined> {
+async function copyOf(context: CliContext): Promise<StagedHome | undefined> {
   try {
     const client = await context.client();
-    return (await client.call('stageBackup')).folder;
+    return await client.call('stageBackup');
   } catch (error) {
     if (isCooeeError(error, 'ERR_API_DAEMON_NOT_RUNNING')) return undefined;
     throw error;

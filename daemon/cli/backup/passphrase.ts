@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { isCancel, password } from '@clack/prompts';
 import { CooeeError, isCooeeError, LIMITS, toError } from '../../../protocols/interface/index.ts';
 import type { CliContext } from '../context.ts';
@@ -78,11 +78,7 @@ async function readFile(path: string): Promise<string> {
       if (stats.isFile() && (stats.mode & MODE_OF_OTHERS) !== 0) {
         throw usage(`others can read the passphrase in ${path}`, `Run: chmod 600 ${path}`);
       }
-      const { buffer, bytesRead } = await file.read(
-        Buffer.alloc(LIMITS.backupPassphraseBytesMax + 2),
-      );
-      const [line = ''] = buffer.toString('utf8', 0, bytesRead).split(/\r?\n/u);
-      return line;
+      return await firstLine(file, LIMITS.backupPassphraseBytesMax + 2);
     } finally {
       await file.close();
     }
@@ -91,6 +87,19 @@ async function readFile(path: string): Promise<string> {
     const { code, message } = toError(thrown) as NodeJS.ErrnoException;
     throw usage(`cannot read the passphrase from ${path} (${code ?? message})`);
   }
+}
+
+/** Of so many bytes at most. A pipe gives at once what was written so far, which may be a part. */
+async function firstLine(file: FileHandle, bytesMax: number): Promise<string> {
+  const bytes = Buffer.alloc(bytesMax);
+  let length = 0;
+  while (length < bytesMax && !bytes.subarray(0, length).includes('\n')) {
+    const { bytesRead } = await file.read(bytes, length, bytesMax - length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  const [line = ''] = bytes.toString('utf8', 0, length).split(/\r?\n/u);
+  return line;
 }
 
 function usage(

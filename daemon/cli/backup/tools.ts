@@ -16,6 +16,8 @@ export interface BackupRequest {
   /** Name of this host, for people. */
   readonly name: string;
   readonly nowMs: number;
+  /** See {@link CliHost.onEnd}: what is half done does not stay. */
+  readonly onEnd?: ((task: () => void) => () => void) | undefined;
 }
 
 /** A backup that was made. */
@@ -69,8 +71,8 @@ export interface BackupTools {
    * @throws CooeeError ERR_API_USAGE, ERR_BACKUP_EXISTS, ERR_BACKUP_NO_FOLDER, ERR_STORAGE_IO
    */
   checkTarget(file: string, isForced: boolean): Promise<void>;
-  /** Removes a daemon's copy. */
-  removeCopy(folder: string): Promise<void>;
+  /** Removes a daemon's copy. @throws CooeeError ERR_BACKUP_NO_HOME when it is none */
+  removeCopy(folder: string): void;
 }
 
 /** What daemon/main.ts hands in: loads that code, and only then. */

@@ -31,14 +31,17 @@ export async function runUp(context: CliContext, flags: UpFlags): Promise<number
 
 /**
  * The invite that was given. Where a unit or a script says `up --join @FILE` at every boot, the
- * file is mostly gone after the first: who is in a mesh already needs none.
+ * file is mostly gone after the first: who is in a mesh already needs none, also when a restore was
+ * cut off just before it put the mesh in its place.
  */
 async function inviteOf(context: CliContext, flags: UpFlags): Promise<string | undefined> {
   const { env, stdin, stderr } = context.host;
   try {
     return await readInvite({ argument: flags.join, env: env['COOEE_INVITE'], stdin });
   } catch (error) {
-    const isInMesh = existsSync(join(context.home, 'mesh', 'mesh.json'));
+    const isInMesh = ['mesh', 'restored-files/mesh'].some((folder) =>
+      existsSync(join(context.home, folder, 'mesh.json')),
+    );
     if (!isInMesh || !isCooeeError(error)) throw error;
     stderr.write(`cooee: ${error.message}; not needed: this home is in a mesh already\n`);
     return undefined;

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -74,6 +75,24 @@ describe('writeDurable', () => {
     const texts = Array.from({ length: 20 }, (_, n) => String(n).repeat(5_000));
     await Promise.all(texts.map((text) => writeDurable(join(folder, 'x'), text)));
     expect(texts).toContain(await readFile(join(folder, 'x'), 'utf8'));
+    expect(await readdir(folder)).toEqual(['x']);
+  });
+
+  it('is not kept from it by what a killed program of the same number left', async () => {
+    // In a container every start has the same number, and counts its writes from one.
+    const folder = await temporaryFolder();
+    const file = join(folder, 'x');
+    let mine = '';
+    await writeDurable(file, 'old', {
+      beforeStep: (step) => {
+        if (step === 'write') mine = readdirSync(folder)[0] ?? '';
+      },
+    });
+    const next = mine.replace(/(\d+)\.tmp$/, (_, count) => `${Number(count) + 1}.tmp`);
+    expect(next).not.toBe(mine);
+    await writeFile(join(folder, next), 'half');
+    await writeDurable(file, 'new');
+    expect(await readFile(file, 'utf8')).toBe('new');
     expect(await readdir(folder)).toEqual(['x']);
   });
 

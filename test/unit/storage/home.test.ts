@@ -54,6 +54,33 @@ describe('openHome', () => {
     ]);
   });
 
+  it('does not close a folder of others to them, such as /tmp', async () => {
+    const path = join(await temporaryFolder(), 'shared');
+    await mkdir(path);
+    await writeFile(join(path, 'of-another'), '');
+    await chmod(path, 0o1777);
+    await expect(openHome(path, here)).rejects.toMatchObject({
+      code: 'ERR_API_USAGE',
+      message: expect.stringContaining(path),
+      remedy: expect.stringContaining('--home'),
+    });
+    expect((await stat(path)).mode & 0o7777).toBe(0o1777);
+    expect(await readdir(path)).toEqual(['of-another']);
+  });
+
+  it.each([
+    ['a new disk', ['lost+found']],
+    ['one that its settings were put into', ['config.json', 'webhook-secret']],
+    ['one of ours', ['FORMAT', 'mine.txt']],
+  ])('closes %s', async (_, names) => {
+    const path = join(await temporaryFolder(), 'home');
+    await mkdir(path);
+    for (const name of names) await writeFile(join(path, name), 'cooee home 1\n');
+    await chmod(path, 0o755);
+    await (await openHome(path, here)).close();
+    expect(await modeOf(path)).toBe(0o700);
+  });
+
   it('tells that the path is wrong, not the disk', async () => {
     const file = join(await temporaryFolder(), 'file');
     await writeFile(file, '');
@@ -118,10 +145,14 @@ describe('openHome', () => {
     await (await openHome(path, here)).close();
     await writeFile(join(path, 'boot.999-1.tmp'), 'half');
     await writeFile(join(path, 'mine.txt'), 'kept');
+    await mkdir(join(path, 'mine.tmp'));
+    await mkdir(join(path, 'mesh'));
+    await writeFile(join(path, 'mesh', 'mesh.json.999-2.tmp'), '{"invite":"a secret"}');
     await (await openHome(path, here)).close();
     const names = await readdir(path);
-    expect(names).toContain('mine.txt');
+    expect(names).toEqual(expect.arrayContaining(['mine.txt', 'mine.tmp']));
     expect(names).not.toContain('boot.999-1.tmp');
+    expect(await readdir(join(path, 'mesh'))).toEqual([]);
   });
 });
 

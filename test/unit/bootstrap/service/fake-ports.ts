@@ -22,6 +22,8 @@ export class FakePorts implements ServicePorts {
   env: Record<string, string | undefined> = {};
   readonly files = new Map<string, { text: string; mode: number }>();
   readonly owners = new Map<string, number>();
+  /** What is in folders that are there. */
+  readonly folders = new Map<string, readonly string[]>();
   /** Every command, and every change of a file. */
   readonly did: string[] = [];
   /** Answers by the beginning of a command; the longest that fits. Several: one after the other. */
@@ -63,6 +65,10 @@ export class FakePorts implements ServicePorts {
 
   async ownerOf(path: string): Promise<number | undefined> {
     return this.owners.get(path);
+  }
+
+  async namesIn(path: string): Promise<readonly string[]> {
+    return this.folders.get(path) ?? [];
   }
 
   /** What was done, without questions. */

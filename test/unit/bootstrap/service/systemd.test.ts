@@ -69,6 +69,27 @@ describe('a service of the system', () => {
     expect(ports.did.filter((line) => line.startsWith('chown'))).toEqual([]);
   });
 
+  it('takes over no folder of root that is no home', async () => {
+    ports.owners.set('/opt', 0);
+    ports.folders.set('/opt', ['containerd', 'google']);
+    const spec = { ...SPEC, home: '/opt' };
+    expect(await codeOf(system().install(spec, undefined))).toBe('ERR_STORAGE_HOME_FOREIGN');
+    expect(await codeOf(own().install(spec, undefined))).toBe('ERR_STORAGE_HOME_FOREIGN');
+    expect(ports.did.filter((line) => /^(chown|install) /u.test(line))).toEqual([]);
+    for (const names of [['lost+found'], ['FORMAT', 'mine'], ['service-invite']]) {
+      ports.folders.set('/opt', names);
+      await system().install(spec, undefined);
+    }
+    expect(ports.did.filter((line) => line === 'chown -hR cooee:cooee -- /opt')).toHaveLength(3);
+  });
+
+  it('cannot reach what is in the homes of people', () => {
+    const config = '/home/kim/cooee.json';
+    const spec = { ...SPEC, words: ['--hostname', 'alpha', '--config', config] };
+    expect(system().unreachable(spec)).toEqual([config]);
+    expect(own().unreachable(spec)).toEqual([]);
+  });
+
   it('needs root to be changed, not to be looked at', async () => {
     ports.uid = 1_000;
     expect(await codeOf(system().install(SPEC, undefined))).toBe('ERR_BOOTSTRAP_SERVICE_ROOT');

@@ -37,6 +37,7 @@ const REAL: ServiceSpec = { ...SPEC, node: process.execPath, script: import.meta
 const CASES: readonly (readonly [string, ServiceScope, boolean, ServiceSpec])[] = [
   ['of the system', 'system', true, REAL],
   ['of the system, elsewhere', 'system', true, { ...REAL, home: '/srv/a b', folders: ['/srv/s'] }],
+  ['of the system, oddly named', 'system', true, { ...REAL, home: '/var/lib/the "b"' }],
   ['of a user', 'user', true, { ...REAL, home: '/home/kim/100% $HOME "x"' }],
   ['of a user without namespaces', 'user', false, { ...REAL, home: '/home/kim/c' }],
 ];
@@ -82,6 +83,12 @@ describe('a unit', () => {
     expect(setting(given, 'ReadWritePaths')).toEqual(['/srv/cooee -/srv/sockets']);
   });
 
+  it.each(['/var/lib/a:b', '/var/lib/the "b"'])('opens %s, which systemd cannot make', (home) => {
+    const text = unitText({ ...SPEC, home }, { scope: 'system', namespaces: true });
+    expect(setting(text, 'StateDirectory')).toEqual([]);
+    expect(setting(text, 'ReadWritePaths')).toEqual([unitWord(home, false)]);
+  });
+
   it('sees the real /tmp only when it must', () => {
     const at = (home: string) => unitText({ ...SPEC, home }, { scope: 'user', namespaces: true });
     expect(setting(at('/home/kim/c'), 'PrivateTmp')).toEqual(['yes']);
@@ -107,6 +114,7 @@ describe('a word of a unit', () => {
     ['say "hi" \\ there', '"say \\"hi\\" \\\\ there"'],
     ['', '""'],
     ['a\nb', '"a\\nb"'],
+    ['a\tb', '"a\tb"'],
   ])('%j', (word, written) => {
     expect(unitWord(word, true)).toBe(written);
   });

@@ -20,7 +20,7 @@ export function fakeMesh(note: (name: string, ...args: readonly unknown[]) => vo
     },
     stageBackup: async () => {
       note('stageBackup');
-      return '/h/staging/1';
+      return { folder: '/h/staging/1', skipped: ['link'] };
     },
     issueInvite: async (input) => {
       note('issueInvite', input);

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +44,33 @@ describe('a backup', () => {
     await expect(backupTools.checkTarget(file, isForced)).rejects.toMatchObject(refusal);
     await expect(backupTools.makeBackup(requestOf(isForced))).rejects.toMatchObject(refusal);
     expect(lstatSync(file).isFIFO()).toBe(true);
+  });
+
+  it('leaves nothing of root in a home of another user', async (context) => {
+    if (process.getuid?.() !== 0) return context.skip('only root can give a folder away');
+    chmodSync(root, 0o755);
+    for (const path of [source, join(source, 'FORMAT')]) chownSync(path, 65534, 65534);
+    await backupTools.makeBackup({ ...requestOf(false), isHome: true });
+    const paths = readdirSync(source, { recursive: true, encoding: 'utf8' });
+    expect(paths).toContain('lock/LOCK');
+    expect(paths.filter((path) => statSync(join(source, path)).uid !== 65534)).toEqual([]);
+    expect([statSync(file).uid, process.geteuid?.()]).toEqual([0, 0]);
+  });
+
+  it('leaves no part of it when its program is ended', async () => {
+    writeFileSync(join(source, 'large'), randomBytes(8 * 1024 * 1024));
+    let end = (): void => undefined;
+    const onEnd = (task: () => void) => {
+      end = task;
+      return () => undefined;
+    };
+    const made = backupTools.makeBackup({ ...requestOf(false), onEnd });
+    made.catch(() => undefined);
+    const parts = () => readdirSync(root).filter((name) => name.endsWith('.tmp'));
+    await expect.poll(parts, { interval: 1 }).toHaveLength(1);
+    end();
+    expect(parts()).toEqual([]);
+    await expect(made).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
   });
 
   it('replaces no pipe that came while it was made', async () => {

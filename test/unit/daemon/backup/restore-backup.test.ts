@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -152,6 +153,30 @@ describe('a restored home', () => {
     await opened.close();
     expect(await codeOf(restore(home))).toBe('ERR_BACKUP_HOME_NOT_EMPTY');
     expect(readFileSync(join(home, 'node.key'), 'utf8')).toBe('secret');
+  });
+
+  it('is not made of a folder with other things, which is left as it is', async () => {
+    for (const name of ['of-another', 'FORMAT']) {
+      const home = join(root, `full-${name}`);
+      mkdirSync(home);
+      writeFileSync(join(home, name), 'cooee home 1\n');
+      chmodSync(home, 0o755);
+      expect(await codeOf(restore(home))).toBe('ERR_BACKUP_HOME_NOT_EMPTY');
+      expect(readdirSync(home)).toEqual([name]);
+      expect(statSync(home).mode & 0o777).toBe(0o755);
+    }
+  });
+
+  it('may be a disk of its own, whose folder belongs into no backup', async () => {
+    const home = join(root, 'disk');
+    put(home, { 'lost+found/#12': 'a piece' });
+    await restore(home);
+    expect(readFileSync(join(home, 'node.key'), 'utf8')).toBe('secret');
+    const copy = join(root, 'disk.cooee');
+    const made = await backupTools.makeBackup(requestOf({ source: home, file: copy }));
+    // And the mark of the restore.
+    expect(made).toMatchObject({ files: Object.keys(FILES).length + 1, skipped: [] });
+    rmSync(copy);
   });
 
   it('is as empty as before when it was none', async () => {

@@ -65,6 +65,22 @@ describe('a sealed archive', () => {
     }
   });
 
+  it('whose header does not end is refused before the memory is full', async () => {
+    for (const beginning of [
+      'age-encryption.org/v1\n-> scrypt ',
+      'age-encryption.org/v1\n-> scrypt c2FsdHNhbHRzYWx0c2FsdA 18\n',
+    ]) {
+      let given = 0;
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        yield Buffer.from(beginning);
+        for (; given < 512; given += 1) yield new Uint8Array(64 * 1024).fill(0x41);
+      }
+      const opened = unseal(endless(), PASSPHRASE);
+      await expect(opened).rejects.toMatchObject({ code: 'ERR_BACKUP_DAMAGED' });
+      expect(given).toBeLessThan(4);
+    }
+  });
+
   it('that asks for more work than is reasonable is refused', async () => {
     const text = sealed.toString('latin1').replace(/ 18\n/, ' 30\n');
     expect(await outcome(Buffer.from(text, 'latin1'))).toBe('ERR_BACKUP_DAMAGED');

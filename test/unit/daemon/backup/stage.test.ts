@@ -1,4 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { homeFiles } from '../../../../daemon/backup/home-files.ts';
@@ -27,11 +34,23 @@ describe('the copy of a home', () => {
     await log.open();
     await store.open();
     const use = { home, log, store, nowMs: Date.now(), commitIndex: () => 0, logger: silentLogger };
-    const copy = await stageHome(use);
+    const { folder: copy } = await stageHome(use);
     const folder = join(copy, 'mesh', 'snapshots');
     expect(readdirSync(folder).sort()).toEqual(['bafyone', 'bafytwo']);
     expect(readFileSync(join(folder, 'bafytwo'), 'utf8')).toBe('two');
     expect(readdirSync(join(copy, 'mesh')).sort()).toEqual(['log', 'snapshots', 'store']);
+  });
+
+  it('lacks links, and names them', async () => {
+    const home = await homeWith({});
+    symlinkSync('/etc/hostname', join(home, 'config.json'));
+    const [log, store] = [new MemoryLog(), new MemoryStore()];
+    await log.open();
+    await store.open();
+    const use = { home, log, store, nowMs: Date.now(), commitIndex: () => 0, logger: silentLogger };
+    const { folder, skipped } = await stageHome(use);
+    expect(skipped).toEqual(['config.json']);
+    expect(existsSync(join(folder, 'config.json'))).toBe(false);
   });
 
   it('is made of the same files when nobody uses it', async () => {

@@ -109,6 +109,15 @@ describe('the pool', () => {
     await expect(slow.seal(recipient, text)).rejects.toEqual(code('ERR_API_INTERNAL'));
   });
 
+  it('answers a typed error when it gets no thread, and keeps no job of it', async () => {
+    // What cannot be cloned keeps a thread from being made, as a limit of the system does.
+    const none = await startPool([(() => 'an identity') as never], { queueMax: 2 });
+    const recipient = await identityToRecipient(await generateX25519Identity());
+    for (let n = 0; n < 4; n += 1) {
+      await expect(none.seal(recipient, text)).rejects.toEqual(code('ERR_API_INTERNAL'));
+    }
+  });
+
   it('ends idle threads and starts anew', async () => {
     const identity = await generateX25519Identity();
     const recipient = await identityToRecipient(identity);

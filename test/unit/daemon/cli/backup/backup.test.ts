@@ -1,6 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import type {
   BackupRequest,
@@ -36,13 +39,13 @@ function toolsOf(changes: Partial<BackupTools> = {}) {
       seen.restored.push(request);
       return { home: request.home, made: '2026-11-21T00:00:00.000Z', name: 'alpha', files: 9 };
     },
-    removeCopy: async (path) => void seen.removed.push(path),
+    removeCopy: (path) => void seen.removed.push(path),
     ...changes,
   };
   return { seen, host: { loadBackup: async () => tools, env: { COOEE_PASSPHRASE: LONG } } };
 }
 
-const answers = { stageBackup: () => ({ folder: '/h/staging/1' }) };
+const answers = { stageBackup: () => ({ folder: '/h/staging/1', skipped: ['config.json'] }) };
 
 describe('cooee backup', () => {
   it("seals the daemon's copy and removes it", async () => {
@@ -50,6 +53,7 @@ describe('cooee backup', () => {
     const { exit, stdout, stderr } = await run(['backup', 'x.cooee'], { host, answers });
     expect(exit).toBe(0);
     expect(stdout).toContain('9 files, 1.5 MiB, sealed');
+    expect(stderr).toContain('not in the backup: config.json\n');
     expect(stderr).toContain('not in the backup: link');
     expect(seen.made[0]).toMatchObject({
       ...{ source: '/h/staging/1', isHome: false, passphrase: LONG, isForced: false },
@@ -77,6 +81,27 @@ describe('cooee backup', () => {
     expect(seen.removed).toEqual(['/h/staging/1']);
   });
 
+  it('removes the copy when it is ended while it seals', async () => {
+    const tasks = new Set<() => void>();
+    const onEnd = (task: () => void) => {
+      tasks.add(task);
+      return () => void tasks.delete(task);
+    };
+    let told: unknown;
+    let removed: readonly string[] = [];
+    const { seen, host } = toolsOf({
+      makeBackup: async (request) => {
+        for (const task of tasks) task();
+        [told, removed] = [request.onEnd, [...seen.removed]];
+        throw new CooeeError('ERR_STORAGE_IO');
+      },
+    });
+    await run(['backup', 'x'], { host: { ...host, onEnd }, answers });
+    expect(told).toBe(onEnd);
+    expect(removed).toEqual(['/h/staging/1']);
+    expect(tasks.size).toBe(0);
+  });
+
   it('tells that a file is there before anybody types or waits', async () => {
     const checkTarget = async () => {
       throw new CooeeError('ERR_BACKUP_EXISTS');
@@ -100,6 +125,21 @@ describe('the passphrase', () => {
     const { exit, stderr } = await run(args, { host, answers });
     expect([exit, stderr]).toEqual([2, expect.stringContaining(`chmod 600 ${file}`)]);
     chmodSync(file, 0o600);
+  });
+
+  it('is read whole from a pipe that is written to bit by bit', async () => {
+    const { seen, host } = toolsOf();
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', ['-m', '600', pipe]);
+    const args = ['backup', 'x', '--passphrase-file', pipe];
+    const done = run(args, { host, answers });
+    const writer = await open(pipe, 'w');
+    await writer.write('five random ');
+    await delay(100);
+    await writer.write('words are enough\nmore');
+    await writer.close();
+    expect((await done).exit).toBe(0);
+    expect(seen.made[0]?.passphrase).toBe(LONG);
   });
 
   it.each([
