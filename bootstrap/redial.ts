@@ -101,9 +101,9 @@ const ROUND_MS = 1000;
  * A host that restarts or has lost its network for less is back within a second or so: it is
  * dialled about once a second.
  */
-export const FRESH_MS = 2 * 60_000;
+const FRESH_MS = 2 * 60_000;
 /** Beyond this a host counts as switched off. */
-export const RECENT_MS = 10 * 60_000;
+const RECENT_MS = 10 * 60_000;
 
 /** A way that was found says that others may be open again: all are tried, but so often only. */
 const WAKE_EVERY_MS = 5000;

@@ -1,21 +1,17 @@
 import { GENESIS_SEQ } from '../bootstrap/genesis.ts';
 import { CooeeError, toError } from '../protocols/interface/index.ts';
 import { type Invite, parseInvite } from '../protocols/membership/index.ts';
-import { toHex } from '../protocols/wire/index.ts';
-import { markStale, readRestoredMark, removeRestoredMark } from './backup/restored-mark.ts';
 import type { DaemonComponents, DaemonInit } from './daemon-init.ts';
+import { HomeNode } from './home-node.ts';
 import { enrolWanted } from './mesh/change/enrol-wanted.ts';
 import { isAlone, sayGoodbye } from './mesh/change/leaving.ts';
-import { keepCompany } from './mesh/damage/company.ts';
 import { startOver } from './mesh/damage/start-over.ts';
 import { foundMesh } from './mesh/founding.ts';
 import { fileOf, redeemAt } from './mesh/joining.ts';
 import { keptLabel, type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
-import { type MeshStores, openMeshStores } from './mesh/stores.ts';
-import { buildNode, type NodeInit } from './node.ts';
-import { nodeSettings } from './settings.ts';
+import type { MeshStores } from './mesh/stores.ts';
 
 /** How long `cooee join` tries before it gives up. */
 const JOIN_PATIENCE_MS = 30_000;
@@ -26,18 +22,16 @@ export type { DaemonComponents, DaemonInit } from './daemon-init.ts';
 export type DaemonPhase = 'starting' | 'joining' | 'member' | 'changing' | 'stopped';
 
 /**
- * One daemon on one home: brings up the node of the home's mesh, and changes the mesh when it is
- * told to.
+ * One daemon on one home: decides which mesh the home is in, has the node of that one brought up,
+ * and changes the mesh when it is told to.
  */
 export class Daemon {
   readonly components: DaemonComponents;
   readonly init: DaemonInit;
   readonly #folder: MeshFolder;
+  readonly #running: HomeNode;
   readonly #stopped = new AbortController();
-  #node: NodeLife | undefined;
-  #stores: MeshStores | undefined;
   #phase: DaemonPhase = 'starting';
-  #listen: readonly string[];
   #recoverySeed: Uint8Array | undefined;
   #hasStartedAgain = false;
 
@@ -45,7 +39,15 @@ export class Daemon {
     this.components = components;
     this.init = init;
     this.#folder = new MeshFolder(components.home.path);
-    this.#listen = init.listen;
+    this.#running = new HomeNode(
+      {
+        ...components,
+        folder: this.#folder,
+        startAgain: (file, boot) => this.#startAgain(file, boot),
+        onSuperseded: () => void this.#followAnew(),
+      },
+      init,
+    );
   }
 
   get phase(): DaemonPhase {
@@ -54,21 +56,21 @@ export class Daemon {
 
   /** The node, also while it joins. @throws CooeeError ERR_API_STARTING while there is none */
   get node(): NodeLife {
-    if (this.#node === undefined) throw new CooeeError('ERR_API_STARTING');
-    return this.#node;
+    const { node } = this.#running;
+    if (node === undefined) throw new CooeeError('ERR_API_STARTING');
+    return node;
   }
 
   /** The node, also while it joins; undefined while there is none. */
   get currentNode(): NodeLife | undefined {
-    return this.#node;
+    return this.#running.node;
   }
 
   /** Log and store of the present mesh. @throws CooeeError ERR_API_STARTING while there is none */
   get stores(): MeshStores {
-    if (this.#stores === undefined || this.#node === undefined) {
-      throw new CooeeError('ERR_API_STARTING');
-    }
-    return this.#stores;
+    const { stores } = this.#running;
+    if (stores === undefined) throw new CooeeError('ERR_API_STARTING');
+    return stores;
   }
 
   /** Its state may be shown. @throws CooeeError ERR_API_STARTING, ERR_SLURP_DIVERGED */
@@ -130,13 +132,13 @@ export class Daemon {
     if (!this.#isAlone()) throw new CooeeError('ERR_BOOTSTRAP_OTHER_MESH');
     const index = await this.#redeem(invite, JOIN_PATIENCE_MS);
     // Somebody else may have joined or left meanwhile.
-    if (this.#node !== node) throw new CooeeError('ERR_API_STARTING');
+    if (this.#running.node !== node) throw new CooeeError('ERR_API_STARTING');
     await this.#change(async () => {
-      await this.#tearDown();
+      await this.#running.tearDown();
       await this.#setAside(node.init.meshId);
       const file = fileOf(invite, { state: 'member', admittedIndex: index, invite: null });
       await this.#folder.save(file);
-      await this.#bringUp(file);
+      await this.#running.bringUp(file);
       await this.node.admitted(index);
     });
     this.#enrolWanted();
@@ -153,7 +155,7 @@ export class Daemon {
     const { meshId } = node.init;
     if (!this.#isAlone()) await sayGoodbye(node);
     await this.#change(async () => {
-      await this.#tearDown();
+      await this.#running.tearDown();
       await this.#setAside(meshId);
       await this.#found();
       this.takeRecoverySeed(); // nobody is there to be shown it
@@ -167,7 +169,7 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#phase = 'stopped';
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the daemon stops'));
-    await this.#tearDown();
+    await this.#running.tearDown();
     await this.components.sealer.stop();
   }
 
@@ -190,8 +192,10 @@ export class Daemon {
 
   /** Takes up the mesh of this home; one that was stopped while it joined goes on from there. */
   async #resume(file: MeshFile): Promise<void> {
-    await this.#bringUp(file).catch(async (error: unknown) => {
-      await this.#bringUp(await startOver(this.components, { folder: this.#folder, file, error }));
+    await this.#running.bringUp(file).catch(async (error: unknown) => {
+      await this.#running.bringUp(
+        await startOver(this.components, { folder: this.#folder, file, error }),
+      );
     });
     await this.#catchUp(file);
   }
@@ -201,10 +205,12 @@ export class Daemon {
     if (this.#phase !== 'member') return;
     const error = new CooeeError('ERR_SLURP_SUPERSEDED');
     const followed = this.#change(async () => {
-      await this.#tearDown();
+      await this.#running.tearDown();
       const file = await this.#folder.load();
       if (file === undefined) throw error;
-      await this.#bringUp(await startOver(this.components, { folder: this.#folder, file, error }));
+      await this.#running.bringUp(
+        await startOver(this.components, { folder: this.#folder, file, error }),
+      );
       await this.#catchUp(file);
     });
     // What it fails with ends the process.
@@ -222,19 +228,19 @@ export class Daemon {
 
   /** Makes a mesh of one. */
   async #found(): Promise<void> {
-    const { boot, bootNonce } = await this.#nextStart();
+    const boot = await this.#running.nextStart();
     await this.#clear();
-    this.#stores = await this.#openStores();
+    const { log } = await this.#running.openStores();
     const { file, recoverySeed } = await foundMesh(
-      { ...this.components, log: this.#stores.log },
-      { name: this.init.name, boot },
+      { ...this.components, log },
+      { name: this.init.name, boot: boot.boot },
     );
     // Before there is a mesh: whatever ends this start, the key of the mesh can be found.
     await keepRecoveryKey(this.components.home, recoverySeed);
     // Last: without this file the folder is a leftover, and the next start begins anew.
     await this.#folder.save(file);
     this.#recoverySeed = recoverySeed;
-    await this.#bringUp(file, { lastSeq: GENESIS_SEQ, boot: { boot, bootNonce } });
+    await this.#running.bringUp(file, { lastSeq: GENESIS_SEQ, boot });
     this.#phase = 'member';
   }
 
@@ -245,13 +251,13 @@ export class Daemon {
     await this.#clear();
     const file = fileOf(invite, { state: 'joining', admittedIndex: 0, invite: text });
     await this.#folder.save(file);
-    await this.#bringUp(file);
+    await this.#running.bringUp(file);
     try {
       const index = await this.#redeem(invite, patienceMs);
       await this.#folder.save({ ...file, state: 'member', admittedIndex: index, invite: null });
       await this.node.admitted(index);
     } catch (error) {
-      await this.#tearDown();
+      await this.#running.tearDown();
       if (!this.#stopped.signal.aborted) await this.#folder.remove();
       throw error;
     }
@@ -268,78 +274,6 @@ export class Daemon {
     } finally {
       this.components.health.clear('joining');
     }
-  }
-
-  async #bringUp(file: MeshFile, made?: Pick<NodeInit, 'boot' | 'lastSeq'>): Promise<void> {
-    const { components } = this;
-    const { boot, lastSeq } = made ?? { boot: await this.#nextStart(), lastSeq: 0 };
-    const restored = await readRestoredMark(components.home.path);
-    let heldIndex = 0;
-    try {
-      this.#stores ??= await this.#openStores();
-      await this.#finishAdoption();
-      this.#node = await buildNode(
-        {
-          ...{ ...components, ...this.#stores },
-          noteBoot: (it) => components.home.noteBoot(it),
-          noteStale: () => markStale(components.home.path, components.clock.nowMs(), heldIndex),
-          startAgain: () => this.#startAgain(file, boot.boot),
-          onSuperseded: () => void this.#followAnew(),
-        },
-        {
-          meshId: file.mesh,
-          anchor: { ...file.anchor, root: Uint8Array.from(Buffer.from(file.anchor.root, 'hex')) },
-          vouched: file.vouched,
-          admittedIndex: file.state === 'joining' ? Infinity : file.admittedIndex,
-          boot,
-          lastSeq,
-          name: this.init.name,
-          recipient: this.init.recipient,
-          listen: this.#listen,
-          mdns: this.init.mdns,
-          restored: restored && { isLead: restored.lead, index: restored.index },
-          ...nodeSettings(this.init.config),
-        },
-      );
-      heldIndex = this.#node.parts.meshLog.commitIndex;
-      keepCompany(this.#node, this.#folder, components.logger);
-      this.components.onNode(boot.boot, this.#node.parts.meshLog.appliedIndex);
-      await this.#node.start();
-      if (restored !== undefined) await removeRestoredMark(components.home.path);
-      this.#listen = this.#node.parts.network.listening;
-    } catch (error) {
-      await this.#tearDown();
-      throw error;
-    }
-  }
-
-  #openStores(): Promise<MeshStores> {
-    return openMeshStores(this.#folder, this.components);
-  }
-
-  async #nextStart(): Promise<{ boot: number; bootNonce: string }> {
-    const { boot, nonce } = await this.components.home.nextBoot(this.components.random);
-    return { boot, bootNonce: toHex(nonce) };
-  }
-
-  /**
-   * A home that came from another machine keeps its log and its vote: with a vote forgotten it
-   * could vote twice in one term. That it is an older copy the others find out.
-   */
-  async #finishAdoption(): Promise<void> {
-    const { home, logger } = this.components;
-    if (!home.adopted) return;
-    await home.finishAdoption();
-    logger.warn({}, 'the home was taken over from another machine');
-  }
-
-  async #tearDown(): Promise<void> {
-    const node = this.#node;
-    const stores = this.#stores;
-    this.#node = undefined;
-    this.#stores = undefined;
-    await node?.stop();
-    await stores?.close();
   }
 
   async #change(task: () => Promise<void>): Promise<void> {
@@ -388,9 +322,9 @@ export class Daemon {
     if (this.node.init.boot.boot !== boot) return;
     this.#hasStartedAgain = true;
     const again = async (): Promise<void> => {
-      await this.#tearDown();
+      await this.#running.tearDown();
       this.components.health.clear('clone');
-      await this.#bringUp((await this.#folder.load()) ?? file);
+      await this.#running.bringUp((await this.#folder.load()) ?? file);
     };
     // What it fails with ends the process.
     void this.#change(again).catch(() => undefined);

@@ -8,10 +8,10 @@ import { finishRestore, removeUnfinished } from './home-restore.ts';
 import { type HomeLock, lockHome } from './lock.ts';
 
 /** The version of the layout of a home. Raised when an older program could not read it any more. */
-export const HOME_FORMAT = 1;
+const HOME_FORMAT = 1;
 
 /** Bytes of a boot nonce. */
-export const BOOT_NONCE_BYTES = 16;
+const BOOT_NONCE_BYTES = 16;
 /** Room for as many starts again behind a number that somebody else named. */
 const BOOT_MAX = 1e14;
 

@@ -1,25 +1,19 @@
-import { ClassicLevel } from 'classic-level';
-import {
-  type Clock,
+import type {
+  Clock,
   CooeeError,
-  type KeyValueStore,
-  type Namespace,
-  type StoreRange,
-  type StoreSnapshot,
-  type StoreStatus,
-  type StoreWrite,
-  type Timer,
+  KeyValueStore,
+  Namespace,
+  StoreRange,
+  StoreSnapshot,
+  StoreStatus,
+  StoreWrite,
+  Timer,
 } from '../protocols/interface/index.ts';
 import { DeferredWrites } from './disk/deferred-writes.ts';
 import { notOpenError } from './disk/io-error.ts';
 import { levelError } from './disk/level-error.ts';
+import { openDatabase } from './disk/open-database.ts';
 import { plainBytes } from './disk/plain-bytes.ts';
-import {
-  decodeFormat,
-  encodeFormat,
-  planMigrations,
-  STORE_FORMAT_VERSION,
-} from './disk/store-format.ts';
 import {
   askedBytes,
   jobBytes,
@@ -30,11 +24,7 @@ import {
 import { assertKey, keyOf, storedBounds, storedKey } from './disk/store-keys.ts';
 import { WriteQueue } from './disk/write-queue.ts';
 import { type Faults, noFaults } from './faults.ts';
-import {
-  FORMAT_RECORD,
-  STORE_MIGRATIONS,
-  type StoreDatabase,
-} from './migrations/store-migrations.ts';
+import type { StoreDatabase } from './migrations/store-migrations.ts';
 
 /** LevelDB itself takes about 1 MiB as one group; more per write does not pay. */
 const GROUP_BYTES_MAX = 1024 * 1024;
@@ -47,15 +37,6 @@ const DEFER_MS = 20;
 
 /** What gathers goes at once beyond this: a batch is handed to LevelDB on the main thread. */
 const DEFER_BYTES_MAX = 256 * 1024;
-
-/** What LevelDB gathers in memory before it writes a table: twice its default, to write fewer. */
-const MEMTABLE_BYTES = 8 * 1024 * 1024;
-
-/**
- * What LevelDB reads and packs as one: eight times its default. It keeps an index of all of them in
- * memory, which is an eighth as large for that.
- */
-const BLOCK_BYTES = 32 * 1024;
 
 /** Entries fetched from LevelDB in one go. */
 const PAGE_ENTRIES = 128;
@@ -342,58 +323,5 @@ export class LevelStore implements KeyValueStore {
       if (error.details['fatal'] === true) this.#onFatal(error);
       throw error;
     }
-  }
-}
-
-async function openDatabase(
-  directory: string,
-  beforeMigration: (found: number) => Promise<void>,
-): Promise<Database> {
-  const options = {
-    keyEncoding: 'utf8',
-    valueEncoding: 'view',
-    writeBufferSize: MEMTABLE_BYTES,
-    blockSize: BLOCK_BYTES,
-  };
-  const database: Database = new ClassicLevel<string, Uint8Array>(directory, options);
-  try {
-    await database.open();
-    const found = await checkFormat(database);
-    if (found === STORE_FORMAT_VERSION) return database;
-    await database.close();
-    await beforeMigration(found);
-    await database.open();
-    await migrate(database, found);
-    return database;
-  } catch (cause) {
-    await database.close().catch(() => undefined);
-    throw levelError(cause, { operation: 'opening the store', file: directory });
-  }
-}
-
-/**
- * The format of a store, written into a new one. A store without a format record must be empty: the
- * record is the first thing ever written.
- */
-async function checkFormat(database: Database): Promise<number> {
-  const bytes = await database.get(FORMAT_RECORD);
-  if (bytes === undefined) {
-    for await (const _ of database.keys({ limit: 1 })) {
-      throw new CooeeError('ERR_STORAGE_DAMAGED', 'the store has lost its format record', {
-        details: { file: database.location },
-      });
-    }
-    await database.put(FORMAT_RECORD, encodeFormat(STORE_FORMAT_VERSION), { sync: true });
-    return STORE_FORMAT_VERSION;
-  }
-  const found = decodeFormat(bytes);
-  planMigrations(found, STORE_MIGRATIONS);
-  return found;
-}
-
-async function migrate(database: Database, found: number): Promise<void> {
-  for (const step of planMigrations(found, STORE_MIGRATIONS)) {
-    await step.run(database);
-    await database.put(FORMAT_RECORD, encodeFormat(step.from + 1), { sync: true });
   }
 }

@@ -1,7 +1,7 @@
 import type { ServiceSpec } from './types.ts';
 
 /** In the first lines of every description that we made: without it, it is somebody else's. */
-export const MARKER = 'Made by cooee service install';
+const MARKER = 'Made by cooee service install';
 
 /** The head names a path: at most 4096 bytes, each escaped. */
 const HEAD_LENGTH_MAX = 32_768;

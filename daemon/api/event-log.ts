@@ -70,8 +70,7 @@ const ID = /^(\d{1,15})-(\d{1,15})$/;
 
 /**
  * The last events of this node in a ring. Readers pull with a position of their own, so that a slow
- * one costs no memory: when the ring has gone past it, it is told so by a gap (DESIGN.md section
- * 11).
+ * one costs no memory: when the ring has gone past it, it is told so by a gap.
  */
 export class EventLog implements EventSource {
   readonly #clock: Clock;

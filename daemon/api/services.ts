@@ -96,7 +96,7 @@ export interface ApiServices {
   /** Resolves after commit. */
   issueInvite(input: BodyOf<'createInvite'>): Promise<InviteView>;
   /**
-   * Resolves when this node is a member. @throws CooeeError within 30 s, see DESIGN.md section 4
+   * Resolves when this node is a member. @throws CooeeError within 30 s, see docs/cli.md, join
    */
   join(invite: string): Promise<ResponseOf<'joinMesh'>>;
   leave(): Promise<ResponseOf<'leaveMesh'>>;

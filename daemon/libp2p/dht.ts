@@ -23,7 +23,7 @@ export interface DhtInit {
 export const kadProtocol = (mesh: string): string => `/cooee/${mesh}/kad/1.0.0`;
 
 /**
- * kad-dht as COOEE runs it (DESIGN section 5): every member is a server, nobody else is in a table.
+ * kad-dht as COOEE runs it: every member is a server, nobody else is in a table.
  */
 export function dhtOptions(init: DhtInit): KadDHTInit {
   return {

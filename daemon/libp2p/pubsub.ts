@@ -44,7 +44,7 @@ const TOPIC_SCORE: TopicScoreParams = {
   invalidMessageDeliveriesDecay: 0.9,
 };
 
-/** gossipsub as COOEE runs it (DESIGN section 5). */
+/** gossipsub as COOEE runs it (docs/protocols/doors.md). */
 export function pubsubOptions(init: PubsubInit): Partial<GossipsubOpts> {
   return {
     globalSignaturePolicy: StrictSign,

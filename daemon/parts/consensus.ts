@@ -1,22 +1,35 @@
-import { Consensus, Replica, raftProtocol, Snapshots } from '../../protocols/slurp/index.ts';
+import { memberOf } from '../../protocols/membership/index.ts';
+import {
+  Consensus,
+  LeaderAsks,
+  Replica,
+  raftProtocol,
+  Snapshots,
+} from '../../protocols/slurp/index.ts';
 import { createMessageLink } from '../libp2p/message-links.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
 
 /** The parts of a node that agree on the log. */
-type ConsensusParts = Pick<NodeParts, 'snapshots' | 'link' | 'consensus'>;
+type ConsensusParts = Pick<NodeParts, 'snapshots' | 'link' | 'consensus' | 'leaderAsks'>;
 
 /** The parts that those work with. */
-type Ground = Pick<NodeParts, 'meshLog' | 'trust' | 'network' | 'streams' | 'view' | 'holding'>;
+type Ground = Pick<
+  NodeParts,
+  'meshLog' | 'trust' | 'state' | 'network' | 'streams' | 'view' | 'holding'
+>;
 
 /**
  * The node's part in the log: a seat among the voters with the link that they speak over, or a
- * follower by pull; and the snapshots that either may need. @throws CooeeError ERR_STORAGE_*
+ * follower by pull; the snapshots that either may need; and what only the leader can answer.
+ *
+ * @throws CooeeError ERR_STORAGE_*
  */
 export async function buildConsensus(
   components: NodeComponents,
   init: NodeInit,
-  { meshLog, trust, network, streams, view, holding }: Ground,
+  ground: Ground,
 ): Promise<ConsensusParts> {
+  const { meshLog, trust, network, streams, view, holding } = ground;
   const { clock, metrics } = components;
   const logger = components.logger.child('cooee:slurp');
   const common = { ...components, meshLog, trust, logger };
@@ -54,5 +67,26 @@ export async function buildConsensus(
   snapshots.onSoundness((isSound) => {
     if (!isSound) consensus.handOver();
   });
-  return { snapshots, link, consensus };
+  const leaderAsks = buildLeaderAsks(components, init, { ...ground, consensus });
+  return { snapshots, link, consensus, leaderAsks };
+}
+
+function buildLeaderAsks(
+  { signer }: NodeComponents,
+  { meshId }: NodeInit,
+  { state, streams, view, consensus }: Ground & Pick<NodeParts, 'consensus'>,
+): LeaderAsks {
+  return new LeaderAsks({
+    meshId,
+    self: signer.peer,
+    requester: streams,
+    responder: streams,
+    leader: view.leader,
+    voters: view.connectedVoters,
+    isLeader: () => consensus.isLeader,
+    isAdmin: (peer) => memberOf(state, peer)?.role === 'admin',
+    readIndex: () => consensus.readIndex(),
+    transfer: (to) => consensus.transfer(to),
+    vacate: (peer) => consensus.vacate(peer),
+  });
 }

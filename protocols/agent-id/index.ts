@@ -15,7 +15,7 @@ export {
   type UnpackedToken,
 } from './layout.ts';
 export { didYouMean, tokenNeighbours } from './neighbours.ts';
-export { parseTinyHash, TINY_HASH_SYMBOLS, tinyHashOf } from './tiny-hash.ts';
+export { parseTinyHash, tinyHashOf } from './tiny-hash.ts';
 export {
   type AgentTuple,
   type AgentTupleInput,

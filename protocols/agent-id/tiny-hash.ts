@@ -2,7 +2,7 @@ import { CooeeError } from '../interface/index.ts';
 import { foldSymbols, readSymbols, writeSymbols } from './crockford.ts';
 
 /** Symbols of a tiny hash: 48 bits, and two leading zero bits. */
-export const TINY_HASH_SYMBOLS = 10;
+const TINY_HASH_SYMBOLS = 10;
 
 const LEADING_ONE = 2 ** 50;
 const BITS_MAX = 2 ** 48;

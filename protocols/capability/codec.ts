@@ -16,7 +16,7 @@ const TASKS_MAX = 1_000_000;
 export const ANNOUNCED_STATUS = ['idle', 'busy', 'draining', 'offline'] as const;
 
 /** One capability: free text, bounded, without control characters. */
-export const capabilityText = z
+const capabilityText = z
   .string()
   .min(1)
   .max(LIMITS.capabilityBytesMax)
@@ -35,7 +35,7 @@ const announcedFields = {
 };
 
 /** What a node says of one of its agents, apart from who it is. */
-export const availabilitySchema = z.strictObject(announcedFields);
+const availabilitySchema = z.strictObject(announcedFields);
 
 /** What a node says of one of its agents, apart from who it is. */
 export type Availability = z.output<typeof availabilitySchema>;
@@ -44,7 +44,7 @@ export type Availability = z.output<typeof availabilitySchema>;
 export const availabilityWithVersion = z.strictObject({ v: z.literal(1), ...announcedFields });
 
 /** A change to it: what is left out stays. */
-export const availabilityPatch = availabilitySchema.partial();
+const availabilityPatch = availabilitySchema.partial();
 
 /** A change to what is announced of an agent. */
 export type AvailabilityPatch = {

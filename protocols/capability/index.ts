@@ -5,7 +5,6 @@
  * @packageDocumentation
  */
 export {
-  ANNOUNCED_STATUS,
   type AnnouncedAgent,
   type AnnouncementPart,
   type Availability,
@@ -19,7 +18,7 @@ export {
 } from './codec.ts';
 export { announcementJsonSchema } from './json-schema.ts';
 export type { AgentPage, AgentQuery } from './query/find.ts';
-export { AGENT_STATUS, type AgentStatus, type AgentView, computeView } from './query/view.ts';
+export { type AgentStatus, type AgentView, computeView } from './query/view.ts';
 export {
   type CapabilityComponents,
   type CapabilityInit,

@@ -8,7 +8,7 @@ export { reduceOpen, reduceWithdraw } from './reducer-asker.ts';
 export type { CallValue } from './reducer-change.ts';
 export { reduceEscalate, reduceExpire } from './reducer-due.ts';
 export { reduceAnswer, reduceClaim, reduceRelease } from './reducer-human.ts';
-export { activeOr, DENIED, isActive } from './rules.ts';
+export { activeOr, isActive } from './rules.ts';
 export {
   answerBody,
   type CallInput,

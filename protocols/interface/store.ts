@@ -6,7 +6,7 @@
  * |---|---|
  * | `meta` | name -> dag-cbor (`format`, `applied` = last applied index and what belongs to it) |
  * | `state` | state key -> dag-cbor value (protocols/slurp) |
- * | `outbox` | 16 decimal digits of the sequence -> signed batch |
+ * | `outbox` | `<boot, 10 digits>-<number, 12 digits>` -> signed batch |
  * | `replay` | origin peer -> high mark of the replay window |
  * | `head` | name -> signed head (`highest` = the highest one ever verified) |
  * | `announcement` | peer -> signed original announcement |
@@ -19,12 +19,9 @@
  * | `dht` | `change/<token>`, `entry/<index>`, `path/<index>`: what proves this node's agents |
  * | `webhook` | `due/<webhook>/<n>`, `dirty/<call>`, `told/<call>`: what webhooks wait for |
  * | `session` | id -> agent, beginning and end of a session, while its ticket is good |
- * | `heldback` | 10 and 12 decimal digits -> accepted command whose blocks are not held yet |
+ * | `heldback` | as `outbox` -> accepted command whose blocks are not held yet |
  * | `refusal` | 12 decimal digits -> submission that was accepted here and then refused |
  * | `refusedcall` | 12 decimal digits -> call that was accepted here and then refused |
- * | `content` | CID -> block of a submission: a large content or a patch |
- * | `contentinfo` | CID -> whose block that is and since when it is here |
- * | `refusal` | 12 decimal digits -> submission that was accepted here and then refused |
  * | `content` | CID -> block of a submission: a large content or a patch |
  * | `contentinfo` | `held/<CID>`, `loose/<CID>`: blocks that are here, referred to or not yet |
  */

@@ -22,7 +22,7 @@ import { bootNonceText, signedStartFields } from './start.ts';
 export const JOIN_PROTOCOL = '/cooee/join/1';
 
 /** A message of the join protocol: an invite proof, a name and some addresses. */
-export const JOIN_BYTES_MAX = 8 * 1024;
+const JOIN_BYTES_MAX = 8 * 1024;
 
 /** Room of a signed proof. */
 export const PROOF_BYTES_MAX = 512;

@@ -35,11 +35,7 @@ export function memberOf(state: StateReader, peer: string): MemberRecord | undef
 }
 
 /** A refusal when the actor is no member of at least that role; undefined when it may go on. */
-export function roleProblem(
-  state: StateReader,
-  peer: string,
-  role: MemberRole,
-): Outcome | undefined {
+function roleProblem(state: StateReader, peer: string, role: MemberRole): Outcome | undefined {
   const actor = memberOf(state, peer);
   if (actor === undefined) return refuse('ERR_MEMBERSHIP_NOT_MEMBER');
   if (RANK[actor.role] < RANK[role]) {

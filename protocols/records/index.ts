@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-export { RECORD_KINDS, type RecordKindName } from './kinds/index.ts';
+export type { RecordKindName } from './kinds/index.ts';
 export type { RecordKind, RecordVersion, VersionedRecord } from './record.ts';
 export {
   type RecordPlace,

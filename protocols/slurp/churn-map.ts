@@ -20,10 +20,6 @@ export class ChurnMap<K, V> {
     return this.#map.get(key);
   }
 
-  has(key: K): boolean {
-    return this.#map.has(key);
-  }
-
   set(key: K, value: V): void {
     this.#sets++;
     if (this.#sets > RENEW_SETS_MIN && this.#sets > 2 * this.#map.size) {

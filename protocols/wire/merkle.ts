@@ -91,21 +91,6 @@ export function auditSiblings(index: number, size: number): readonly (readonly [
   return siblings.reverse();
 }
 
-/**
- * The audit path (RFC 6962, section 2.1.1) of leaf `index` (from 0) in a tree of `size` leaves.
- *
- * @param leafAt - the leaf hash at a position; called once for each leaf below the path's subtrees
- */
-export function auditPath(
-  sha256: Hash,
-  leaves: { readonly size: number; readonly leafAt: (position: number) => Uint8Array },
-  index: number,
-): readonly Uint8Array[] {
-  return auditSiblings(index, leaves.size).map(([low, high]) =>
-    subtreeRoot(sha256, leaves.leafAt, low, high),
-  );
-}
-
 /** Whether `leaf` stands at `index` (from 0) in the tree of `size` leaves with that root. */
 export function isInTree(
   sha256: Hash,
@@ -144,17 +129,6 @@ export function assertFrontier(frontier: MerkleFrontier): MerkleFrontier {
     throw new CooeeError('ERR_STORAGE_DAMAGED', 'the stored Merkle frontier does not fit its size');
   }
   return frontier;
-}
-
-function subtreeRoot(
-  sha256: Hash,
-  leafAt: (position: number) => Uint8Array,
-  from: number,
-  to: number,
-): Uint8Array {
-  let frontier = EMPTY_FRONTIER;
-  for (let i = from; i < to; i++) frontier = appendLeaf(sha256, frontier, leafAt(i));
-  return merkleRoot(sha256, frontier);
 }
 
 function isPosition(index: number, size: number): boolean {

@@ -5,7 +5,7 @@ import { nodeCrypto } from '../../daemon/system/crypto.ts';
 import { parseInvite } from '../../protocols/membership/index.ts';
 import { type CliResult, freePort, runCli, type TestHost, TestMesh, until } from './harness.ts';
 
-// Goal: what scripts rely on: the fields of --json (DESIGN section 11), exit codes, errors on
+// Goal: what scripts rely on: the fields of --json (docs/cli.md), exit codes, errors on
 // stderr; and that no secret reaches a log. Method: the real command line on two real daemons.
 
 let mesh: TestMesh;

@@ -6,7 +6,7 @@ import { ROUTE_NAMES, ROUTES, type Route } from '../../daemon/api/routes/index.t
 import { type TestHost, TestMesh, until } from './harness.ts';
 import { ask, RawStream } from './raw-http.ts';
 
-// Goal: the sockets of a real daemon hold what DESIGN section 11 says of them: rights, document,
+// Goal: the sockets of a real daemon hold what docs/api.md says of them: rights, document,
 // idempotency, events. Method: one daemon, plain HTTP on both sockets.
 
 let mesh: TestMesh;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * The two sockets: `operator` may do everything, `agent` what DESIGN.md section 11 lists for
+ * The two sockets: `operator` may do everything, `agent` what docs/api.md lists for
  * programs.
  */
 export type Rights = 'operator' | 'agent';

@@ -1,5 +1,5 @@
 /**
- * Every route of both sockets, defined once (DESIGN.md section 11): server, client, OpenAPI
+ * Every route of both sockets, defined once: server, client, OpenAPI
  * document, rights and tests are derived from this table. Adding a route is one entry here, one
  * method of `ApiServices` and one handler.
  *

@@ -24,7 +24,7 @@ export interface CompanyBookComponents {
  * Keeps in mind outside of log and state who votes and where the others are, so that a node whose
  * disk is damaged knows whom to ask, and whether it may have promised anything.
  */
-export class CompanyBook {
+class CompanyBook {
   readonly #components: CompanyBookComponents;
   #kept = '';
   #saving: Promise<void> = Promise.resolve();

@@ -2,7 +2,7 @@ import type { Clock } from '../../../protocols/interface/index.ts';
 import { DoorBook } from './door-book.ts';
 import { RefusedCalls } from './refused-calls.ts';
 
-export { DoorBook, type DoorSide, type TurnedAway } from './door-book.ts';
+export type { DoorSide, TurnedAway } from './door-book.ts';
 export { type RefusedCall, RefusedCalls } from './refused-calls.ts';
 
 /** What a node remembers of what went wrong, to answer `why`. */

@@ -1,6 +1,6 @@
 import { type DoctorLine, fail, lasting, ok, warn } from './line.ts';
 
-/** From here on it is a condition; DESIGN.md, section 5. */
+/** From here on it is a condition; docs/mesh.md, Clocks. */
 const OFF_MS_MAX = 2_000;
 
 /** The window of gossip: beyond it nothing of this node is believed. */

@@ -1,14 +1,11 @@
 import type { AgentRecord } from '../../interface/index.ts';
-import { ANNOUNCED_STATUS, type AnnouncedAgent } from '../codec.ts';
+import type { ANNOUNCED_STATUS, AnnouncedAgent } from '../codec.ts';
 
 /**
  * What an agent's status is: as announced, or `unreachable` when its node is silent, `offline` when
  * it was never announced, `retired` by command only.
  */
 export type AgentStatus = (typeof ANNOUNCED_STATUS)[number] | 'unreachable' | 'retired';
-
-/** All statuses. */
-export const AGENT_STATUS: readonly AgentStatus[] = [...ANNOUNCED_STATUS, 'unreachable', 'retired'];
 
 /** An agent as programs and people see it. */
 export interface AgentView {

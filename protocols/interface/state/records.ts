@@ -1,6 +1,6 @@
 import type { CallRecord } from './calls.ts';
 
-/** What a member may do: admin ⊃ curator ⊃ member (DESIGN: identity, roles, admission). */
+/** What a member may do: admin ⊃ curator ⊃ member (docs/protocols/membership.md). */
 export type MemberRole = 'admin' | 'curator' | 'member';
 
 /** The roles, from the least to the most. */
@@ -90,7 +90,7 @@ export interface OriginRecord {
   readonly seq: number;
 }
 
-/** The canonical tuple of an agent (DESIGN: agent ids and enrolment). */
+/** The canonical tuple of an agent (docs/protocols/agent-id.md). */
 export interface AgentTuple {
   readonly model: string;
   readonly hostname: string;

@@ -73,7 +73,7 @@ export type StateTable = keyof StateTables;
  * Tables that grow with what is handed in. Their values are not kept in memory but read from the
  * store when they are asked for, so they can be read by key only.
  */
-export const COLD_TABLES = [
+const COLD_TABLES = [
   'addressed',
   'attached',
   'call',

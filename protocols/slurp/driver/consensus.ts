@@ -1,5 +1,5 @@
 import { CooeeError, isCooeeError, type MemberRecord, toError } from '../../interface/index.ts';
-import type { Configuration, RaftStatus } from '../../raft/index.ts';
+import type { RaftStatus } from '../../raft/index.ts';
 import type { Leadership } from '../heads/ports.ts';
 import { IndexWaiters } from '../log/index-waiters.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
@@ -7,8 +7,11 @@ import { epochOf } from '../recovery/recovery-rules.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { ConsensusComponents, ConsensusInit } from './ports.ts';
 import { decodeLinkMessage } from './raft-codec.ts';
+import type { RaftDriver } from './raft-driver.ts';
 import { Autopilot } from './seats/autopilot.ts';
 import { Introductions } from './seats/introductions.ts';
+import { LostState } from './seats/lost-state.ts';
+import { OwnSeat } from './seats/own-seat.ts';
 import { Part } from './seats/part.ts';
 import { RestoredSeat } from './seats/restored-seat.ts';
 import { SeatMarks } from './seats/seat-marks.ts';
@@ -27,10 +30,12 @@ export class Consensus implements Leadership {
   readonly #components: ConsensusComponents;
   readonly #init: ConsensusInit;
   readonly #marks: SeatMarks;
+  readonly #lostState: LostState;
   readonly #introductions: Introductions;
   readonly #autopilot: Autopilot;
   readonly #seatWatch: SeatWatch;
   readonly #restoredSeat: RestoredSeat;
+  readonly #seat: OwnSeat;
   readonly #stopped = new AbortController();
   readonly #listeners: (() => void)[] = [];
   readonly #part: Part;
@@ -38,44 +43,45 @@ export class Consensus implements Leadership {
   #isStarted = false;
   /** Voters and learners as of the last change, to tell those who lost their seat. */
   #seated: readonly string[] = [];
-  /** Set for good when this node must not vote any more, or not even follow. */
-  #retired: 'no' | 'seat' | 'all' = 'no';
 
   constructor(components: ConsensusComponents, init: ConsensusInit) {
     this.#components = components;
     this.#init = init;
     this.waiters = new IndexWaiters(components.clock, components.meshLog);
     const { meshLog, signer, link, clock, logger } = components;
-    const onLostState = (): void => this.#introductions.shown();
+    const onLostState = (): void => this.#lostState.shown();
     this.#part = new Part({ ...components, onChange: () => this.#tell(), onLostState }, init);
     this.#marks = new SeatMarks(components);
     const marks = this.#marks;
+    const member = (peer: string) => meshLog.state.get('member', peer) as MemberRecord | undefined;
+    const own = { self: signer.peer, start: init.start };
+    this.#lostState = new LostState(
+      {
+        ...{ ...components, marks, member },
+        awaitedIndex: () => components.epochs.awaitedIndex,
+        onChange: () => this.#reconsider(),
+        say: () => this.#introductions.introduceAll(),
+      },
+      own,
+    );
     this.#introductions = new Introductions(
       {
-        ...{ ...components, marks },
-        configuration: () => this.#configuration(),
-        member: (peer) => meshLog.state.get('member', peer) as MemberRecord | undefined,
+        ...{ ...components, member, lostState: this.#lostState },
+        configuration: () => this.#seat.configuration,
         onIntroduced: (peer) => this.#part.driver?.onConnected(peer),
-        onLost: () => this.#reconsider(),
         onDismissed: () => this.#seatWatch.dismissed(),
         epoch: () => epochOf(meshLog.state).id,
-        awaitedIndex: () => components.epochs.awaitedIndex,
       },
-      { self: signer.peer, start: init.start },
+      own,
     );
     this.#autopilot = new Autopilot(
       {
-        clock,
-        logger,
-        state: meshLog.state,
+        ...{ clock, logger, state: meshLog.state },
         status: () => this.#part.driver?.status,
         isConnected: (peer) => link.isConnected(peer),
         lost: this.#introductions.lost,
         isUnlinked: components.isUnlinked,
-        changeVoters: async (configuration) => {
-          if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-          await this.#part.driver.changeVoters(configuration);
-        },
+        changeVoters: async (configuration) => await this.#driver.changeVoters(configuration),
         transfer: () => this.transfer(),
       },
       init.voterAwayMs,
@@ -84,21 +90,25 @@ export class Consensus implements Leadership {
       ...{ self: signer.peer, marks, clock, logger },
       isAlone: () => this.#part.driver?.status?.leader === null,
       configuration: () => this.#part.driver?.status ?? meshLog.configuration(),
-      isVoter: () => this.#configurations().some(({ voters }) => voters.includes(signer.peer)),
+      isVoter: () => this.#seat.isVoter,
       held: () => meshLog,
       ask: () => components.makeReplica().look(),
       onVoters: (voters) => this.#introductions.prove(voters),
       onChange: () => void this.#reconsider(),
     });
+    this.#seat = new OwnSeat({
+      ...{ self: signer.peer, meshLog, epochs: components.epochs },
+      status: () => this.raft,
+      hasLostState: () => this.#lostState.isLost,
+      isOut: () => this.#seatWatch.isOut,
+    });
     this.#restoredSeat = new RestoredSeat({
-      ...components,
-      self: signer.peer,
-      state: meshLog.state,
-      voters: () => this.#configuration().voters,
+      ...{ ...components, self: signer.peer, state: meshLog.state },
+      voters: () => this.#seat.configuration.voters,
       appliedIndex: () => meshLog.appliedIndex,
-      hasLostState: () => this.#introductions.hasLostState,
-      lose: (index) => this.#introductions.lose(index),
-      regain: () => this.#introductions.regain(),
+      hasLostState: () => this.#lostState.isLost,
+      lose: (index) => this.#lostState.lose(index),
+      regain: () => this.#lostState.regain(),
       ask: () => components.makeReplica().look(),
     });
   }
@@ -135,7 +145,7 @@ export class Consensus implements Leadership {
   /** Takes its part: as a voter, a learner, or a follower by pull. */
   async start(): Promise<void> {
     await this.#marks.open();
-    await this.#introductions.open();
+    await this.#lostState.open();
     await this.#restoredSeat.open(this.#init.restored);
     this.#components.meshLog.onApplied((entry) => this.#onApplied(entry));
     this.#components.meshLog.onReplaced(() => this.#onSeats());
@@ -162,7 +172,7 @@ export class Consensus implements Leadership {
    * removed (`all`: it does nothing more).
    */
   async retire(what: 'seat' | 'all'): Promise<void> {
-    this.#retired = what;
+    this.#seat.retire(what);
     await this.#reconsider();
   }
 
@@ -177,13 +187,13 @@ export class Consensus implements Leadership {
   ): Promise<void> {
     const done = this.#turn.then(async () => {
       const { driver, replica } = this.#part;
-      const hadSeat = driver !== undefined || (replica === undefined && this.#hasSeat());
+      const hadSeat = driver !== undefined || (replica === undefined && this.#seat.canTake);
       const isLed = driver?.status != null && driver.status.leader !== null;
       // Whoever took over would commit what the task cannot see.
       await this.#part.leave({ handsOver: false });
       await task({ hadSeat, isLed });
       await this.#seatWatch.recovered();
-      if (this.#introductions.hasLostState) this.#introductions.regain();
+      if (this.#lostState.isLost) this.#lostState.regain();
     });
     this.#turn = done.catch(() => undefined);
     try {
@@ -197,23 +207,16 @@ export class Consensus implements Leadership {
   /** Another epoch is followed, or none until the operator has chosen. */
   onEpoch(): void {
     this.#introductions.forgetAll();
-    this.#introductions.look();
+    this.#lookAtSeats();
     void this.#reconsider().then(() => {
       this.#introductions.introduceAll();
       this.#tell();
     });
   }
 
-  /**
-   * Whether this node votes, or would if it were not for two recoveries: it has what it promised.
-   */
+  /** See {@link OwnSeat.canVote}. */
   get canVote(): boolean {
-    const self = this.#components.signer.peer;
-    if (this.#isHalted()) {
-      return this.#components.meshLog.configuration().configuration.voters.includes(self);
-    }
-    const status = this.#part.driver?.status;
-    return status?.canVote === true && status.configuration.voters.includes(status.self);
+    return this.#seat.canVote;
   }
 
   /**
@@ -221,9 +224,7 @@ export class Consensus implements Leadership {
    * take its seat, since it has to tell them so.
    */
   get partners(): readonly string[] {
-    const isOut = this.#seatWatch.isOut || this.#components.epochs.isBehind;
-    if (this.#retired !== 'no' || isOut) return [];
-    return this.#introductions.partners;
+    return this.#seat.isGone ? [] : this.#introductions.partners;
   }
 
   /** A message on the link. @throws CooeeError ERR_WIRE_*: the peer's bytes are wrong */
@@ -254,20 +255,17 @@ export class Consensus implements Leadership {
 
   /** See {@link RaftDriver.propose}. */
   async propose(batches: readonly Uint8Array[], isOwn: boolean): Promise<number> {
-    if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    return await this.#part.driver.propose(batches, isOwn);
+    return await this.#driver.propose(batches, isOwn);
   }
 
   /** See {@link RaftDriver.readIndex}. */
   async readIndex(): Promise<number> {
-    if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    return await this.#part.driver.readIndex();
+    return await this.#driver.readIndex();
   }
 
   /** See {@link RaftDriver.transfer}. */
   async transfer(to?: string): Promise<void> {
-    if (this.#part.driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    await this.#part.driver.transfer(to);
+    await this.#driver.transfer(to);
   }
 
   /**
@@ -312,12 +310,19 @@ export class Consensus implements Leadership {
     this.#part.driver?.onCompacted(index);
   }
 
+  /** @throws CooeeError ERR_SLURP_NO_LEADER while this node has no seat */
+  get #driver(): RaftDriver {
+    const { driver } = this.#part;
+    if (driver === undefined) throw new CooeeError('ERR_SLURP_NO_LEADER');
+    return driver;
+  }
+
   #onApplied(entry: AppliedEntry): void {
     this.#part.driver?.onApplied(entry);
     for (const { type, data } of entry.events) {
       if (type === 'voters:change') this.#onSeats();
       if (type === 'member:boot') {
-        this.#introductions.look();
+        this.#lookAtSeats();
         this.#autopilot.started(data['peer']);
       }
       if (/^(?:leader:change|member:.*|mesh:settings|voters:change)$/.test(type)) {
@@ -326,42 +331,19 @@ export class Consensus implements Leadership {
     }
   }
 
+  /** Of those that lost their state some may go on, this node among them. */
+  #lookAtSeats(): void {
+    this.#introductions.look();
+    this.#lostState.look();
+  }
+
   /** Who votes may be another than before. */
   #onSeats(): void {
-    this.#introductions.look();
+    this.#lookAtSeats();
     this.#introductions.introduceToUnknown();
     if (this.isLeader) this.#introductions.dismiss(this.#seated);
     this.#seated = this.partners;
     void this.#reconsider().then(() => this.#tell());
-  }
-
-  #configuration(): Configuration {
-    return (
-      this.#part.driver?.status?.configuration ??
-      this.#components.meshLog.configuration().configuration
-    );
-  }
-
-  /** Whether this node has a seat, by the log, and may take it. */
-  #hasSeat(): boolean {
-    if (this.#retired !== 'no' || this.#introductions.hasLostState) return false;
-    if (this.#seatWatch.isOut || this.#components.epochs.isBehind) return false;
-    // Raft goes by the end of the log: what it acknowledged for a seat that is not in the state yet
-    // must not be dropped.
-    const self = this.#components.signer.peer;
-    return this.#configurations().some(
-      ({ voters, learners }) => voters.includes(self) || learners.includes(self),
-    );
-  }
-
-  /** Two recoveries keep this node from its seat: the end of its log is what it acknowledged. */
-  #isHalted(): boolean {
-    return this.#components.epochs.rival !== undefined && this.#hasSeat();
-  }
-
-  /** The last one that is part of the state, and the last one in the log. */
-  #configurations(): readonly Configuration[] {
-    return [this.#components.meshLog.configuration().configuration, this.#configuration()];
   }
 
   /** Changes between the two ways of following when the log says so; one change at a time. */
@@ -372,13 +354,13 @@ export class Consensus implements Leadership {
         // A closed store is its owner's; a failed one is mended by opening it.
         const { store } = this.#components;
         if (store.status === 'failed') await store.open();
-        if (this.#retired === 'all' || this.#components.epochs.rival !== undefined) {
+        if (this.#seat.isAtRest) {
           await this.#part.leave();
           return;
         }
-        const isNews = await this.#part.keep(this.#marks, this.#hasSeat());
+        const isNews = await this.#part.keep(this.#marks, this.#seat.canTake);
         if (isNews) this.#introductions.introduceAll();
-        if (!this.#hasSeat()) await this.#part.followByPull();
+        if (!this.#seat.canTake) await this.#part.followByPull();
         else if (await this.#part.takeSeat()) this.#introductions.introduceAll();
       })
       .catch((error: unknown) => {

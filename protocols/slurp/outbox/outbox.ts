@@ -1,18 +1,12 @@
-import {
-  CooeeError,
-  type StateReader,
-  type StoreWrite,
-  type Timer,
-  toError,
-} from '../../interface/index.ts';
+import { CooeeError, type StateReader, type StoreWrite, toError } from '../../interface/index.ts';
 import { encodeCanonical } from '../../wire/index.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import type { Command } from '../machine/codec.ts';
 import type { CommandBody, CommandKind } from '../machine/kinds.ts';
 import { decidedIn, refusedIn } from './batches/own-batch.ts';
 import { OwnBatches } from './batches/own-batches.ts';
+import { Batching } from './batching.ts';
 import { Callers } from './callers.ts';
-import { batchLength, Gathering, type Waiting } from './gathering.ts';
 import { HeldBack, type HeldCommand } from './held-back.ts';
 import { LateAcceptance } from './late-acceptance.ts';
 import { NewCommands } from './new-commands.ts';
@@ -28,9 +22,6 @@ import { writeSynced } from './synced.ts';
 
 export type * from './ports.ts';
 
-/** How long a store that fails is left alone before a batch is tried again. */
-const RETRY_MS = 500;
-
 /**
  * Commands on their way into the log. Each is on the disk before it is acknowledged, in the signed
  * batch in which it will be sent, so that a retry after any crash is the same bytes with the same
@@ -45,11 +36,8 @@ export class Outbox {
   readonly #quota = new OutboxQuota();
   readonly #held: HeldBack;
   readonly #late: LateAcceptance;
-  readonly #gathering: Gathering;
+  readonly #batching: Batching;
   readonly #changeListeners: (() => void)[] = [];
-  #waiting: Waiting[] = [];
-  #flushing: Promise<void> | undefined;
-  #retry: Timer | undefined;
   #closed: CooeeError | undefined;
 
   constructor(components: OutboxComponents, init: OutboxInit) {
@@ -69,7 +57,18 @@ export class Outbox {
       secure: (key) => this.#batches.secure(key),
       withdraw: (key) => this.#withdraw(key),
     });
-    this.#gathering = new Gathering(components.clock, init.gatherMs ?? 0);
+    this.#batching = new Batching(
+      {
+        ...{ clock: components.clock, logger: components.logger, isLeader: components.isLeader },
+        ...{ batches: this.#batches, late: this.#late },
+        isClosed: () => this.#closed !== undefined,
+        awaited: () => this.#callers.awaited,
+        onEntered: (commands) => this.#held.setEntered(commands, true),
+        onGivenUp: (command) => this.#giveUp(command),
+        onBatch: () => this.#changed(),
+      },
+      init.gatherMs ?? 0,
+    );
     this.#commands = new NewCommands(components, init.boot);
     this.#boot = init.boot;
   }
@@ -126,10 +125,8 @@ export class Outbox {
     if (this.#held.concerns(command)) return { id, decided, accepted: this.#holdBack(command) };
     const accepted = new Promise<void>((accept, fail) => {
       const isAlone = options.alone ?? false;
-      this.#waiting.push({ command, bytes, isAlone, isHeld: false, accept, fail });
+      this.#batching.add({ command, bytes, isAlone, isHeld: false, accept, fail });
     });
-    this.#gathering.added(this.#waiting.length);
-    this.#startFlush();
     return { id, accepted, decided };
   }
 
@@ -147,8 +144,7 @@ export class Outbox {
     if (this.#closed !== undefined) throw this.#closed;
     const bytes = encodeCanonical(command).length;
     await new Promise<void>((accept, fail) => {
-      this.#waiting.push({ command, bytes, isAlone: true, isHeld: true, accept, fail });
-      this.#startFlush();
+      this.#batching.add({ command, bytes, isAlone: true, isHeld: true, accept, fail });
     });
   }
 
@@ -215,7 +211,7 @@ export class Outbox {
       for (const [id, decided] of decidedIn(entry, batch)) this.#callers.tell(id, decided);
     }
     this.#batches.passed(entry);
-    if (this.#overtaken() !== undefined) this.#startFlush();
+    this.#batching.mend();
   }
 
   /**
@@ -250,15 +246,13 @@ export class Outbox {
    */
   shut(error: CooeeError): void {
     this.#closed = error;
-    this.#fail(this.#waiting.splice(0), error);
+    this.#batching.refuse(error);
   }
 
-  /** Waits for the flush that is under way; who waits for the log is told that this is closed. */
+  /** Waits for the write that is under way; who waits for the log is told that this is closed. */
   async stop(): Promise<void> {
     this.#closed ??= new CooeeError('ERR_API_STARTING', 'the node stops');
-    this.#gathering.end();
-    this.#retry?.cancel();
-    await this.#flushing;
+    await this.#batching.stop();
     await this.#held.settled();
     this.#late.stop(this.#closed);
   }
@@ -268,77 +262,6 @@ export class Outbox {
    */
   isForged(entry: AppliedEntry): boolean {
     return this.#batches.isForged(entry);
-  }
-
-  #startFlush(): void {
-    this.#flushing ??= this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    // One turn of the loop, so that commands handed in together share a batch and its fsync.
-    await Promise.resolve();
-    while (this.#waiting.length > 0 || this.#overtaken() !== undefined) {
-      if (!(await this.#renumber())) break;
-      if (this.#waiting.length === 0) continue;
-      await this.#gathering.wait(this.#batches.size, this.#waiting.length, this.#callers.awaited);
-      const taken = this.#waiting.splice(0, batchLength(this.#waiting));
-      // All were refused meanwhile.
-      if (taken.length === 0) break;
-      // What was accepted before must be here until it is decided: it has no 20 ms.
-      const isLeader = !taken.some((it) => it.isHeld) && (this.#components.isLeader?.() ?? false);
-      try {
-        const commands = taken.map(({ command }) => command);
-        // The log is about to have a leader's: it is written here when that takes longer.
-        const { key } = await this.#batches.keep(commands, !isLeader);
-        this.#held.setEntered(commands, true);
-        if (isLeader) this.#late.wait(key, taken);
-        else for (const { accept } of taken) accept();
-      } catch (error) {
-        this.#components.logger.warn({ err: toError(error) }, 'a command could not be kept');
-        this.#fail(taken, error);
-        continue;
-      }
-      this.#changed();
-    }
-    this.#flushing = undefined;
-  }
-
-  #overtaken(): OutboxBatch | undefined {
-    return this.#closed === undefined ? this.#batches.overtaken() : undefined;
-  }
-
-  /**
-   * Gives new numbers to what was overtaken, before all that has none yet. False when the disk does
-   * not take it: then it takes nothing else either, and it is tried again in a while.
-   */
-  async #renumber(): Promise<boolean> {
-    const { logger, clock } = this.#components;
-    for (let batch = this.#overtaken(); batch !== undefined; batch = this.#overtaken()) {
-      const { key, seq } = batch;
-      this.#late.hold(key);
-      try {
-        await this.#batches.renumber(batch);
-      } catch (error) {
-        logger.warn({ err: toError(error), seq }, 'what was overtaken could not be kept anew');
-        this.#late.fail(key, error);
-        // None of these may take the number that the disk may have for that batch.
-        this.#fail(this.#waiting.splice(0), error);
-        this.#retry?.cancel();
-        this.#retry = clock.schedule(RETRY_MS, () => this.#startFlush());
-        return false;
-      }
-      logger.warn({ seq }, 'a batch was overtaken on its way, and is sent under another number');
-      this.#late.settle(key);
-      this.#changed();
-    }
-    return true;
-  }
-
-  #fail(items: readonly Waiting[], error: unknown): void {
-    for (const { command, isHeld, fail } of items) {
-      if (!isHeld) this.#giveUp(command);
-      fail(error);
-    }
   }
 
   #giveUp(command: Command): void {
@@ -364,7 +287,7 @@ export class Outbox {
     this.#batches.remove(batch);
     this.#held.forget(batch.commands);
     this.#late.settle(batch.key);
-    this.#gathering.end();
+    this.#batching.hurry();
     for (const command of batch.commands) this.#quota.release(command);
     this.#changed();
   }

@@ -69,11 +69,6 @@ export class FrameReader {
   /** Payload length of the frame that is being read, once its header is known and checked. */
   #payloadBytes: number | undefined;
 
-  /** Bytes that wait for the rest of their frame. */
-  get pendingBytes(): number {
-    return this.#bytes;
-  }
-
   /** Adds what arrived. */
   push(chunk: Uint8Array): void {
     if (chunk.byteLength === 0) return;

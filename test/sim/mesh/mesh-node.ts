@@ -5,24 +5,13 @@ import {
   type Signer,
   toError,
 } from '../../../protocols/interface/index.ts';
-import { decodeLinkMessage } from '../../../protocols/slurp/driver/raft-codec.ts';
-import {
-  type CommandBody,
-  type CommandKind,
-  decodeHead,
-  epochOf,
-  lostStateProblem,
-  type Outbox,
-} from '../../../protocols/slurp/index.ts';
+import type { CommandBody, CommandKind, Outbox } from '../../../protocols/slurp/index.ts';
 import { toHex } from '../../../protocols/wire/index.ts';
-import type { Branch } from '../check/branch.ts';
 import type { Machine, Program } from '../world/machine.ts';
 import type { SideMessage } from '../world/network.ts';
 import type { SimProcess } from '../world/process.ts';
 import type { SimRandom } from '../world/random.ts';
 import { SimStreams } from '../world/streams.ts';
-import { Violation } from '../world/world.ts';
-import { watchApplied } from './applied-watch.ts';
 import type { MeshCluster } from './mesh-cluster.ts';
 import {
   buildParts,
@@ -32,6 +21,7 @@ import {
   SimHealth,
   startParts,
 } from './mesh-parts.ts';
+import { NodeWitness } from './node-witness.ts';
 import { watchedLog } from './watched-log.ts';
 
 /** What a disk says when it fails; a program that meets it while it starts ends. */
@@ -52,13 +42,8 @@ export class MeshNode implements Program {
   readonly #health = new SimHealth();
   #parts: MeshParts | undefined;
   #isDead = false;
-  #appliedTold = 0;
-  #told = '';
-  /** The operator recovers here, right now. */
-  #isRecovering = false;
   #isSuperseded = false;
-  /** The branch of each mark that it has a head of. */
-  readonly #marks = new Map<number, string>();
+  readonly #witness: NodeWitness;
 
   constructor(
     cluster: MeshCluster,
@@ -69,6 +54,7 @@ export class MeshNode implements Program {
     this.#machine = place.machine;
     this.#signer = place.signer;
     this.#random = cluster.world.random.fork();
+    this.#witness = new NodeWitness(cluster, place, (task) => this.#guard(task));
     const clock = place.machine.clock.of(place.process);
     this.#streams = new SimStreams({ network: cluster.network, self: place.signer.peer, clock });
     this.#open().catch((error: unknown) => this.#die(error));
@@ -100,7 +86,7 @@ export class MeshNode implements Program {
 
   onMessage(from: string, bytes: Uint8Array): void {
     this.#guard(() => {
-      this.#lookForEvidence(from, bytes);
+      if (this.parts !== undefined) this.#witness.heard(from, bytes, this.parts);
       this.#parts?.consensus.onMessage(from, bytes);
     });
   }
@@ -158,56 +144,7 @@ export class MeshNode implements Program {
 
   /** Looks at what changed since the last step. */
   look(): void {
-    const parts = this.parts;
-    if (parts === undefined) return;
-    const { name } = this.#machine;
-    const { meshLog, consensus, headSigner } = parts;
-    this.#cluster.states.signed(name, headSigner.signed?.term ?? 0, meshLog.term);
-    const raft = consensus.raft;
-    if (raft?.role === 'leader') this.#cluster.book.leads(name, raft.term);
-    const told = raft === undefined ? 'no seat' : `${raft.role} of term ${raft.term}`;
-    if (told !== this.#told) {
-      this.#told = told;
-      const leader = this.#cluster.nameOf(raft?.leader ?? '-');
-      this.#cluster.world.log(
-        `${name}: ${told}, leader ${leader}, vote ${this.#cluster.nameOf(raft?.vote ?? '-')}`,
-      );
-    }
-    this.#cluster.book.committed(name, meshLog.commitIndex);
-    if (meshLog.appliedIndex !== this.#appliedTold) {
-      this.#appliedTold = meshLog.appliedIndex;
-      const at = { index: meshLog.appliedIndex, root: meshLog.appliedRoot() };
-      this.#cluster.states.root(name, this.#cluster.book.branchOf(name), at);
-      this.#cluster.world.log(`${name} applied ${meshLog.appliedIndex}`);
-    }
-    if (this.#cluster.disaster.isDrawn && !this.#isRecovering) this.#lookAtEpochs(parts);
-  }
-
-  #lookAtEpochs({ trust, consensus, meshLog }: MeshParts): void {
-    const { epochs } = trust;
-    const kept = [epochs.newest, epochs.rival].flatMap((it) => (it === undefined ? [] : [it.id]));
-    const isVoting = consensus.raft !== undefined;
-    this.#cluster.epochs.look({
-      node: this.#machine.name,
-      nowMs: this.#cluster.world.nowMs,
-      current: epochs.current,
-      ofState: epochOf(meshLog.state).id,
-      kept,
-      isVoting,
-      isIdle: !isVoting && consensus.replica === undefined,
-      commit: meshLog.commitIndex,
-      isHindered: this.#machine.isFrozen || this.#machine.disk.isHindered,
-    });
-  }
-
-  /** The branch of what is committed here; Raft's book hears of it first. */
-  #branch({ meshLog }: Pick<MeshParts, 'meshLog'>): Branch {
-    const { book } = this.#cluster;
-    const { name } = this.#machine;
-    // While it starts nobody else has said yet what its state is of.
-    book.place(name, epochOf(meshLog.state).id);
-    book.committed(name, meshLog.commitIndex);
-    return book.branchOf(name);
+    if (this.parts !== undefined) this.#witness.look(this.parts);
   }
 
   async #open(): Promise<void> {
@@ -218,9 +155,7 @@ export class MeshNode implements Program {
     const bootNonce = toHex(this.#random.bytes(16));
     const parts = await buildParts(ports, { ...founding, boot, bootNonce });
     const { name } = this.#machine;
-    this.#branch(parts);
-    this.#cluster.epochs.started(name);
-    this.#watch(parts);
+    this.#witness.watch(parts);
     this.#parts = parts;
     await startParts(ports, parts);
     for (const peer of ports.connected()) {
@@ -231,50 +166,8 @@ export class MeshNode implements Program {
     this.submit('member.boot', body, { alone: true });
   }
 
-  #watch(parts: MeshParts): void {
-    const { states, book } = this.#cluster;
-    const { name } = this.#machine;
-    parts.trust.onVerified(({ bytes }) =>
-      this.#guard(() => {
-        const { epoch, index, stateCid } = decodeHead(bytes).head;
-        const own = this.#branch(parts);
-        const followed = book.branch(parts.trust.epochs.current.id) ?? own;
-        // Of its own epoch: nobody signs for one that is over, so it is never of a later one that
-        // goes on with less of the log before. The head alone does not say of which rival it is.
-        const branch = states.head(name, book.ofEpoch(epoch, [followed, own]), bytes);
-        if (stateCid !== undefined) this.#marks.set(index, branch.id);
-      }),
-    );
-    parts.snapshots.onMark(() =>
-      this.#guard(() => {
-        const mark = parts.snapshots.latest();
-        if (mark === undefined) return;
-        const { index, stateCid: cid } = mark;
-        states.state(name, this.#branch(parts), { index, cid });
-      }),
-    );
-  }
-
-  /** What it holds of what is committed must still be there when the log has gone on. */
-  #recovering({ hadSeat }: { readonly hadSeat: boolean }): () => void {
-    const { book } = this.#cluster;
-    const { name } = this.#machine;
-    const parts = this.#parts as MeshParts;
-    const branch = this.#branch(parts);
-    const { held, commitIndex } = parts.meshLog;
-    // Who only pulls has proof of what it committed, and of nothing behind that.
-    const index = hadSeat ? book.heldOf(name, branch, (at) => held.termOf(at)) : commitIndex;
-    const chain = book.chainOf(name, index);
-    this.#isRecovering = true;
-    return () => {
-      if (book.isHeld(name, index, chain)) return;
-      const what = `${name} had ${index}, and gave it up`;
-      this.#cluster.fail(new Violation('what-was-held-is-kept', what));
-    };
-  }
-
   #ports(): MeshPorts {
-    const { network, book, states } = this.#cluster;
+    const { network, book } = this.#cluster;
     const self = this.#signer.peer;
     const { log, ...stores } = this.#machine.disk.of(this.process);
     const peers = this.#cluster.peersOf(this.#machine);
@@ -282,7 +175,7 @@ export class MeshNode implements Program {
       log: watchedLog(log, {
         book,
         node: this.#machine.name,
-        branch: (index) => this.#marks.get(index) ?? this.#parts?.trust.epochs.current.id,
+        branch: (index) => this.#witness.branchAt(index) ?? this.#parts?.trust.epochs.current.id,
         fail: (error) => this.#fail(error),
       }),
       ...stores,
@@ -301,18 +194,11 @@ export class MeshNode implements Program {
       publish: (body) => this.#publish(body),
       onFatal: () => this.#machine.kill(true),
       onSuperseded: () => this.#startOver(),
-      onLog: (meshLog) => {
-        const { name } = this.#machine;
-        watchApplied(meshLog, (entry) =>
-          this.#guard(() => states.applied(name, this.#branch({ meshLog }), entry)),
-        );
-      },
+      onLog: (meshLog) => this.#witness.watchLog(meshLog),
       recoveryWatch: {
         shown: (bytes) => this.#guard(() => this.#cluster.shown(this.#machine, bytes)),
-        recovering: (how) => this.#recovering(how),
-        recovered: () => {
-          this.#isRecovering = false;
-        },
+        recovering: (how) => this.#witness.recovering(how, this.#parts as MeshParts),
+        recovered: () => this.#witness.recovered(),
       },
     };
   }
@@ -322,22 +208,6 @@ export class MeshNode implements Program {
     if (this.#isDead || this.#isSuperseded) return;
     this.#isSuperseded = true;
     this.#cluster.startOver(this.#machine);
-  }
-
-  /** A voter introduces itself with less than it has signed for: this node must not believe it. */
-  #lookForEvidence(from: string, bytes: Uint8Array): void {
-    const { parts } = this;
-    if (parts === undefined) return;
-    const message = decodeLinkMessage(bytes, { from, to: this.#signer.peer });
-    if (message.kind !== 'hello') return;
-    const { voters } = parts.meshLog.configuration().configuration;
-    const head = parts.trust.highest()?.signed;
-    // What it says may be old: a head can outrun a hello, and so can the end of who said it.
-    const claim = this.#cluster.claimOf(from);
-    if (claim === undefined || !voters.includes(from)) return;
-    if (lostStateProblem(from, claim, head) === undefined) return;
-    const branch = this.#cluster.book.branchOf(this.#machine.name);
-    this.#cluster.foundOut(from, { index: parts.meshLog.appliedIndex, branch });
   }
 
   #publish(body: Uint8Array): void {

@@ -10,7 +10,7 @@ describe('limits', () => {
   // What must hold between them, or something within one limit can never be sent within another.
   it.each<[string, number, number]>([
     ['a batch fits a stream message', LIMITS.batchBytesMax, LIMITS.streamMessageBytesMax],
-    ['a block fits a stream message', LIMITS.blockBytesMax, LIMITS.streamMessageBytesMax],
+    ['a block fits a stream message', LIMITS.submissionBlockBytesMax, LIMITS.streamMessageBytesMax],
     [
       'a sealed enrolment fits gossip',
       LIMITS.enrolmentSealedBytesMax,

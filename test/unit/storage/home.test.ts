@@ -1,5 +1,5 @@
 // The home of a node, on a real disk: who may use it, what it remembers, what a start changes
-// (DESIGN section 4).
+// (docs/operations.md).
 import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

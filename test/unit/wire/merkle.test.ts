@@ -5,7 +5,6 @@ import { toHex } from '../../../protocols/wire/hex.ts';
 import {
   appendLeaf,
   assertFrontier,
-  auditPath,
   EMPTY_FRONTIER,
   isInTree,
   leafHash,
@@ -13,6 +12,7 @@ import {
   merkleRoot,
   nodeHash,
 } from '../../../protocols/wire/merkle.ts';
+import { auditPath } from './audit-path.ts';
 
 const { sha256 } = nodeCrypto;
 const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
@@ -58,8 +58,7 @@ const leavesOf = (size: number): Uint8Array[] =>
   Array.from({ length: size }, (_, i) => leafHash(sha256, Uint8Array.of(i, i >> 8)));
 const treeOf = (leaves: readonly Uint8Array[]): MerkleFrontier =>
   leaves.reduce<MerkleFrontier>((tree, leaf) => appendLeaf(sha256, tree, leaf), EMPTY_FRONTIER);
-const pathOf = (leaves: readonly Uint8Array[], index: number) =>
-  auditPath(sha256, { size: leaves.length, leafAt: (at) => leaves[at] as Uint8Array }, index);
+const pathOf = (leaves: readonly Uint8Array[], index: number) => auditPath(sha256, leaves, index);
 
 describe('the Merkle tree', () => {
   it('has the roots of the reference implementation', () => {

@@ -16,7 +16,7 @@ export interface IntroductionFacts {
  * Why a voter is not listened to, or undefined when it is. A home that was restored from a copy is
  * found out here: by a start that is older than the one in the log, or by its own signature under
  * a head that its log does not reach. It may have forgotten a vote or an acknowledgement, so
- * nothing of it may count (DESIGN: segment log).
+ * nothing of it may count (docs/protocols/slurp.md, Roles).
  */
 export function introductionProblem(
   peer: string,

@@ -42,7 +42,7 @@ export interface VoterPlanInput {
 /** A learner that is silent for this long is no candidate any more. */
 export const LEARNER_AWAY_MS = 10_000;
 
-/** Voters that the mesh should have: never an even number (DESIGN: voters). */
+/** Voters that the mesh should have: never an even number (docs/protocols/slurp.md, Roles). */
 export function votersWanted(target: VoterPlanInput['target'], memberCount: number): number {
   const wanted = target === 'auto' ? (memberCount < 3 ? 1 : memberCount < 7 ? 3 : 5) : target;
   const possible = memberCount % 2 === 0 ? memberCount - 1 : memberCount;

@@ -23,7 +23,7 @@ import { linkRoot } from './link-root.ts';
 import { OtherStates } from './other-states.ts';
 import { Pace } from './pace.ts';
 
-/** Heads that a leader shows by itself: five a second (DESIGN: Head). */
+/** Heads that a leader shows by itself: five a second (docs/protocols/slurp.md, Heads). */
 const SHOW_MS = 200;
 /**
  * While so many entries come from one head to the next there is one a second: each takes every

@@ -1,4 +1,4 @@
-// Goal: the agent socket cannot do what it must not (DESIGN.md section 11). Method: every route on
+// Goal: the agent socket cannot do what it must not. Method: every route on
 // both sockets, against a list written by hand, so that a new route must say here which socket it
 // belongs to.
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-// Goal: a POST that is repeated with its key is done once (DESIGN.md section 11).
+// Goal: a POST that is repeated with its key is done once.
 import { describe, expect, it } from 'vitest';
 import { createMemoryIdempotencyStore, Idempotency } from '../../../../daemon/api/idempotency.ts';
 import { CooeeError } from '../../../../protocols/interface/index.ts';

@@ -116,9 +116,10 @@ describe('a proof', () => {
     forged[forged.length - 1] = (forged.at(-1) as number) ^ 1;
     const log = [records[0], recordsOf([forged], 2)[0]] as typeof records;
     const { rootOf } = await import('../mesh-world.ts');
-    const { auditPath, leafHash } = await import('../../../../protocols/wire/index.ts');
+    const { leafHash } = await import('../../../../protocols/wire/index.ts');
+    const { auditPath } = await import('../../wire/audit-path.ts');
     const leaves = log.map(({ bytes }) => leafHash(crypto.sha256, bytes));
-    const path = auditPath(crypto.sha256, { size: 2, leafAt: (at) => leaves[at] as Uint8Array }, 1);
+    const path = auditPath(crypto.sha256, leaves, 1);
     const head = headBy(some(1), { index: 2, root: rootOf(log), by: some(1) });
     const proof = {
       ...(await proofs.make(77)),

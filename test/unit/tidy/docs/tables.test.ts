@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderErrors, renderLimits } from '../../../tidy/docs/tables.ts';
+import { placeRoutes, renderErrors, renderLimits } from '../../../tidy/docs/tables.ts';
 
 const property = (name: string, comment: string | undefined) => ({ name, line: 1, comment });
 
@@ -15,6 +15,34 @@ describe('generated tables', () => {
     );
     expect(page).toContain('| `waitMsMax` | 5 min (300,000 ms) | Time. |  |');
     expect(page).toContain('| `itemsMax` | 7 | a \\| b |  |');
+  });
+
+  it('show every route between their marks, and leave the rest of the page', () => {
+    const route = { method: 'GET', path: '/v1/x', summary: 'Reads x', acts: false } as const;
+    const page = 'before\n<!-- routes: start, `npm run docs` writes them -->\nold\n';
+    const placed = placeRoutes(`${page}<!-- routes: end -->\nafter\n`, {
+      getX: { ...route, rights: 'agent' },
+      putX: { ...route, rights: 'agent', method: 'PUT', acts: true },
+      dropX: { ...route, rights: 'operator', method: 'DELETE' },
+    });
+    expect(placed).toContain('| `getX` | `GET /v1/x` | Reads x | both |\n');
+    expect(placed).toContain('| `putX` | `PUT /v1/x` | Reads x | both; agents with a ticket |\n');
+    expect(placed).toContain('| `dropX` | `DELETE /v1/x` | Reads x | operator |\n');
+    expect(placed).toMatch(/^before\n[\s\S]*<!-- routes: end -->\nafter\n$/);
+    expect(placed).not.toContain('old');
+    expect(() => placeRoutes('no marks', {})).toThrow('no place');
+  });
+
+  it.each([
+    ['aBytesMax', 1024 ** 4, '1 TiB (1,099,511,627,776 bytes)'],
+    ['aBytesMax', 1024 ** 3, '1 GiB (1,073,741,824 bytes)'],
+    ['aBytesMax', 524_296, '524,296 bytes'],
+    ['lifeMs', 30 * 86_400_000, '30 days (2,592,000,000 ms)'],
+    ['lifeMs', 86_400_000, '24 h (86,400,000 ms)'],
+    ['waitMsDefault', 1_500, '1,500 ms'],
+  ])('show %s of %s in the largest unit that fits', (name, value, shown) => {
+    const page = renderLimits({ [name]: value }, [property(name, 'It.')]);
+    expect(page).toContain(`| \`${name}\` | ${shown} | It. |`);
   });
 
   it('refuse a limit without a comment', () => {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { MemberRecord } from '../../../../../protocols/interface/index.ts';
 import type { Configuration } from '../../../../../protocols/raft/index.ts';
 import {
   decodeLinkMessage,
@@ -6,6 +7,7 @@ import {
   encodeRefused,
 } from '../../../../../protocols/slurp/driver/raft-codec.ts';
 import { Introductions } from '../../../../../protocols/slurp/driver/seats/introductions.ts';
+import { LostState } from '../../../../../protocols/slurp/driver/seats/lost-state.ts';
 import { SeatMarks } from '../../../../../protocols/slurp/driver/seats/seat-marks.ts';
 import { decodeHead } from '../../../../../protocols/slurp/index.ts';
 import { systemError } from '../../../../../storage/faults.ts';
@@ -23,6 +25,7 @@ const asLearner: Configuration = { voters: ALL.slice(1), learners: [self] };
 
 let machine: Machine;
 let marks: SeatMarks;
+let state: LostState;
 let configuration: Configuration;
 let configurationIndex: number;
 let sent: { peer: string; kind: string; hasLostState?: boolean }[];
@@ -45,9 +48,19 @@ async function open(start = START): Promise<Introductions> {
   const { tailIndex, commitIndex, term, meshId } = meshLog;
   const log = { tailIndex, commitIndex, term, meshId } as unknown as typeof meshLog;
   log.configuration = () => ({ configuration, configurationIndex });
+  const member: (peer: string) => MemberRecord | undefined = (peer) => registered.get(peer);
+  state = new LostState(
+    {
+      ...{ meshLog: log, marks, health, logger, member },
+      awaitedIndex: () => awaitedIndex,
+      onChange: () => void lost++,
+      say: () => introductions.introduceAll(),
+    },
+    { self, start },
+  );
   const introductions = new Introductions(
     {
-      ...{ meshLog: log, marks, health, logger, metrics, crypto },
+      ...{ meshLog: log, lostState: state, logger, metrics, crypto, member },
       link: {
         isConnected: () => true,
         send: (peer, bytes) => {
@@ -62,17 +75,26 @@ async function open(start = START): Promise<Introductions> {
       },
       head: () => undefined,
       epoch: () => '',
-      awaitedIndex: () => awaitedIndex,
       configuration: () => configuration,
-      member: (peer) => registered.get(peer),
       onIntroduced: () => undefined,
-      onLost: () => void lost++,
       onDismissed: () => undefined,
     },
     { self, start },
   );
-  await introductions.open();
+  await state.open();
   return introductions;
+}
+
+/** What a later start knows of the loss. */
+async function isLostAfterRestart(): Promise<boolean> {
+  await open();
+  return state.isLost;
+}
+
+/** The configuration changed, or a start was registered. */
+function look(node: Introductions): void {
+  node.look();
+  state.look();
 }
 
 const registered = new Map([second, third].map(({ peer }) => [peer, memberRecord(peer)]));
@@ -86,7 +108,7 @@ describe('a node whose log begins anew', () => {
 
   it('has no vote, and says nothing but that once its start is in the log', async () => {
     const node = await open();
-    expect(node.hasLostState).toBe(true);
+    expect(state.isLost).toBe(true);
     node.introduceAll();
     expect(sent).toEqual([]);
     register();
@@ -111,26 +133,26 @@ describe('a node whose log begins anew', () => {
     await machine.log.append([await genesis()], { term: 1, vote: null, commit: 1 });
     await machine.restart({ log: 'kept', storeBatches: Number.MAX_SAFE_INTEGER });
     expect(machine.meshLog.tailIndex).toBe(1);
-    expect((await open()).hasLostState).toBe(true);
+    expect(await isLostAfterRestart()).toBe(true);
   });
 
   it('may go on as a learner, not by what the log says from before this start', async () => {
     const node = await open();
     configuration = asLearner;
     registered.set(self, memberRecord(self, { boot: 4, bootNonce: 'b'.repeat(32) }));
-    node.look();
-    expect(node.hasLostState).toBe(true);
+    look(node);
+    expect(state.isLost).toBe(true);
     register();
-    node.look();
-    expect(node.hasLostState).toBe(false);
+    look(node);
+    expect(state.isLost).toBe(false);
     await expect.poll(() => lost).toBe(1);
   });
 
   it('may not while it is a voter, whatever was registered', async () => {
     const node = await open();
     register();
-    node.look();
-    expect(node.hasLostState).toBe(true);
+    look(node);
+    expect(state.isLost).toBe(true);
     expect(lost).toBe(0);
   });
 });
@@ -143,27 +165,27 @@ describe('a node that hears of a recovery which its log does not reach', () => {
 
   it('has no vote behind that before it was a learner there', async () => {
     const node = await open();
-    expect(node.hasLostState).toBe(false);
+    expect(state.isLost).toBe(false);
     awaitedIndex = 30;
     configuration = asLearner;
     configurationIndex = 30;
-    node.look();
-    expect([node.hasLostState, marks.isKept]).toEqual([true, false]);
+    look(node);
+    expect([state.isLost, marks.isKept]).toEqual([true, false]);
     // It has come there, and is a voter by what it finds: by a copy it forgot what it promised.
     awaitedIndex = undefined;
     configuration = asVoter;
     configurationIndex = 31;
-    node.look();
-    expect(node.hasLostState).toBe(true);
+    look(node);
+    expect(state.isLost).toBe(true);
     configuration = asLearner;
     configurationIndex = 32;
-    node.look();
-    expect(node.hasLostState).toBe(false);
+    look(node);
+    expect(state.isLost).toBe(false);
   });
 
   it('knows that from the start', async () => {
     awaitedIndex = 30;
-    expect((await open()).hasLostState).toBe(true);
+    expect(await isLostAfterRestart()).toBe(true);
   });
 });
 
@@ -182,30 +204,30 @@ describe('a node that is not believed', () => {
 
   it('goes by its own signature beyond its log alone', async () => {
     const node = await open();
-    expect(node.hasLostState).toBe(false);
+    expect(state.isLost).toBe(false);
     refuse(node, new Uint8Array());
     const records = await machine.records();
     refuse(node, headOf([...records, { ...records[0]!, index: 2 }], second));
-    expect(node.hasLostState).toBe(false);
+    expect(state.isLost).toBe(false);
     const own = headOf([...records, { ...records[0]!, index: 2 }], founder);
     expect(decodeHead(own).head.index).toBe(2);
     refuse(node, own);
-    expect(node.hasLostState).toBe(true);
+    expect(state.isLost).toBe(true);
     await expect.poll(() => lost).toBe(1);
-    expect((await open()).hasLostState).toBe(true);
+    expect(await isLostAfterRestart()).toBe(true);
   });
 
   it('is well again only by a change of the seats after that', async () => {
     const node = await open();
-    node.lose();
+    state.lose();
     configuration = asLearner;
-    node.look();
-    expect(node.hasLostState).toBe(true);
+    look(node);
+    expect(state.isLost).toBe(true);
     configurationIndex = 2;
-    node.look();
-    expect(node.hasLostState).toBe(false);
+    look(node);
+    expect(state.isLost).toBe(false);
     await expect.poll(() => lost).toBe(2);
-    expect((await open()).hasLostState).toBe(false);
+    expect(await isLostAfterRestart()).toBe(false);
   });
 });
 
@@ -217,8 +239,8 @@ describe('a node that cannot write down that it lost its state', () => {
     register();
     const node = await open();
     machine.faults.fail(point, systemError('EIO'));
-    await expect(node.lose()).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
-    expect([node.hasLostState, lost]).toEqual([true, 1]);
+    await expect(state.lose()).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
+    expect([state.isLost, lost]).toEqual([true, 1]);
     node.introduceAll();
     node.introduce(second.peer);
     expect(sent).toEqual([]);
@@ -228,7 +250,7 @@ describe('a node that cannot write down that it lost its state', () => {
     node.introduceAll();
     expect(sent.map(({ hasLostState }) => hasLostState)).toEqual([true, true]);
     await machine.restart();
-    expect((await open()).hasLostState).toBe(true);
+    expect(await isLostAfterRestart()).toBe(true);
   });
 
   it('does not begin a log anew without', async () => {
@@ -239,14 +261,14 @@ describe('a node that cannot write down that it lost its state', () => {
       machine.faults.mend();
       await machine.restart();
     }
-    expect((await open()).hasLostState).toBe(true);
+    expect(await isLostAfterRestart()).toBe(true);
     expect([machine.log.marks.get('lost-state'), machine.log.lastIndex]).toEqual([0, 0]);
   });
 
   it('says so to all when it has', async () => {
     machine = await Machine.open();
     const node = await open();
-    const done = node.lose();
+    const done = state.lose();
     node.introduceAll();
     expect(sent).toEqual([]);
     await done;
@@ -316,10 +338,10 @@ describe('a learner that lost its state', () => {
     expect([...node.lost]).toEqual([]);
     hear(node, 12, true);
     expect([...node.lost]).toEqual([third.peer]);
-    node.look();
+    look(node);
     expect([...node.lost]).toEqual([third.peer]);
     configurationIndex = 13;
-    node.look();
+    look(node);
     expect([...node.lost]).toEqual([]);
     hear(node, 14, true);
     hear(node, 15, false);
@@ -334,7 +356,7 @@ describe('a learner that lost its state', () => {
     expect([...node.lost]).toEqual([third.peer]);
     configuration = { voters: [self, second.peer], learners: [third.peer] };
     configurationIndex = 10;
-    node.look();
+    look(node);
     expect([...node.lost]).toEqual([]);
   });
 });
