@@ -223,7 +223,7 @@ export class Redial implements Startable {
     // living.
     due.sort((a, b) => (a.nextAtMs ?? 0) - (b.nextAtMs ?? 0));
     for (const entry of due) {
-      const addresses = members.get(entry.peer)?.addresses ?? [];
+      const addresses = rotated(members.get(entry.peer)?.addresses ?? [], entry.attempts);
       if (this.#dials < this.#init.dialsMax) void this.#dial(entry, addresses, signal);
     }
   }
@@ -374,6 +374,16 @@ export class Redial implements Startable {
     if (awayMs < RECENT_MS || !isKnown) return Math.min(recentDelayMaxMs, delayMaxMs);
     return delayMaxMs;
   }
+}
+
+/**
+ * The addresses, beginning with another one at each try. They are dialled one after the other, and
+ * those where nobody answers, such as the private ones of a host far away, use up the time of a
+ * dial: an address behind some of them would never be tried.
+ */
+export function rotated<T>(addresses: readonly T[], tries: number): readonly T[] {
+  const from = addresses.length === 0 ? 0 : tries % addresses.length;
+  return [...addresses.slice(from), ...addresses.slice(0, from)];
 }
 
 /** What the runtime says of a deadline that passed tells people nothing. */

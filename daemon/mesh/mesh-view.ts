@@ -1,5 +1,6 @@
-import type { LeaderRecord, StateReader } from '../../protocols/interface/index.ts';
+import { type LeaderRecord, LIMITS, type StateReader } from '../../protocols/interface/index.ts';
 import { memberOf, meshOf } from '../../protocols/membership/index.ts';
+import { multiaddrText } from '../../protocols/wire/index.ts';
 import type { MeshLibp2p } from '../libp2p.ts';
 
 /** What {@link MeshView} works with. */
@@ -21,6 +22,8 @@ export interface MeshViewComponents {
  */
 export class MeshView {
   readonly #components: MeshViewComponents;
+  /** Where peers said that they can be reached, while they were connected. */
+  readonly #heard = new Map<string, readonly string[]>();
 
   constructor(components: MeshViewComponents) {
     this.#components = components;
@@ -82,6 +85,25 @@ export class MeshView {
     return [leader, ...connected.filter((peer) => peer !== leader)];
   };
 
+  /** A connected peer says by which addresses it can be reached; what it said before is over. */
+  heard(peer: string, addresses: readonly string[]): void {
+    this.#heard.set(peer, bestFirst(addresses));
+  }
+
+  /** What the peer said is over, or of no use: the log has its word. */
+  forget(peer: string): void {
+    this.#heard.delete(peer);
+  }
+
+  /**
+   * Where a member can be reached: as it said last to this node, since the log hears of an address
+   * with its next start only, then as the log has it.
+   */
+  addressesOf(peer: string): readonly string[] {
+    const logged = memberOf(this.#components.state, peer)?.addresses ?? [];
+    return [...new Set([...(this.#heard.get(peer) ?? []), ...logged])];
+  }
+
   /** Members with the addresses by which they were last heard of. */
   readonly dialTargets = (): readonly { peer: string; addresses: readonly string[] }[] => {
     const { state, self, vouched } = this.#components;
@@ -91,8 +113,17 @@ export class MeshView {
     const targets: { peer: string; addresses: readonly string[] }[] = [];
     for (const [peer, member] of state.entries('member')) {
       if (peer === self || member.removedIndex !== null) continue;
-      targets.push({ peer, addresses: member.addresses });
+      targets.push({ peer, addresses: this.addressesOf(peer) });
     }
     return targets;
   };
+}
+
+/** Addresses as the log has them: best first, without the peer id behind them, not too many. */
+export function bestFirst(addresses: readonly string[]): readonly string[] {
+  const plain = addresses.map((text) => text.replace(/\/p2p\/[^/]+$/, ''));
+  const usable = plain.filter((text) => multiaddrText.safeParse(text).success);
+  const isLoopback = (text: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(text);
+  const sorted = [...usable.filter((it) => !isLoopback(it)), ...usable.filter(isLoopback)];
+  return [...new Set(sorted)].slice(0, LIMITS.memberAddressesMax);
 }

@@ -6,7 +6,6 @@ import {
   type GossipMessage,
   type GossipVerdict,
   isCooeeError,
-  LIMITS,
   toError,
 } from '../../protocols/interface/index.ts';
 import { JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
@@ -16,6 +15,7 @@ import { serveGuests } from '../libp2p/guest-streams.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
 import { callsOf } from '../parts/webhooks.ts';
 import { LEVELS } from '../system/version.ts';
+import { bestFirst } from './mesh-view.ts';
 
 const FOLLOW_RETRY_MS = 200;
 
@@ -50,12 +50,7 @@ export class NodeLife {
 
   /** The addresses by which others may reach this node, best first, without its peer id. */
   addresses(): readonly string[] {
-    const all = this.parts.network.node
-      .getMultiaddrs()
-      .map((address) => address.toString().replace(/\/p2p\/[^/]+$/, ''));
-    const isLoopback = (text: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(text);
-    const sorted = [...all.filter((it) => !isLoopback(it)), ...all.filter(isLoopback)];
-    return sorted.slice(0, LIMITS.memberAddressesMax);
+    return bestFirst(this.parts.network.node.getMultiaddrs().map(String));
   }
 
   /**
@@ -162,7 +157,7 @@ export class NodeLife {
 
   /** The parts hear of each other here and nowhere else. */
   #join(): void {
-    const { meshLog, outbox, network, gossip } = this.parts;
+    const { meshLog, outbox, network, gossip, view } = this.parts;
     meshLog.addHook((entry) => outbox.writesFor(entry));
     meshLog.onApplied((entry) => this.#onApplied(entry));
     meshLog.onReplaced((index) => this.#onReplaced(index));
@@ -173,6 +168,10 @@ export class NodeLife {
     network.node.addEventListener('peer:disconnect', (event) =>
       this.#onDisconnect(event.detail.toString()),
     );
+    network.node.addEventListener('peer:identify', ({ detail }) => {
+      const { peerId, listenAddrs, connection } = detail;
+      if (connection.status === 'open') view.heard(peerId.toString(), listenAddrs.map(String));
+    });
     this.parts.consensus.onChange(() => this.#onLeadership());
     this.parts.trust.onRecovery(() => this.#onRecovery());
     this.parts.link.onPeer((peer, event) => {
@@ -212,7 +211,8 @@ export class NodeLife {
   }
 
   #onDisconnect(peer: string): void {
-    const { state, liveness, redial, admission } = this.parts;
+    const { state, liveness, redial, admission, view } = this.parts;
+    if (memberOf(state, peer) === undefined) view.forget(peer);
     liveness.disconnected(peer);
     admission.disconnected(peer);
     redial.onDisconnect(peer);
@@ -266,6 +266,7 @@ export class NodeLife {
     if (event.type !== 'member:clone') guard.acquit(peer);
     if (event.type === 'member:join' || event.type === 'member:boot') {
       // It tells where it is to be found now.
+      if (!view.isConnected(peer)) view.forget(peer);
       redial.onAddress(peer);
       redial.poke();
     }

@@ -19,6 +19,7 @@ type Ground = Pick<
   | 'consensus'
   | 'courier'
   | 'guests'
+  | 'meshLog'
   | 'network'
   | 'outbox'
   | 'seen'

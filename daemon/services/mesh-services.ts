@@ -118,7 +118,9 @@ export class MeshServices {
     const { daemon, random, crypto } = this.#init;
     const { parts, init } = daemon.memberNode;
     const seed = random.bytes(32);
-    const expiresMs = daemon.components.clock.nowMs() + input.ttlMs;
+    const nowMs = daemon.components.clock.nowMs();
+    // The log judges it by its own time, which stays ahead of clocks that were set back.
+    const expiresMs = Math.max(nowMs, parts.calls.logTimeMs) + input.ttlMs;
     const { id, state } = await parts.writer.write(
       'invite.issue',
       { key: seedKey(seed).publicKey, role: input.role, uses: input.uses, expiresMs },
@@ -133,7 +135,7 @@ export class MeshServices {
       seed,
       expiresMs,
     });
-    return { invite, expiresAt: new Date(expiresMs).toISOString(), uses: input.uses };
+    return { invite, expiresAt: new Date(nowMs + input.ttlMs).toISOString(), uses: input.uses };
   }
 
   async join(invite: string): Promise<ResponseOf<'joinMesh'>> {
@@ -184,7 +186,7 @@ export class MeshServices {
   /** Where a joiner may knock: here first, then at other members that are connected. */
   #addresses(): string[] {
     const node = this.#init.daemon.memberNode;
-    const { state, view } = node.parts;
+    const { view } = node.parts;
     // A joiner is nobody to a relay yet: it knocks where it gets without one.
     const own = node.addresses().filter(isDirectText);
     const loopback = own.filter((it) => it.startsWith('/ip4/127.'));
@@ -194,7 +196,7 @@ export class MeshServices {
       .connected()
       .slice(0, OTHERS_INVITING_MAX)
       .flatMap((peer) => {
-        const address = memberOf(state, peer)?.addresses.find(isDirectText);
+        const address = view.addressesOf(peer).find(isDirectText);
         return address === undefined ? [] : [`${address}/p2p/${peer}`];
       });
     return [...mine.map((it) => `${it}/p2p/${node.self}`), ...others];

@@ -378,7 +378,8 @@ export class CapabilityService implements Startable {
   #sweep(): void {
     const { clock } = this.#components;
     for (const { peer } of [...this.#table.entries()]) this.#noteReach(peer);
-    for (const { peer } of this.#table.dropOld(clock.nowMs())) {
+    const now = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    for (const { peer } of this.#table.dropOld(now)) {
       this.#stored.changed(peer, undefined);
       this.#roster.forget(peer);
     }

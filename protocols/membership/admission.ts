@@ -35,6 +35,8 @@ export interface AdmissionComponents {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly meshId: string;
+  /** The time of the log as far as it is known here: invites expire by it, not by a clock. */
+  readonly meshLog: { readonly appliedTimeMs: number };
   /** Hands `member.add` to the log; resolves with what it came to once that is known. */
   readonly admit: (
     body: z.input<typeof addBody>,
@@ -119,14 +121,14 @@ export class Admission {
   }
 
   async #redeem(peer: string, request: Redeem): Promise<number> {
-    const { state, clock } = this.#components;
+    const { state, meshLog } = this.#components;
     const { name, addresses, levels, invite, proof, logIndex } = request;
     const body = { peer, name, addresses, levels, invite, proof };
     const key = toHex(invite);
     const known = memberOf(state, peer);
     if (known?.invite === key) return known.addedIndex;
     // What is certain to be refused never reaches the log, so a guest cannot fill it.
-    const context = { ...this.#components, timeMs: clock.nowMs() };
+    const context = { ...this.#components, timeMs: meshLog.appliedTimeMs };
     assertNone(proofProblem(body, context));
     // Anybody can make up an invite that nobody knows: this node catches up before it says so, the
     // log is not asked.

@@ -17,7 +17,7 @@ import { pubsubOptions } from '../pubsub.ts';
 import { quietLogger } from '../quiet-logger.ts';
 import { RelayClient } from '../relay/relay-client.ts';
 import type { relayServer } from '../relay/relay-server.ts';
-import { sparingYamux } from '../sparing-yamux.ts';
+import { boundedYamux } from './bounded-yamux.ts';
 
 /** libp2p's services in a mesh node. */
 export type MeshServices = {
@@ -72,7 +72,12 @@ export function libp2pOptions(
         : { announce: [...init.announce] }),
     },
     connectionEncrypters: [joinedNoise()],
-    streamMuxers: [sparingYamux({ maxInboundStreams: 256, ...(init.relay ? RELAY_WINDOW : {}) })],
+    streamMuxers: [
+      boundedYamux(components.clock, {
+        maxInboundStreams: 256,
+        ...(init.relay ? RELAY_WINDOW : {}),
+      }),
+    ],
     connectionGater: door.gater,
     // It would ping strangers; the Pulse stands in for it.
     connectionMonitor: { enabled: false },
@@ -107,6 +112,8 @@ const CONNECTION_LIMITS: NonNullable<Libp2pOptions['connectionManager']> = {
   maxParallelDials: 32,
   dialTimeout: 5000,
   addressDialTimeout: 3000,
+  // In the order in which they are given: who dials again begins with another one.
+  addressSorter: () => 0,
   reconnectRetries: 0,
 };
 

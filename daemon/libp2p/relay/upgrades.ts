@@ -1,4 +1,5 @@
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
+import { rotated } from '../../../bootstrap/redial.ts';
 import {
   type Clock,
   type Logger,
@@ -74,40 +75,43 @@ export class Upgrades {
     const { direction } = connection;
     metrics.count('cooee_relay_connections_total', { direction });
     logger.info({ peer, direction }, 'connected through a relay');
-    if (!this.#watched.has(peer)) this.#watch(connection.remotePeer, UPGRADE_MS);
+    if (!this.#watched.has(peer)) this.#watch(connection.remotePeer, UPGRADE_MS, 0);
   }
 
-  #watch(peer: PeerId, waitMs: number): void {
-    const timer = this.#components.clock.schedule(waitMs, () => this.#onTime(peer, waitMs));
+  /** @param tries - how often this node has tried by itself */
+  #watch(peer: PeerId, waitMs: number, tries: number): void {
+    const timer = this.#components.clock.schedule(waitMs, () => this.#onTime(peer, waitMs, tries));
     this.#watched.set(peer.toString(), { timer, waitMs });
   }
 
-  #onTime(peer: PeerId, waitMs: number): void {
-    this.#watch(peer, Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, waitMs * 2)));
-    void this.#try(peer, waitMs === UPGRADE_MS);
+  #onTime(peer: PeerId, waitMs: number, tries: number): void {
+    const nextMs = Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, waitMs * 2));
+    this.#watch(peer, nextMs, tries + 1);
+    void this.#try(peer, tries);
   }
 
-  async #try(peer: PeerId, isFirst: boolean): Promise<void> {
+  async #try(peer: PeerId, tries: number): Promise<void> {
     const { metrics, logger } = this.#components;
     try {
-      await this.#dial(peer);
+      await this.#dial(peer, tries);
     } catch (thrown) {
       logger.debug({ err: toError(thrown), peer: peer.toString() }, 'no direct way to a member');
     }
-    if (!isFirst || !this.#watched.has(peer.toString())) return;
+    if (tries > 0 || !this.#watched.has(peer.toString())) return;
     metrics.count('cooee_relay_upgrades_total', { outcome: 'failed' });
     logger.info({ peer: peer.toString() }, 'no direct way to a member; it stays with the relay');
   }
 
   /** Where the peer says that it listens. */
-  async #dial(peer: PeerId): Promise<void> {
+  async #dial(peer: PeerId, tries: number): Promise<void> {
     const { addresses } = await this.#node.peerStore.get(peer);
     const direct = addresses
       .map(({ multiaddr }) => multiaddr)
       .filter((it) => isDirect({ remoteAddr: it }))
       .map((it) => (it.toString().includes('/p2p/') ? it : it.encapsulate(`/p2p/${peer}`)));
     if (direct.length === 0) return;
-    await this.#node.dial(direct, { force: true, signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
+    const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
+    await this.#node.dial([...rotated(direct, tries)], { force: true, signal });
   }
 
   #upgraded(peer: PeerId): void {

@@ -159,12 +159,15 @@ export class AnnouncementTable {
     });
   }
 
-  /** Forgets nodes that have not been seen for too long, and says which. */
-  dropOld(nowMs: number): NodeEntry[] {
+  /**
+   * Forgets nodes that have not been seen for too long, and says which. A lease that runs outweighs
+   * the wall clock, which may have been set.
+   */
+  dropOld({ nowMs, monotonicMs }: Now): NodeEntry[] {
     const dropped: NodeEntry[] = [];
     for (const entry of this.#entries.values()) {
-      const isOwn = entry.leaseUntilMs === Number.POSITIVE_INFINITY;
-      if (!isOwn && nowMs - entry.seenMs > this.#dropMs) dropped.push(entry);
+      const isOld = nowMs - entry.seenMs > this.#dropMs;
+      if (isOld && monotonicMs >= entry.leaseUntilMs) dropped.push(entry);
     }
     for (const { peer } of dropped) this.delete(peer);
     return dropped;
@@ -225,7 +228,8 @@ export class AnnouncementTable {
     if (isAhead || (untilMs <= entry.leaseUntilMs && seenMs <= entry.seenMs)) {
       return { kind: 'old' };
     }
-    entry.seenMs = Math.max(entry.seenMs, seenMs);
+    // What is seen now is seen now, also by a clock that was set back.
+    entry.seenMs = at.via === 'gossip' ? seenMs : Math.max(entry.seenMs, seenMs);
     entry.leaseUntilMs = Math.max(entry.leaseUntilMs, untilMs);
     return { kind: 'renewed', entry };
   }

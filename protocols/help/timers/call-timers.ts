@@ -57,6 +57,11 @@ export class CallTimers {
     this.#time = new LogTime(components.clock);
   }
 
+  /** What time a new entry of the log would have, as near as can be told here. */
+  get logTimeMs(): number {
+    return this.#time.nowMs();
+  }
+
   /** Role, term or leader changed. */
   onLeadership(): void {
     const leads = !this.#isStopped && this.#components.isLeader();

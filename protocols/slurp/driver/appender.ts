@@ -1,10 +1,18 @@
 import type { Clock } from '../../interface/index.ts';
 import type { RaftCore, RaftStatus } from '../../raft/index.ts';
+import { TIME_MS_MAX } from '../../wire/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import type { VoterClocks } from './clocks/voter-clocks.ts';
 import { type CommandMaker, leaderBatch, type MadeBatch } from './leader-batch.ts';
 import { isChange, LEADER_ENDS, noLeader, type Proposal, type Proposals } from './proposals.ts';
 import { makeEntries } from './raft-entries.ts';
+
+/**
+ * How fast the time of the log goes on, of the time that passes, while it is ahead of the voters'
+ * clocks: these had been ahead and were set back. It must not stand still, or no deadline would
+ * come for as long as they were ahead; and it must come back to them.
+ */
+const AHEAD_PACE = 63 / 64;
 
 /** What {@link Appender} works with. */
 export interface AppenderComponents {
@@ -22,6 +30,8 @@ export class Appender {
   readonly #components: AppenderComponents;
   /** Agreed time of the last entry, here or sent by a leader. */
   #tailTimeMs = 0;
+  /** An agreed time that the clocks gave, and the monotonic time of that moment. */
+  #given = { timeMs: 0, atMs: 0 };
   /** The term in which this node has announced itself. */
   #announcedTerm = 0;
 
@@ -37,7 +47,9 @@ export class Appender {
 
   /** Entries of a leader go up to that time: none of this node's own comes before it. */
   follow(timeMs: number): void {
-    this.#tailTimeMs = Math.max(this.#tailTimeMs, timeMs);
+    if (timeMs <= this.#tailTimeMs) return;
+    this.#tailTimeMs = timeMs;
+    this.#given = { timeMs, atMs: this.#components.clock.monotonicMs() };
   }
 
   /** Whether there is anything to append. */
@@ -74,7 +86,12 @@ export class Appender {
   #append(core: RaftCore, batches: readonly MadeBatch[]): boolean {
     const { lastIndex, term } = core.status;
     const { meshLog, clock, clocks } = this.#components;
-    const timeMs = Math.max(this.#tailTimeMs, meshLog.appliedTimeMs, clocks.agreedMs());
+    this.follow(Math.max(meshLog.appliedTimeMs, clocks.agreedMs()));
+    // From what was given, not from the entry before: of steps of less than a millisecond nothing
+    // would be left.
+    const passedMs = Math.floor((clock.monotonicMs() - this.#given.atMs) * AHEAD_PACE);
+    const goneOnMs = Math.min(TIME_MS_MAX, this.#given.timeMs + passedMs);
+    const timeMs = Math.max(this.#tailTimeMs, goneOnMs);
     this.#tailTimeMs = timeMs;
     const entries = makeEntries(batches, { prevIndex: lastIndex, term, timeMs });
     core.step({ type: 'propose', entries }, clock.monotonicMs());

@@ -59,21 +59,40 @@ function assertSize(payloadBytes: number): void {
   });
 }
 
+/** A buffer that is this much larger than what it holds is given back. */
+const IDLE_BYTES = 64 * 1024;
+const NOTHING = new Uint8Array();
+
 /**
  * Cuts a byte stream into frames. A length over the limit is refused before anything of that size
- * is kept.
+ * is kept. What waits for the rest of its frame stands in memory of its own, of at most twice its
+ * size: of a frame that comes byte by byte each byte would else keep the packet that it came in.
  */
 export class FrameReader {
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  /** Payload length of the frame that is being read, once its header is known and checked. */
-  #payloadBytes: number | undefined;
+  #bytes: Uint8Array = NOTHING;
+  /** Where in `#bytes` that begins which was not read yet, and where it ends. */
+  #at = 0;
+  #end = 0;
+  /** Whether `#bytes` is memory of its own; else it is a chunk as it came. */
+  #isOwn = false;
 
-  /** Adds what arrived. */
+  /** Bytes that wait for the rest of their frame. */
+  get pendingBytes(): number {
+    return this.#end - this.#at;
+  }
+
+  /** Adds what arrived. It must not be changed before {@link next} gives undefined. */
   push(chunk: Uint8Array): void {
     if (chunk.byteLength === 0) return;
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.byteLength;
+    if (this.pendingBytes === 0) {
+      this.#use(chunk, chunk.byteLength, false);
+      return;
+    }
+    const isRoom = this.#isOwn && this.#end + chunk.byteLength <= this.#bytes.byteLength;
+    // Twice as much as there is: or a frame that comes in small pieces would be copied for each.
+    if (!isRoom) this.#own(Math.max(2 * this.pendingBytes, this.pendingBytes + chunk.byteLength));
+    this.#bytes.set(chunk, this.#end);
+    this.#end += chunk.byteLength;
   }
 
   /**
@@ -82,33 +101,37 @@ export class FrameReader {
    * @throws CooeeError ERR_WIRE_TOO_LARGE, ERR_WIRE_MALFORMED; nothing can be read after either
    */
   next(): Frame | undefined {
-    if (this.#payloadBytes === undefined) {
-      if (this.#bytes < FRAME_HEADER_BYTES) return undefined;
-      this.#payloadBytes = readPayloadLength(this.#joined());
+    const waiting = this.#bytes.subarray(this.#at, this.#end);
+    const isHeader = waiting.byteLength >= FRAME_HEADER_BYTES;
+    const size = isHeader ? FRAME_HEADER_BYTES + readPayloadLength(waiting) : undefined;
+    if (size === undefined || waiting.byteLength < size) {
+      this.#settle();
+      return undefined;
     }
-    const size = FRAME_HEADER_BYTES + this.#payloadBytes;
-    if (this.#bytes < size) return undefined;
-    const bytes = this.#joined();
-    this.#chunks = bytes.byteLength > size ? [bytes.subarray(size)] : [];
-    this.#bytes -= size;
-    this.#payloadBytes = undefined;
-    return parseFrame(bytes.subarray(0, size));
+    this.#at += size;
+    return parseFrame(waiting.subarray(0, size));
   }
 
-  /**
-   * Everything that waits, in one piece; joined once per header and once per frame, not per chunk.
-   */
-  #joined(): Uint8Array {
-    const [first] = this.#chunks;
-    if (this.#chunks.length === 1 && first !== undefined) return first;
-    const bytes = new Uint8Array(this.#bytes);
-    let offset = 0;
-    for (const chunk of this.#chunks) {
-      bytes.set(chunk, offset);
-      offset += chunk.byteLength;
+  /** No whole frame is left: what waits may wait for long. */
+  #settle(): void {
+    const { pendingBytes } = this;
+    if (pendingBytes === 0) this.#use(NOTHING, 0, false);
+    else if (!this.#isOwn || this.#bytes.byteLength > 2 * pendingBytes + IDLE_BYTES) {
+      this.#own(pendingBytes);
     }
-    this.#chunks = [bytes];
-    return bytes;
+  }
+
+  #own(roomBytes: number): void {
+    const own = new Uint8Array(roomBytes);
+    own.set(this.#bytes.subarray(this.#at, this.#end));
+    this.#use(own, this.pendingBytes, true);
+  }
+
+  #use(bytes: Uint8Array, end: number, isOwn: boolean): void {
+    this.#bytes = bytes;
+    this.#at = 0;
+    this.#end = end;
+    this.#isOwn = isOwn;
   }
 }
 

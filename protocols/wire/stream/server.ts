@@ -67,6 +67,13 @@ export interface RequestServerInit {
   readonly onFlood?: (peer: string) => void;
 }
 
+/**
+ * Streams of one peer that are over but still worked for, for each that it may have: who asks and
+ * goes, again and again, would else have us do any amount of work at once. A peer of good will
+ * whose connection broke may leave some behind.
+ */
+const LEFT_PER_STREAM_MAX = 3;
+
 /** A served protocol. */
 export interface RequestServer {
   /** Takes no more streams and ends those that are open. Idempotent. */
@@ -83,15 +90,18 @@ export async function serveRequests(
   const sessions = new Set<ServerSession>();
   const onStream = (stream: Stream, connection: Connection): void => {
     const peer = connection.remotePeer.toString();
-    const open = [...sessions].filter((session) => session.peer === peer).length;
-    if (open >= (init.streamsPerPeerMax ?? 4)) {
+    const all = [...sessions].filter((session) => session.peer === peer);
+    const open = all.filter(({ signal }) => !signal.aborted).length;
+    const openMax = init.streamsPerPeerMax ?? 4;
+    if (open >= openMax || all.length - open >= LEFT_PER_STREAM_MAX * openMax) {
       stream.abort(new CooeeError('ERR_WIRE_RATE', 'Too many streams are open.'));
-      init.onFlood?.(peer);
+      if (open >= openMax) init.onFlood?.(peer);
       return;
     }
     const { id } = connection;
-    const session = new ServerSession(components, { ...init, peer, connection: id, limiter });
-    session.signal.addEventListener('abort', () => sessions.delete(session), { once: true });
+    const onQuiet = (): boolean => sessions.delete(session);
+    const facts = { ...init, peer, connection: id, limiter, onQuiet };
+    const session = new ServerSession(components, facts);
     sessions.add(session);
     session.run(stream);
     if (!session.signal.aborted) init.onSession?.(session);
@@ -109,6 +119,8 @@ interface ServerSessionInit extends RequestServerInit {
   readonly peer: string;
   readonly connection: string;
   readonly limiter: RateLimiter;
+  /** The stream is over, and nothing is done for it any more. */
+  onQuiet(): void;
 }
 
 class ServerSession implements RequestSession {
@@ -188,6 +200,7 @@ class ServerSession implements RequestSession {
     this.#running.delete(frame.id);
     this.#onFree?.();
     this.#onFree = undefined;
+    this.#checkQuiet();
   }
 
   async #answer(id: number, kind: FrameKind, payload: Uint8Array): Promise<void> {
@@ -211,6 +224,11 @@ class ServerSession implements RequestSession {
     for (const aborter of this.#running.values()) aborter.abort(reason);
     this.#onFree?.();
     this.#onFree = undefined;
+    this.#checkQuiet();
+  }
+
+  #checkQuiet(): void {
+    if (this.#ended.signal.aborted && this.#running.size === 0) this.#init.onQuiet();
   }
 
   #log(thrown: unknown, message: string): void {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Redial, type RedialInit, type RedialMember } from '../../../bootstrap/redial.ts';
+import { Redial, type RedialInit, type RedialMember, rotated } from '../../../bootstrap/redial.ts';
 import { silentLogger } from '../../../protocols/interface/index.ts';
 import { ManualClock } from '../wire/manual-clock.ts';
 
@@ -269,6 +269,31 @@ describe('Redial', () => {
     await clock.advance(1000);
     expect(dials.length).toBeGreaterThan(0);
     await redial.stop();
+  });
+
+  it('begins with another address at each try', async () => {
+    const addresses = ['/ip4/192.0.2.1/tcp/1', '/ip4/192.0.2.2/tcp/1', '/ip4/192.0.2.3/tcp/1'];
+    const firsts: (string | undefined)[] = [];
+    // The first two of a dial use up all its time.
+    const reaches = (tried: readonly string[]) => tried.slice(0, 2).includes(addresses[2] ?? '');
+    const many = new Redial({
+      ...{ clock, logger: silentLogger, isConnected: (peer) => connected.has(peer) },
+      random: { bytes: (count) => new Uint8Array(count), fraction: () => 1 },
+      members: () => [{ peer: 'a', addresses }],
+      dial: async (peer, tried) => {
+        firsts.push(tried[0]);
+        expect([...tried].sort()).toEqual(addresses);
+        if (!reaches(tried)) throw new Error('no answer in time');
+        connected.add(peer);
+      },
+    });
+    await many.start();
+    await clock.advance(3_000);
+    expect(connected.has('a')).toBe(true);
+    expect(firsts).toEqual(addresses.slice(0, 2));
+    await many.stop();
+    expect(rotated(addresses, 5)[0]).toBe(addresses[2]);
+    expect(rotated([], 3)).toEqual([]);
   });
 
   it('does nothing after stop', async () => {

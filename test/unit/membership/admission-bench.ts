@@ -49,7 +49,8 @@ export class Bench {
   readonly admission: Admission;
 
   constructor(changes: Partial<AdmissionComponents> = {}) {
-    this.mesh.timeMs = this.clock.nowMs();
+    const { mesh } = this;
+    mesh.timeMs = this.clock.nowMs();
     this.admission = new Admission({
       state: this.mesh.state,
       crypto: nodeCrypto,
@@ -57,6 +58,11 @@ export class Bench {
       metrics: this.metrics,
       logger: silentLogger,
       meshId: MESH,
+      meshLog: {
+        get appliedTimeMs() {
+          return mesh.timeMs;
+        },
+      },
       admit: async (body) => {
         this.admitted.push(body.peer);
         const context = this.mesh.by(MEMBER);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { encode } from '@ipld/dag-cbor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -38,6 +40,48 @@ describe('frames', () => {
           read.push(...readAll(reader));
         }
         expect(read).toEqual(sent);
+      }),
+    );
+  });
+
+  it('keep nothing of the packets in which a frame comes byte by byte', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const keptBytes = async (): Promise<number> => {
+      collect();
+      // Memory outside of the heap is given back a moment later.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      collect();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const payload = Uint8Array.from({ length: 4_000 }, (_, i) => i);
+    const frame = encodeFrame({ kind: FRAME_KIND.request, id: 1, payload });
+    const reader = new FrameReader();
+    const beforeBytes = await keptBytes();
+    for (const byte of frame.subarray(0, -1)) {
+      // Of each packet the rest is another stream's.
+      const packet = new Uint8Array(64 * 1024).fill(byte, 0, 1);
+      reader.push(packet.subarray(0, 1));
+      expect(reader.next()).toBeUndefined();
+    }
+    expect((await keptBytes()) - beforeBytes).toBeLessThan(4 * 1024 * 1024);
+    reader.push(frame.subarray(-1));
+    expect(reader.next()?.payload).toEqual(payload);
+    expect(reader.pendingBytes).toBe(0);
+  });
+
+  it('survive any cut while nobody reads', () => {
+    fc.assert(
+      fc.property(frames, fc.array(fc.nat({ max: 400 })), (sent, cuts) => {
+        const bytes = Buffer.concat(sent.map(encodeFrame));
+        const reader = new FrameReader();
+        let at = 0;
+        for (const cut of [...cuts, bytes.length]) {
+          reader.push(bytes.subarray(at, at + cut));
+          at = Math.min(bytes.length, at + cut);
+        }
+        expect(reader.pendingBytes).toBe(bytes.length);
+        expect(readAll(reader)).toEqual(sent);
       }),
     );
   });

@@ -314,6 +314,36 @@ describe('request streams', () => {
     await expect(stream.request(text('x'))).rejects.toThrow(code('ERR_WIRE_STREAM'));
   });
 
+  it('works for no more at once than its streams allow, whichever of them are over', async () => {
+    const gate = Promise.withResolvers<void>();
+    let running = 0;
+    await serve({
+      concurrencyMax: 4,
+      streamsPerPeerMax: 2,
+      rate: { ratePerSecond: 1_000, burst: 2_000 },
+      handler: async () => {
+        running += 1;
+        await gate.promise;
+        running -= 1;
+        return text('late');
+      },
+    });
+    // Each asks, and is gone before an answer.
+    for (let cycle = 0; cycle < 40; cycle++) {
+      const stream = await client.dialProtocol(server.peerId, PROTOCOL);
+      for (let id = 1; id <= 4 && stream.status === 'open'; id++) {
+        stream.send(encodeFrame({ kind: FRAME_KIND.request, id, payload: text('x') }));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      stream.abort(new Error('gone'));
+    }
+    expect(running).toBeGreaterThan(0);
+    expect(running).toBeLessThanOrEqual(4 * 2 * 4);
+    gate.resolve();
+    await eventually(() => expect(running).toBe(0));
+    expect(read(await connect().request(text('x')))).toBe('late');
+  });
+
   it('takes a bounded number of streams of one peer', async () => {
     await serve({ handler: async (_peer, bytes) => bytes, streamsPerPeerMax: 2 });
     const raws: Stream[] = [];

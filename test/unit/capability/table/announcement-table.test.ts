@@ -169,10 +169,32 @@ describe('AnnouncementTable', () => {
     const scene = new Scene();
     scene.announce(A);
     scene.table.putOwn({ peer: 'self', boot: 1, seq: 1, agents: B }, START);
-    expect(scene.table.dropOld(START + 7 * DAY)).toEqual([]);
-    expect(scene.table.dropOld(START + 7 * DAY + 1).map(({ peer }) => peer)).toEqual(['node']);
+    const dropped = (afterMs: number) =>
+      scene.table.dropOld({ nowMs: START + afterMs, monotonicMs: afterMs });
+    expect(dropped(7 * DAY)).toEqual([]);
+    expect(dropped(7 * DAY + 1).map(({ peer }) => peer)).toEqual(['node']);
     expect(scene.tokens).toEqual([]);
     expect(scene.table.isLive('self', Number.MAX_SAFE_INTEGER)).toBe(true);
+  });
+
+  it('forgets nobody who is there because the wall clock was set', () => {
+    const scene = new Scene();
+    scene.announce(A);
+    const yearMs = 365 * DAY;
+    expect(scene.table.dropOld({ nowMs: START + yearMs, monotonicMs: LEASE - 1 })).toEqual([]);
+    expect(scene.table.dropOld({ nowMs: START + yearMs, monotonicMs: LEASE })).toHaveLength(1);
+  });
+
+  it('has seen a node when it did by the clock as it is now, also when that was set back', () => {
+    const scene = new Scene();
+    scene.ms = DAY;
+    scene.announce(A);
+    expect(scene.table.get('node')?.seenMs).toBe(START + DAY);
+    const message = scene.message(new Uint8Array(1), 1, START);
+    const hash = announcementHash(nodeCrypto.sha256, encodeAnnouncement(1, A));
+    const at = { nowMs: START, monotonicMs: DAY + 1_000, via: 'gossip' as const };
+    scene.table.beat(message, { v: 1, kind: 'beat', seq: 1, hash }, at);
+    expect(scene.table.get('node')?.seenMs).toBe(START);
   });
 
   it('keeps no more agents of a node than it may have', () => {

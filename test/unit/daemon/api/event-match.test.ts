@@ -55,7 +55,7 @@ describe('the table of types', () => {
         for (const [, word = ''] of text.matchAll(/'([a-z]+:[a-z-]+)'/g)) words.add(word);
       }
     }
-    const others = /^(?:node|cooee|connection|relay):/;
+    const others = /^(?:node|cooee|connection|relay):|^peer:identify$/;
     return new Set([...words].filter((word) => !others.test(word)));
   }
 

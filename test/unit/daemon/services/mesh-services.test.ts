@@ -56,7 +56,8 @@ it.each(['ERR_MEMBERSHIP_CLONE', 'ERR_MEMBERSHIP_REMOVED'])(
 );
 
 it('an invite that the log has not taken was not made, and says so', async () => {
-  const parts = { writer: { write: async () => ({ id: 'bafyrei1', state: 'accepted' }) } };
+  const write = async () => ({ id: 'bafyrei1', state: 'accepted' });
+  const parts = { writer: { write }, calls: { logTimeMs: 0 } };
   const daemon = {
     memberNode: { parts, init: { meshId: MESH } },
     components: { clock: { nowMs: () => 0 } },
@@ -69,4 +70,26 @@ it('an invite that the log has not taken was not made, and says so', async () =>
     message: expect.stringContaining('no invite was made'),
     remedy: expect.stringContaining('nobody can use it'),
   });
+});
+
+it('an invite is good for its time by the log, also one ahead of a clock set back', async () => {
+  const asked: { readonly expiresMs: number }[] = [];
+  const parts = {
+    writer: {
+      write: async (_kind: string, body: { readonly expiresMs: number }) => {
+        asked.push(body);
+        return { id: 'bafyrei1', state: 'accepted' };
+      },
+    },
+    calls: { logTimeMs: 9_000_000 },
+  };
+  const daemon = {
+    memberNode: { parts, init: { meshId: MESH } },
+    components: { clock: { nowMs: () => 1_000 } },
+  };
+  const init = { daemon, random: { bytes: (count: number) => new Uint8Array(count) } };
+  const services = new MeshServices(init as unknown as MeshServicesInit);
+  const input = { uses: 1, ttlMs: 500, role: 'member' } as const;
+  await expect(services.issueInvite(input)).rejects.toMatchObject({ code: 'ERR_SLURP_NO_LEADER' });
+  expect(asked.map(({ expiresMs }) => expiresMs)).toEqual([9_000_500]);
 });

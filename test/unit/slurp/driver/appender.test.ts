@@ -6,6 +6,7 @@ import { Appender } from '../../../../protocols/slurp/driver/appender.ts';
 import { VoterClocks } from '../../../../protocols/slurp/driver/clocks/voter-clocks.ts';
 import { leaderBatch } from '../../../../protocols/slurp/driver/leader-batch.ts';
 import { Proposals } from '../../../../protocols/slurp/driver/proposals.ts';
+import { decodeEntry } from '../../../../protocols/slurp/machine/codec.ts';
 import { batchOf, codeOf, crypto, founder, Machine, MESH, rename, second } from '../mesh-world.ts';
 
 /** A leader whose disk has written nothing yet: its announcement is not committed. */
@@ -36,7 +37,7 @@ async function unwritten() {
   const seat = { term: core.status.term, voters: [founder.peer], learners: [second.peer] };
   const change = () => proposals.enqueue(leaderBatch(maker, 'voter.change', seat));
   const write = (seq: number) => proposals.add([batchOf(founder, { seq }, [rename(`n ${seq}`)])]);
-  return { core, proposals, appender, change, write, tailIndex };
+  return { core, proposals, appender, change, write, tailIndex, clock };
 }
 
 describe('Appender', () => {
@@ -63,6 +64,44 @@ describe('Appender', () => {
     // The announcement and the two writes.
     expect(core.status.lastIndex).toBe(tailIndex + 3);
     expect(proposals.isWaiting).toBe(false);
+  });
+
+  it('lets the time of the log go on when a clock was ahead, and come back', async () => {
+    const { core, proposals, appender, write, clock } = await unwritten();
+    const hourMs = 3_600_000;
+    let aheadMs = hourMs;
+    const { monotonicMs } = clock;
+    clock.nowMs = () => 1_800_000_000_000 + monotonicMs.call(clock) + aheadMs;
+    const times: number[] = [];
+    const step = core.step.bind(core);
+    core.step = (input, nowMs) => {
+      if (input.type === 'propose')
+        times.push(decodeEntry(input.entries[0]?.bytes ?? new Uint8Array()).timeMs);
+      step(input, nowMs);
+    };
+    const timeOf = (seq: number): number => {
+      void codeOf(write(seq));
+      while (proposals.isWaiting) appender.offer(core);
+      return times.at(-1) ?? 0;
+    };
+    appender.offer(core);
+    const first = timeOf(2);
+    expect(first).toBe(clock.nowMs());
+    aheadMs = 0;
+    expect(timeOf(3)).toBe(first);
+    // Also when there is an entry for each millisecond.
+    for (let seq = 4; seq < 204; seq++) {
+      await clock.advance(1);
+      timeOf(seq);
+    }
+    expect(timeOf(204) - first).toBeGreaterThan(190);
+    await clock.advance(hourMs - 200);
+    const passedMs = timeOf(205) - first;
+    expect(passedMs).toBeGreaterThan(0.98 * hourMs);
+    // Slower than the clocks, so that these are right again one day.
+    expect(passedMs).toBeLessThan(hourMs);
+    await clock.advance(70 * hourMs);
+    expect(timeOf(206)).toBe(clock.nowMs());
   });
 
   it('gives all that waits back when the core takes no more: nothing may overtake', async () => {
