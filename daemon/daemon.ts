@@ -169,7 +169,7 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#phase = 'stopped';
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the daemon stops'));
-    await this.#running.tearDown();
+    await this.#running.stop();
     await this.components.sealer.stop();
   }
 

@@ -1,3 +1,4 @@
+import { CooeeError } from '../protocols/interface/index.ts';
 import { toHex } from '../protocols/wire/index.ts';
 import { markStale, readRestoredMark, removeRestoredMark } from './backup/restored-mark.ts';
 import type { DaemonComponents, DaemonInit } from './daemon-init.ts';
@@ -27,6 +28,10 @@ export class HomeNode {
   #node: NodeLife | undefined;
   #stores: MeshStores | undefined;
   #listen: readonly string[];
+  #isStopped = false;
+  /** What is being brought up, and torn down: whoever stops waits for both. */
+  #rising: Promise<void> = Promise.resolve();
+  #falling: Promise<void> = Promise.resolve();
 
   constructor(components: HomeNodeComponents, init: DaemonInit) {
     this.#components = components;
@@ -61,9 +66,17 @@ export class HomeNode {
    * Builds and starts the node of a mesh; when that fails there is none.
    *
    * @param begun - a start that was begun already; another one begins without it
-   * @throws CooeeError ERR_STORAGE_*, ERR_WIRE_*, ERR_BOOTSTRAP_LISTEN, ERR_SLURP_SUPERSEDED
+   * @throws CooeeError ERR_STORAGE_*, ERR_WIRE_*, ERR_BOOTSTRAP_LISTEN, ERR_SLURP_SUPERSEDED,
+   * ERR_API_STARTING once it was stopped
    */
   async bringUp(file: MeshFile, begun?: Begun): Promise<void> {
+    const rising = this.#bringUp(file, begun);
+    this.#rising = rising.catch(() => undefined);
+    await rising;
+  }
+
+  async #bringUp(file: MeshFile, begun?: Begun): Promise<void> {
+    this.#assertRuns();
     const { folder, logger, home, clock, onNode, startAgain, onSuperseded } = this.#components;
     const { boot, lastSeq } = begun ?? { boot: await this.nextStart(), lastSeq: 0 };
     const restored = await readRestoredMark(home.path);
@@ -94,6 +107,7 @@ export class HomeNode {
         },
       );
       this.#node = node;
+      this.#assertRuns();
       heldIndex = node.parts.meshLog.commitIndex;
       keepCompany(node, folder, logger);
       onNode(boot.boot, node.parts.meshLog.appliedIndex);
@@ -105,8 +119,32 @@ export class HomeNode {
       throw error;
     }
   }
-  /** Stops the node and closes its stores. @throws CooeeError ERR_STORAGE_* of the closing */
+
+  /**
+   * Stops the node and closes its stores; a second call waits for the first.
+   *
+   * @throws CooeeError ERR_STORAGE_* of the closing
+   */
   async tearDown(): Promise<void> {
+    const falling = this.#falling.then(() => this.#tearDown());
+    this.#falling = falling.catch(() => undefined);
+    await falling;
+  }
+
+  /** As {@link tearDown}, for good: resolves when nothing uses the home any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.tearDown();
+    // It meets closed stores, or sees that it was stopped.
+    await this.#rising;
+    await this.tearDown();
+  }
+
+  #assertRuns(): void {
+    if (this.#isStopped) throw new CooeeError('ERR_API_STARTING', 'the daemon stops');
+  }
+
+  async #tearDown(): Promise<void> {
     const node = this.#node;
     const stores = this.#stores;
     this.#node = undefined;

@@ -57,10 +57,19 @@ export async function prepareFolder(path: string, init: FolderInit): Promise<voi
  * process's, so nothing else may be at work.
  *
  * @returns gives root's rights back
+ * @throws CooeeError ERR_STORAGE_HOME_FOREIGN where root may not do so, as in some containers
  */
 export function takeRightsOf(uid: number): () => void {
   if (process.geteuid?.() !== 0 || uid === 0) return () => undefined;
-  process.seteuid?.(uid);
+  try {
+    process.seteuid?.(uid);
+  } catch (cause) {
+    throw new CooeeError(
+      'ERR_STORAGE_HOME_FOREIGN',
+      `this belongs to the user ${uid}, whose rights cannot be taken here`,
+      { details: { owner: uid }, remedy: 'Run the command as that user.', cause },
+    );
+  }
   return () => process.seteuid?.(0);
 }
 
@@ -108,7 +117,11 @@ async function checkAndTighten(folder: FileHandle, path: string, init: FolderIni
   const { uid, mode } = await folder.stat();
   if (init.uid !== undefined && uid !== init.uid) throw foreignError(path, uid, init.uid);
   if ((mode & MODE_OF_OTHERS) === 0) return;
-  if (!mayBeHome(await readdir(path))) throw sharedError(path);
+  const entries = (await readdir(path, { withFileTypes: true })).map((it) => ({
+    name: it.name,
+    isFolder: it.isDirectory(),
+  }));
+  if (!mayBeHome(entries)) throw sharedError(path);
   await folder.chmod(MODE_OWN);
   init.logger.warn(
     { home: path, was: (mode & PERMISSION_BITS).toString(8), now: MODE_OWN.toString(8) },
@@ -122,7 +135,7 @@ function sharedError(path: string): CooeeError {
     `The folder ${path} holds other things and is open to others: it is no home.`,
     {
       details: { home: path },
-      remedy: `Give an empty folder with --home, or close this one first: chmod 700 ${path}`,
+      remedy: 'Give an empty folder, or one that is not there, with --home.',
     },
   );
 }

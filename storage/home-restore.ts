@@ -80,5 +80,8 @@ export function removeCopy(folder: string): void {
 
 function noCopy(folder: string): CooeeError {
   const message = `${folder} is no copy of a home that a daemon made: left as it is.`;
-  return new CooeeError('ERR_BACKUP_NO_HOME', message, { details: { folder } });
+  return new CooeeError('ERR_BACKUP_NO_HOME', message, {
+    details: { folder },
+    remedy: 'Look at that folder, and remove it yourself when it is a copy.',
+  });
 }

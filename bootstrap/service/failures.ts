@@ -40,16 +40,15 @@ export function homeOfOther(home: string, owner: number, user: string): CooeeErr
  * A service makes its home its user's own, with all that is in it: never a folder of other things,
  * such as /opt.
  *
- * @throws CooeeError ERR_STORAGE_HOME_FOREIGN
+ * @throws CooeeError ERR_API_USAGE
  */
 export async function refuseOtherFolder(
-  ports: Pick<ServicePorts, 'namesIn'>,
+  ports: Pick<ServicePorts, 'entriesIn'>,
   home: string,
 ): Promise<void> {
-  if (mayBeHome(await ports.namesIn(home))) return;
-  throw new CooeeError(
-    'ERR_STORAGE_HOME_FOREIGN',
-    `The folder ${home} holds other things: it is no home.`,
-    { details: { home }, remedy: 'Give an empty folder, or one that is not there, with --home.' },
-  );
+  if (mayBeHome(await ports.entriesIn(home))) return;
+  throw new CooeeError('ERR_API_USAGE', `The folder ${home} holds other things: it is no home.`, {
+    details: { home },
+    remedy: 'Give an empty folder, or one that is not there, with --home.',
+  });
 }

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import type { Dirent } from 'node:fs';
 import { lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { CommandResult, ServicePorts, ShownCommand } from './types.ts';
@@ -25,7 +26,10 @@ export function systemServicePorts(caller: Caller): ServicePorts {
     },
     ownerOf: async (path) => (await ifThere(lstat(path)))?.uid,
     // What keeps it from being read keeps a home from being made there, and that tells why.
-    namesIn: (path) => readdir(path).catch((): string[] => []),
+    entriesIn: async (path) => {
+      const found = await readdir(path, { withFileTypes: true }).catch((): Dirent[] => []);
+      return found.map((it) => ({ name: it.name, isFolder: it.isDirectory() }));
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+import type { FolderEntry } from '../../protocols/interface/home-path.ts';
+
 /** Whose service manager runs the daemon: the machine's, or that of one user. */
 export type ServiceScope = 'system' | 'user';
 
@@ -51,7 +53,7 @@ export interface ServicePorts {
   /** Who owns a file or folder, by number; undefined when there is none. */
   ownerOf(path: string): Promise<number | undefined>;
   /** What is in a folder; nothing of one that is not there, or cannot be read. */
-  namesIn(path: string): Promise<readonly string[]>;
+  entriesIn(path: string): Promise<readonly FolderEntry[]>;
 }
 
 /** How the service is. */

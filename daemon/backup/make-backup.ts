@@ -1,5 +1,17 @@
-import { createReadStream, existsSync, rmSync } from 'node:fs';
-import { access, constants, type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, existsSync, rmSync, type Stats } from 'node:fs';
+import {
+  access,
+  constants,
+  type FileHandle,
+  lchown,
+  link,
+  lstat,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
 import {
@@ -77,8 +89,40 @@ async function lockAsOwner(home: string): Promise<HomeLock> {
       giveBack();
     }
   };
-  const lock = await asOwner(() => lockHome(home));
-  return { release: () => asOwner(() => lock.release()) };
+  if (await asOwner(() => canReach(home))) {
+    const lock = await asOwner(() => lockHome(home));
+    return { release: () => asOwner(() => lock.release()) };
+  }
+  // Such as the volume of a container, seen from its host.
+  const lock = await lockHome(home);
+  return {
+    release: async () => {
+      await lock.release();
+      await giveLockTo(home, await stat(home));
+    },
+  };
+}
+
+/** Not by access(2), which asks for the real user. */
+async function canReach(home: string): Promise<boolean> {
+  try {
+    await readdir(home);
+    return true;
+  } catch (thrown) {
+    if (systemCode(thrown) === 'EACCES') return false;
+    throw toStorageError(thrown, home);
+  }
+}
+
+async function giveLockTo(home: string, { uid, gid }: Stats): Promise<void> {
+  for (const name of ['lock', 'pid']) {
+    const path = join(home, name);
+    const found = await lstat(path).catch(() => undefined);
+    if (found === undefined) continue;
+    await lchown(path, uid, gid);
+    if (!found.isDirectory()) continue;
+    for (const file of await readdir(path)) await lchown(join(path, file), uid, gid);
+  }
 }
 
 async function writeBackup(request: BackupRequest, found: HomeFiles): Promise<BackupMade> {

@@ -1,6 +1,7 @@
 import { type LeaderRecord, LIMITS, type StateReader } from '../../protocols/interface/index.ts';
 import { memberOf, meshOf } from '../../protocols/membership/index.ts';
 import { multiaddrText } from '../../protocols/wire/index.ts';
+import { publicFirst } from '../libp2p/discovery/local-addresses.ts';
 import type { MeshLibp2p } from '../libp2p.ts';
 
 /** What {@link MeshView} works with. */
@@ -113,7 +114,7 @@ export class MeshView {
     const targets: { peer: string; addresses: readonly string[] }[] = [];
     for (const [peer, member] of state.entries('member')) {
       if (peer === self || member.removedIndex !== null) continue;
-      targets.push({ peer, addresses: this.addressesOf(peer) });
+      targets.push({ peer, addresses: publicFirst(this.addressesOf(peer)) });
     }
     return targets;
   };

@@ -34,28 +34,46 @@ function stripSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
-/** What is in a home, or in a folder that somebody has prepared for one. */
-const OF_HOME: ReadonlySet<string> = new Set([
+/** Only a home has one of these: every one that was opened once has its FORMAT. */
+const OF_HOMES_ALONE: ReadonlySet<string> = new Set([
   'FORMAT',
-  'config.json',
-  'lock',
-  'mesh',
   'node.key',
   'restored-files',
-  'restoring',
   'service-invite',
+]);
+
+/** What may be in a folder that somebody has prepared, or that a first start has not filled. */
+const OF_BEGINNINGS: ReadonlySet<string> = new Set([
+  'config.json',
+  'lock',
+  'machine',
+  'pid',
+  'restoring',
 ]);
 
 /** What a file system puts into the uppermost folder of a disk. A home may be a disk of its own. */
 export const DISK_FOLDER = 'lost+found';
 
+/** What is in a folder. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
 /**
- * Whether a folder is one that a node may have for itself: it is empty, or a home already. To
- * others it is closed then, which the folder of other things, such as /tmp, must not be.
+ * Whether a folder is one that a node may have for itself: it is a home already, or holds nothing
+ * but what a home begins with. That may be its settings, and files that these name. To others it is
+ * closed then, which the folder of other things, such as /tmp or /var (where there is a `lock`,
+ * too), must not be.
  *
- * @param names - of all that is in it
+ * @param entries - all that is in it
  */
-export function mayBeHome(names: readonly string[]): boolean {
-  const found = names.filter((name) => name !== DISK_FOLDER);
-  return found.length === 0 || found.some((name) => OF_HOME.has(name));
+export function mayBeHome(entries: readonly FolderEntry[]): boolean {
+  const names = entries.map(({ name }) => name);
+  if (names.some((name) => OF_HOMES_ALONE.has(name))) return true;
+  const isPrepared = names.includes('config.json');
+  return entries.every(({ name, isFolder }) => {
+    if (name === DISK_FOLDER || OF_BEGINNINGS.has(name) || name.endsWith('.tmp')) return true;
+    return isPrepared && !isFolder;
+  });
 }

@@ -22,6 +22,7 @@ export * from './state/revisions.ts';
 export * from './state/tables.ts';
 export * from './store.ts';
 export * from './stream.ts';
+export * from './text/printable.ts';
 export * from './text/sanitize.ts';
 export * from './text/untrusted.ts';
 export * from './text/utf8.ts';

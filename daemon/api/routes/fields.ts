@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from '../../../protocols/interface/limits.ts';
+import { PRINTABLE } from '../../../protocols/interface/text/printable.ts';
 import { isWithinUtf8 } from '../../../protocols/interface/text/utf8.ts';
 
 /** A whole number out of a query string. */
@@ -26,7 +27,7 @@ export const printable = (bytesMax: number) =>
   z
     .string()
     .max(bytesMax)
-    .refine((text) => !/[\p{C}\p{Zl}\p{Zp}]/u.test(text) && isWithinUtf8(text, bytesMax), {
+    .refine((text) => (text === '' || PRINTABLE.test(text)) && isWithinUtf8(text, bytesMax), {
       message: `expected printable text of at most ${bytesMax} bytes`,
     });
 

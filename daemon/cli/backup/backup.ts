@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { isCooeeError } from '../../../protocols/interface/index.ts';
+import { isCooeeError, toError } from '../../../protocols/interface/index.ts';
 import { sanitizeLine } from '../../../protocols/interface/text/sanitize.ts';
 import type { CliContext } from '../context.ts';
 import { withProgress } from '../progress.ts';
@@ -66,7 +66,13 @@ async function make(context: CliContext, tools: BackupTools, rest: Rest): Promis
     return { ...made, skipped: [...skipped, ...made.skipped] };
   } finally {
     takeBack?.();
-    remove();
+    try {
+      remove();
+    } catch (thrown) {
+      // The backup is what it is; but this is as secret as the home, and must not be overlooked.
+      const { message } = toError(thrown);
+      context.remark(`cooee: the copy in ${folder} is still there: ${sanitizeLine(message)}\n`);
+    }
   }
 }
 

@@ -26,8 +26,9 @@ async function holderOf(context: CliContext, client: CliClient): Promise<() => P
     return await context.host.watchHolder(node.home);
   } catch (error) {
     if (!isCooeeError(error)) throw error;
-    // It starts, or cannot show itself: then the socket alone has to tell.
-    return async () => false;
+    // It starts, or cannot show itself. With --socket that alone has to tell.
+    if (context.socketFlag !== undefined) return async () => false;
+    return await context.host.watchHolder(context.home);
   }
 }
 

@@ -15,6 +15,7 @@ import { MeshMdns } from '../discovery/mdns.ts';
 import { joinedNoise } from '../joined-noise.ts';
 import { pubsubOptions } from '../pubsub.ts';
 import { quietLogger } from '../quiet-logger.ts';
+import { isDirect } from '../relay/direct-only.ts';
 import { RelayClient } from '../relay/relay-client.ts';
 import type { relayServer } from '../relay/relay-server.ts';
 import { boundedYamux } from './bounded-yamux.ts';
@@ -112,8 +113,13 @@ const CONNECTION_LIMITS: NonNullable<Libp2pOptions['connectionManager']> = {
   maxParallelDials: 32,
   dialTimeout: 5000,
   addressDialTimeout: 3000,
-  // In the order in which they are given: who dials again begins with another one.
-  addressSorter: () => 0,
+  // In the order in which they are given: who dials again begins with another one. What comes from
+  // the peer store has no order.
+  addressSorter: (a, b) => {
+    const [first, second] = [a, b].map(({ multiaddr }) => isDirect({ remoteAddr: multiaddr }));
+    if (first === second) return 0;
+    return first === true ? -1 : 1;
+  },
   reconnectRetries: 0,
 };
 

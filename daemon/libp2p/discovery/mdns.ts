@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { BlockList } from 'node:net';
 import type { PeerDiscovery } from '@libp2p/interface';
 import { mdns } from '@libp2p/mdns';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { type Clock, LIMITS } from '../../../protocols/interface/index.ts';
 import { TokenBucket } from '../../../protocols/wire/index.ts';
+import { isLocal } from './local-addresses.ts';
 
 /** What this node hears on the local network under a mesh's name. */
 export interface MdnsEar {
@@ -184,24 +184,6 @@ export class MeshMdns implements MdnsEar {
 
 type Startable = { start(): unknown; stop(): unknown };
 
-/** One address of a host: no name to be looked up, no way through somebody else. */
-const PLAIN = /^\/ip([46])\/([0-9a-fA-F.:]{2,45})\/tcp\/\d{1,5}$/;
-
-/**
- * What is on this side of every router (RFC 1918, 3927, 4193, 4291, 6598). libp2p's isPrivate
- * counts all that is special, such as 6to4, which leads to any public host.
- */
-const LOCAL = new BlockList();
-LOCAL.addSubnet('10.0.0.0', 8);
-LOCAL.addSubnet('100.64.0.0', 10);
-LOCAL.addSubnet('127.0.0.0', 8);
-LOCAL.addSubnet('169.254.0.0', 16);
-LOCAL.addSubnet('172.16.0.0', 12);
-LOCAL.addSubnet('192.168.0.0', 16);
-LOCAL.addAddress('::1', 'ipv6');
-LOCAL.addSubnet('fc00::', 7, 'ipv6');
-LOCAL.addSubnet('fe80::', 10, 'ipv6');
-
 /**
  * The addresses that may be dialled because somebody on the local network says so: those of the
  * local network, so that nobody makes us knock at a stranger's door.
@@ -210,8 +192,8 @@ export function hintsIn(addresses: readonly { toString(): string }[]): string[] 
   const hints = new Set<string>();
   for (const text of addresses.map(String)) {
     if (hints.size === LIMITS.memberAddressesMax) break;
-    const [, version, host = ''] = PLAIN.exec(text) ?? [];
-    if (LOCAL.check(host, version === '6' ? 'ipv6' : 'ipv4')) hints.add(text);
+    // Who it is of is said beside it.
+    if (isLocal(text) && !text.includes('/p2p/')) hints.add(text);
   }
   return [...hints];
 }

@@ -1,4 +1,5 @@
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
 import { rotated } from '../../../bootstrap/redial.ts';
 import {
   type Clock,
@@ -7,6 +8,7 @@ import {
   type Timer,
   toError,
 } from '../../../protocols/interface/index.ts';
+import { publicFirst } from '../discovery/local-addresses.ts';
 import { isDirect } from './direct-only.ts';
 
 /**
@@ -111,7 +113,9 @@ export class Upgrades {
       .map((it) => (it.toString().includes('/p2p/') ? it : it.encapsulate(`/p2p/${peer}`)));
     if (direct.length === 0) return;
     const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
-    await this.#node.dial([...rotated(direct, tries)], { force: true, signal });
+    // As the peer store has them they are in the order of the alphabet.
+    const ordered = rotated(publicFirst(direct.map(String)), tries).map((it) => multiaddr(it));
+    await this.#node.dial(ordered, { force: true, signal });
   }
 
   #upgraded(peer: PeerId): void {

@@ -117,16 +117,21 @@ export class RaftDriver {
   onMessage(peer: string, received: Extract<LinkMessage, { kind: 'raft' }>): void {
     this.#clocks.heard(peer, received.timeMs);
     const { message } = received;
+    const give = (): void => this.#input({ type: 'message', message });
     if (message.type === 'append') this.#received.take(peer, message, received.entries);
-    else this.#input({ type: 'message', message });
+    // To stand it needs what it was sent before.
+    else if (message.type === 'timeout-now') this.#received.behind(give);
+    else give();
   }
 
-  onConnected = (peer: string): void => this.#input({ type: 'connected', peer });
+  onConnected = (peer: string): void =>
+    this.#received.behind(() => this.#input({ type: 'connected', peer }));
 
-  onConnectionLost = (peer: string): void => {
-    this.#input({ type: 'connection-lost', peer });
-    this.#ticker.arm();
-  };
+  onConnectionLost = (peer: string): void =>
+    this.#received.behind(() => {
+      this.#input({ type: 'connection-lost', peer });
+      this.#ticker.arm();
+    });
 
   /**
    * Takes batches of one origin into the log, in their order; resolves with an index at which the

@@ -89,8 +89,7 @@ export class FrameReader {
       return;
     }
     const isRoom = this.#isOwn && this.#end + chunk.byteLength <= this.#bytes.byteLength;
-    // Twice as much as there is: or a frame that comes in small pieces would be copied for each.
-    if (!isRoom) this.#own(Math.max(2 * this.pendingBytes, this.pendingBytes + chunk.byteLength));
+    if (!isRoom) this.#own(this.#roomFor(chunk.byteLength));
     this.#bytes.set(chunk, this.#end);
     this.#end += chunk.byteLength;
   }
@@ -119,6 +118,18 @@ export class FrameReader {
     else if (!this.#isOwn || this.#bytes.byteLength > 2 * pendingBytes + IDLE_BYTES) {
       this.#own(pendingBytes);
     }
+  }
+
+  /**
+   * Twice as much as there is: or a frame that comes in small pieces would be copied for each. Not
+   * more than its frame, with what comes now: who keeps that keeps all of the buffer.
+   */
+  #roomFor(bytes: number): number {
+    const { pendingBytes } = this;
+    const least = pendingBytes + bytes;
+    if (pendingBytes < FRAME_HEADER_BYTES) return least;
+    const size = FRAME_HEADER_BYTES + readPayloadLength(this.#bytes.subarray(this.#at, this.#end));
+    return Math.max(least, Math.min(size, 2 * pendingBytes));
   }
 
   #own(roomBytes: number): void {

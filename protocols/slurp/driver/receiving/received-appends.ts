@@ -67,6 +67,15 @@ export class ReceivedAppends {
       .finally(() => this.#waiting--);
   }
 
+  /**
+   * Does something that must not come before the appends which came before it: those of a leader
+   * whose connection is lost would else be taken for a sign that it lives.
+   */
+  behind(task: () => void): void {
+    if (this.#waiting === 0) task();
+    else this.#turn = this.#turn.then(task);
+  }
+
   async #takeInSlices(message: Append, list: readonly Uint8Array[]): Promise<void> {
     const { clock, signal } = this.#components;
     const { read, timeMs } = readEntries(list, message);

@@ -22,7 +22,7 @@ export class FakePorts implements ServicePorts {
   env: Record<string, string | undefined> = {};
   readonly files = new Map<string, { text: string; mode: number }>();
   readonly owners = new Map<string, number>();
-  /** What is in folders that are there. */
+  /** What is in folders that are there; names of folders end in a slash. */
   readonly folders = new Map<string, readonly string[]>();
   /** Every command, and every change of a file. */
   readonly did: string[] = [];
@@ -67,8 +67,9 @@ export class FakePorts implements ServicePorts {
     return this.owners.get(path);
   }
 
-  async namesIn(path: string): Promise<readonly string[]> {
-    return this.folders.get(path) ?? [];
+  async entriesIn(path: string) {
+    const names = this.folders.get(path) ?? [];
+    return names.map((it) => ({ name: it.replace('/', ''), isFolder: it.endsWith('/') }));
   }
 
   /** What was done, without questions. */

@@ -71,10 +71,10 @@ describe('a service of the system', () => {
 
   it('takes over no folder of root that is no home', async () => {
     ports.owners.set('/opt', 0);
-    ports.folders.set('/opt', ['containerd', 'google']);
+    ports.folders.set('/opt', ['containerd/', 'google/']);
     const spec = { ...SPEC, home: '/opt' };
-    expect(await codeOf(system().install(spec, undefined))).toBe('ERR_STORAGE_HOME_FOREIGN');
-    expect(await codeOf(own().install(spec, undefined))).toBe('ERR_STORAGE_HOME_FOREIGN');
+    expect(await codeOf(system().install(spec, undefined))).toBe('ERR_API_USAGE');
+    expect(await codeOf(own().install(spec, undefined))).toBe('ERR_API_USAGE');
     expect(ports.did.filter((line) => /^(chown|install) /u.test(line))).toEqual([]);
     for (const names of [['lost+found'], ['FORMAT', 'mine'], ['service-invite']]) {
       ports.folders.set('/opt', names);

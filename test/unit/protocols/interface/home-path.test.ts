@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { resolveHome } from '../../../../protocols/interface/home-path.ts';
+import { mayBeHome, resolveHome } from '../../../../protocols/interface/home-path.ts';
 
 const rows = [
   { id: 'flag first', flag: '/f', env: { COOEE_HOME: '/e' }, uid: 0, home: '/f' },
@@ -15,5 +15,35 @@ const rows = [
 describe('resolveHome', () => {
   it.each(rows)('$id', ({ flag, env, uid, home }) => {
     expect(resolveHome({ flag, env, uid, homedir: '/u' })).toBe(home);
+  });
+});
+
+describe('mayBeHome', () => {
+  const entries = (names: readonly string[]) =>
+    names.map((it) => ({ name: it.replace('/', ''), isFolder: it.endsWith('/') }));
+
+  it.each([
+    [],
+    ['lost+found/'],
+    ['FORMAT', 'notes of mine/'],
+    ['node.key'],
+    ['config.json'],
+    ['config.json', 'pager-secret'],
+    ['service-invite'],
+    ['lock/', 'pid', 'machine', 'FORMAT.7-1.tmp'],
+    ['lock/', 'restoring/'],
+    ['restored-files/', 'mesh/'],
+  ])('is true of a home and of what may become one: %j', (...names) => {
+    expect(mayBeHome(entries(names))).toBe(true);
+  });
+
+  it.each([
+    ['a file'],
+    // /var and /run of Debian.
+    ['backups/', 'lib/', 'lock/', 'log/', 'tmp/'],
+    ['config.json', 'node_modules/'],
+    ['mesh/', 'photos/'],
+  ])('is false of a folder of other things: %j', (...names) => {
+    expect(mayBeHome(entries(names))).toBe(false);
   });
 });

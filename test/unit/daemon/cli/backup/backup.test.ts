@@ -48,6 +48,16 @@ function toolsOf(changes: Partial<BackupTools> = {}) {
 const answers = { stageBackup: () => ({ folder: '/h/staging/1', skipped: ['config.json'] }) };
 
 describe('cooee backup', () => {
+  it('is made also when the copy cannot be removed, which is said', async () => {
+    const { host } = toolsOf({
+      removeCopy: () => {
+        throw new Error('EPERM');
+      },
+    });
+    const { exit, stderr } = await run(['backup', 'x.cooee'], { host, answers });
+    expect([exit, stderr]).toEqual([0, expect.stringContaining('/h/staging/1 is still there')]);
+  });
+
   it("seals the daemon's copy and removes it", async () => {
     const { seen, host } = toolsOf();
     const { exit, stdout, stderr } = await run(['backup', 'x.cooee'], { host, answers });

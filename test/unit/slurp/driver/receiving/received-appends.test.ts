@@ -86,6 +86,19 @@ describe('the entries of a leader', () => {
   });
 });
 
+describe('what must not overtake the entries of a leader', () => {
+  it('is the loss of its connection: they would be taken for a sign that it lives', async () => {
+    const third = [...world.nodes.values()].find((it) => it !== leader && it !== voter)!;
+    send(Array.from({ length: 300 }, (_, i) => signed(1 + i)));
+    world.cut(leader, voter);
+    world.cut(leader, third);
+    // Less than the time after which a leader that is not heard is given up.
+    await world.pass(200);
+    expect(voter.machine.log.lastIndex).toBeGreaterThan(300);
+    expect([voter, third].filter(({ consensus }) => consensus.isLeader)).toHaveLength(1);
+  });
+});
+
 function signedElsewhere(): Uint8Array {
   const mesh = MESH.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
   return batchOf(founder, { boot: 60, seq: 2, mesh }, [rename('elsewhere')]);
