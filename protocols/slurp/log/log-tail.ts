@@ -48,14 +48,6 @@ export class LogTail {
     return Math.max(this.#log.hardState.term, this.#term);
   }
 
-  /**
-   * The term with these entries behind all that is held. It never goes back: who pulls may have
-   * been a voter in a later term than that of what it pulls, and must not forget what it did there.
-   */
-  termWith(records: readonly LogRecord[]): number {
-    return Math.max(this.term, records.at(-1)?.term ?? 0);
-  }
-
   /** Merkle root of all that is held. */
   root(): Uint8Array {
     return merkleRoot(this.#crypto.sha256, this.#hashed());

@@ -97,9 +97,12 @@ export class MeshLog {
     return this.#appliedTimeMs;
   }
 
-  /** The term that was last persisted. */
+  /**
+   * The term that was last persisted; never an earlier one than that of what is applied, for a
+   * state that was installed comes without entries.
+   */
   get term(): number {
-    return this.#tail.term;
+    return Math.max(this.#tail.term, this.#appliedTerm);
   }
 
   /**
@@ -228,7 +231,10 @@ export class MeshLog {
    */
   async append(records: readonly LogRecord[], commit: number): Promise<void> {
     const { vote } = this.held.hardState;
-    await this.persist(records, { term: this.#tail.termWith(records), vote, commit });
+    // It never goes back: who pulls may have been a voter in a later term than that of what it
+    // pulls, and must not forget what it did there.
+    const term = Math.max(this.term, records.at(-1)?.term ?? 0);
+    await this.persist(records, { term, vote, commit });
   }
 
   /**

@@ -331,6 +331,24 @@ describe('MeshLog', () => {
     expect([meshLog.appliedIndex, meshLog.commitIndex, meshLog.tailIndex]).toEqual([3, 3, 3]);
   });
 
+  it('is in no earlier term than the state that was installed', async () => {
+    const other = await untroubled(4);
+    const machine = await Machine.open();
+    const { meshLog, store, log } = machine;
+    await meshLog.replace(async () => {
+      for (const namespace of ['state', 'meta'] as const) {
+        for await (const [key, value] of other.store.entries(namespace)) {
+          await store.batch([{ namespace, key, value }]);
+        }
+      }
+      // Nothing of what the state is made of is in the log, and this node has never voted.
+      await log.compactBefore(other.meshLog.appliedIndex + 1);
+    });
+    expect([log.hardState.term, meshLog.appliedIndex, meshLog.term]).toEqual([1, 5, 2]);
+    await meshLog.append(recordsOf([batch(6)], 6, { term: 2 }), 5);
+    expect(log.hardState.term).toBe(2);
+  });
+
   it('knows its mesh', async () => {
     const { meshLog } = await Machine.open();
     await settle();
