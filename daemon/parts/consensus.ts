@@ -50,7 +50,7 @@ export async function buildConsensus(
   const consensus = new Consensus(
     {
       ...{ ...common, link },
-      head: () => trust.highest(),
+      signedBy: (peer) => trust.signedBy(peer),
       epochs: trust.epochs,
       assertReady: (batch) => holding.assertHeld(batch),
       isUnlinked: () => trust.unlinked().length > 0,

@@ -72,8 +72,10 @@ export interface ConsensusComponents
   /** Of the mesh: it holds the marks that keep a node from its seat. */
   readonly log: LogStore;
   readonly store: KeyValueStore;
-  /** The highest head that was verified here. */
-  readonly head: () => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
+  /** The highest head with a peer's signature that was verified here. */
+  readonly signedBy: (
+    peer: string,
+  ) => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
   /** Whether a change of voters waits for the signatures of the old ones. */
   readonly isUnlinked: () => boolean;
   /** Which epoch of the mesh is followed here. */

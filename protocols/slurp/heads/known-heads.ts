@@ -1,6 +1,8 @@
 import type { Condition } from '../../interface/index.ts';
 import type { HeadName, KeptHead, TrustStore } from './trust-store.ts';
 
+const nameOf = (voter: string): HeadName => `voter/${voter}`;
+
 /** Verified heads of different indices that a later one is compared with. */
 const RECENT_MAX = 64;
 
@@ -24,13 +26,54 @@ export class KnownHeads {
   early: KeptHead | undefined;
   /** By index, of the last heads that were verified, the youngest last. */
   readonly #recent = new Map<number, KeptHead>();
+  /** Of each voter whose signature the highest does not have: the last that had it. */
+  readonly #signed = new Map<string, KeptHead>();
 
   /** Loads what was kept. @throws CooeeError ERR_WIRE_* when it is damaged, ERR_STORAGE_* */
-  async open(store: Pick<TrustStore, 'head'>): Promise<void> {
+  async open(store: Pick<TrustStore, 'head' | 'signedHeads'>): Promise<void> {
+    for (const [voter, head] of await store.signedHeads()) this.#signed.set(voter, head);
     this.highest = await store.head('highest');
     this.mark = await store.head('mark');
     this.newest = this.highest;
     for (const head of [this.mark, this.highest]) if (head !== undefined) this.note(head);
+  }
+
+  /**
+   * The highest that a voter signed: it had all of that. A later one that others signed without it
+   * does not take its word back.
+   */
+  signedBy(voter: string): KeptHead | undefined {
+    return isSignedBy(this.highest, voter) ? this.highest : this.#signed.get(voter);
+  }
+
+  /** What the disk has to keep, and to forget, with this as the highest. */
+  keptWith(highest: KeptHead): Partial<Record<HeadName, Uint8Array | undefined>> {
+    const kept: Partial<Record<HeadName, Uint8Array | undefined>> = { highest: highest.bytes };
+    for (const [voter, head] of this.#signedWith(highest)) kept[nameOf(voter)] = head?.bytes;
+    return kept;
+  }
+
+  /** This is the highest from now on. */
+  raise(highest: KeptHead): void {
+    for (const [voter, head] of this.#signedWith(highest)) {
+      if (head === undefined) this.#signed.delete(voter);
+      else this.#signed.set(voter, head);
+    }
+    this.highest = highest;
+    if (highest.signed.head.index > (this.newest?.signed.head.index ?? 0)) this.newest = highest;
+  }
+
+  /** Voters of whom another head, or none (undefined), is kept by name with this as the highest. */
+  #signedWith(highest: KeptHead): Map<string, KeptHead | undefined> {
+    const changes = new Map<string, KeptHead | undefined>();
+    const { voters } = highest.signed.head;
+    for (const { voter } of this.highest?.signed.signatures ?? []) {
+      if (voters.includes(voter) && !isSignedBy(highest, voter)) changes.set(voter, this.highest);
+    }
+    for (const voter of this.#signed.keys()) {
+      if (!voters.includes(voter) || isSignedBy(highest, voter)) changes.set(voter, undefined);
+    }
+    return changes;
   }
 
   /**
@@ -55,8 +98,12 @@ export class KnownHeads {
 
   /** Which of those on the disk the beginning of an epoch gives up. */
   givenUpBy(beginning: EpochBeginning): HeadName[] {
-    const kept = { highest: this.highest, mark: this.mark } as const;
-    return (['highest', 'mark'] as const).filter((name) => isGivenUp(kept[name], beginning));
+    const kept: [HeadName, KeptHead | undefined][] = [
+      ['highest', this.highest],
+      ['mark', this.mark],
+    ];
+    for (const [voter, head] of this.#signed) kept.push([nameOf(voter), head]);
+    return kept.filter(([, head]) => isGivenUp(head, beginning)).map(([name]) => name);
   }
 
   /** Forgets what the beginning of an epoch gives up. */
@@ -65,6 +112,9 @@ export class KnownHeads {
     if (isGivenUp(this.mark, beginning)) this.mark = undefined;
     if (isGivenUp(this.newest, beginning)) this.newest = this.highest;
     this.early = undefined;
+    for (const [voter, head] of this.#signed) {
+      if (isGivenUp(head, beginning)) this.#signed.delete(voter);
+    }
     for (const [index, head] of this.#recent) {
       if (isGivenUp(head, beginning)) this.#recent.delete(index);
     }
@@ -77,6 +127,10 @@ export interface EpochBeginning {
   readonly epoch: number;
   /** The end of what is committed here: of later heads it is not certain of which log they are. */
   readonly commitIndex: number;
+}
+
+function isSignedBy(kept: KeptHead | undefined, voter: string): boolean {
+  return kept?.signed.signatures.some((signature) => signature.voter === voter) === true;
 }
 
 function isGivenUp(

@@ -29,7 +29,10 @@ export interface RecoveredChainComponents {
 /** What recoveries do to the chain of trust: they lead on from it, and end what was behind them. */
 export class RecoveredChain {
   readonly #components: RecoveredChainComponents;
+  readonly #listeners: (() => void)[] = [];
   #turn: Promise<unknown> = Promise.resolve();
+  /** What the recovery that is followed gives up is not forgotten yet: the disk failed. */
+  #isOwed = false;
 
   constructor(components: RecoveredChainComponents) {
     this.#components = components;
@@ -49,17 +52,32 @@ export class RecoveredChain {
   }
 
   /**
-   * Takes a recovery in, one at a time; true when another epoch is followed from now on, or none
-   * until the operator has chosen.
+   * Takes a recovery in, one at a time.
    *
    * @param find gives it, in its turn: no other one is taken in meanwhile
-   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*; what `find`
-   * throws
+   * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*: it may be
+   * followed all the same, and the rest is done when it is heard of again; what `find` throws
    */
-  async take(find: () => Promise<Uint8Array>): Promise<boolean> {
-    const done = this.#turn.then(async () => await this.#take(await find()));
+  async take(find: () => Promise<Uint8Array>): Promise<void> {
+    const { epochs } = this.#components;
+    const done = this.#turn.then(async () => {
+      const bytes = await find();
+      const { newest, rival } = epochs;
+      try {
+        await this.#take(bytes);
+      } finally {
+        // Also where what it gives up could not be forgotten: to vote on would be worse.
+        const isNews = epochs.newest !== newest || epochs.rival !== rival;
+        for (const listener of isNews ? this.#listeners : []) listener();
+      }
+    });
     this.#turn = done.catch(() => undefined);
-    return await done;
+    await done;
+  }
+
+  /** See {@link TrustBook.onRecovery}. */
+  onFollowed(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Recoveries that are part of the state and not of the chain, as their entries hold them. */
@@ -113,7 +131,7 @@ export class RecoveredChain {
     return indices.filter((index) => index === followed || !kept().has(index));
   }
 
-  async #take(bytes: Uint8Array): Promise<boolean> {
+  async #take(bytes: Uint8Array): Promise<void> {
     const { epochs, logger, history } = this.#components;
     const recovery = epochs.verify(bytes);
     const { id, epoch, index } = recovery;
@@ -121,10 +139,10 @@ export class RecoveredChain {
     const link = { bytes, set: setOf(recovery) };
     if (verdict === 'rival') {
       // It stands still already: of three, each that meets two of them does.
-      if (epochs.rival !== undefined) return false;
+      if (epochs.rival !== undefined) return;
       logger.error({ id, epoch }, 'the same epoch was begun twice');
       await epochs.keepRival(recovery);
-      return true;
+      return;
     }
     if (verdict === 'news') {
       logger.warn({ id, epoch, index }, 'the operator recovered the mesh');
@@ -132,21 +150,21 @@ export class RecoveredChain {
       await epochs.adopt(recovery);
       history.recover(link.set);
       await this.#giveUp(link);
-      return true;
+      return;
     }
     // Where it was done, or an end of the program later, the state has it before the chain does.
     const followed = epochs.isSplit ? epochs.newest : undefined;
-    const isNew = followed !== undefined || this.#isMissing(link.set);
+    const isOwed = this.#isOwed && epochs.newest?.id === id;
+    const isNew = followed !== undefined || isOwed || this.#isMissing(link.set);
     if (verdict === 'known' && isNew) await this.#giveUp(link, followed);
     else if (this.#isMissing(link.set)) {
       await this.#components.store.keepLinks([link]);
       this.#components.kept().add(link.set.index);
     }
-    if (verdict === 'old' || epochs.newest?.id === id) return false;
+    if (verdict === 'old' || epochs.newest?.id === id) return;
     await epochs.adopt(recovery);
     // What was followed until now may have named others.
     history.recover(link.set);
-    return true;
   }
 
   #isMissing({ index, epoch }: VoterSet): boolean {
@@ -159,6 +177,7 @@ export class RecoveredChain {
     const { store, kept, heads, meshLog } = this.#components;
     const { index, epoch } = link.set;
     const { commitIndex } = meshLog;
+    this.#isOwed = true;
     // Before its place too: what is not in the log here may be of another branch than this one.
     const links = [...(await store.linksBefore(epoch, Math.min(index, commitIndex)))];
     if (rival !== undefined && rival.entryIndex !== index) links.push(rival.entryIndex);
@@ -171,6 +190,7 @@ export class RecoveredChain {
     for (const it of links) kept().delete(it);
     kept().add(index);
     heads.giveUp(beginning);
+    this.#isOwed = false;
   }
 }
 

@@ -54,7 +54,6 @@ export class TrustBook {
   #writing: Promise<void> = Promise.resolve();
   /** What recoveries do to the chain. */
   readonly recoveries: RecoveredChain;
-  readonly #recoveryListeners: (() => void)[] = [];
 
   /** @param anchor what is trusted from the start: out of the invite, or of genesis */
   constructor(components: TrustBookComponents, anchor: TrustAnchor) {
@@ -110,6 +109,11 @@ export class TrustBook {
   /** The highest verified head that this node's own log fits: what it hands on. */
   highest(): KeptHead | undefined {
     return this.#heads.highest;
+  }
+
+  /** See {@link KnownHeads.signedBy}. */
+  signedBy(voter: string): KeptHead | undefined {
+    return this.#heads.signedBy(voter);
   }
 
   /** The highest verified head, whether or not its entries are here. */
@@ -174,17 +178,14 @@ export class TrustBook {
   }
 
   /**
-   * Takes a head that was verified as the highest one: the caller has seen that the log here has
-   * its root. It is kept before this resolves.
+   * Takes a verified head as the highest: the caller has seen that the log here has its root. It
+   * is kept before this resolves.
    */
   async adopt(bytes: Uint8Array, signed: SignedHead): Promise<void> {
     const adopting = this.#writing.then(async () => {
-      const { index } = signed.head;
-      if (index <= (this.#heads.highest?.signed.head.index ?? 0)) return;
-      await this.#store.keepHeads({ highest: bytes });
-      this.#heads.highest = { bytes, signed };
-      if (index > (this.#heads.newest?.signed.head.index ?? 0))
-        this.#heads.newest = this.#heads.highest;
+      if (signed.head.index <= (this.#heads.highest?.signed.head.index ?? 0)) return;
+      await this.#store.keepHeads(this.#heads.keptWith({ bytes, signed }));
+      this.#heads.raise({ bytes, signed });
       this.#gauge();
     });
     this.#writing = adopting.catch(() => undefined);
@@ -221,8 +222,8 @@ export class TrustBook {
   }
 
   /**
-   * Hears of a recovery, from wherever: one of a later epoch is followed from now on, another one
-   * of the same epoch stops this node until the operator has chosen.
+   * Hears of a recovery, from wherever: one of a later epoch is followed from now on, another of
+   * the same epoch stops this node until the operator has chosen.
    *
    * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*
    */
@@ -236,17 +237,16 @@ export class TrustBook {
    */
   async recoverBy(make: () => Promise<Uint8Array>): Promise<void> {
     try {
-      if (!(await this.recoveries.take(make))) return;
+      await this.recoveries.take(make);
     } catch (error) {
       this.#countRefusal(error);
       throw error;
     }
-    for (const listener of this.#recoveryListeners) listener();
   }
 
   /** Called when another epoch is followed, or none any more. Must be quick and not throw. */
   onRecovery(listener: () => void): void {
-    this.#recoveryListeners.push(listener);
+    this.recoveries.onFollowed(listener);
   }
 
   async #recoverMissing(): Promise<void> {

@@ -9,8 +9,13 @@ export interface KeptHead {
   readonly signed: SignedHead;
 }
 
-/** Names of single heads in the namespace `head`. */
-export type HeadName = 'highest' | 'mark' | 'fork-ours' | 'fork-theirs';
+/** Names of single heads in the namespace `head`; `voter/<peer>`: the last with its signature. */
+export type HeadName = 'highest' | 'mark' | 'fork-ours' | 'fork-theirs' | `voter/${string}`;
+
+const SYNCED = { sync: true } as const;
+const OF_VOTERS: HeadName = 'voter/';
+/** Behind all names that begin so. */
+const OF_VOTERS_END = 'voter0';
 
 /** The index of a link, be it a head or a recovery. @throws CooeeError ERR_WIRE_* */
 export function linkIndex(bytes: Uint8Array): number {
@@ -38,9 +43,22 @@ export class TrustStore {
     return bytes === undefined ? undefined : { bytes, signed: decodeHead(bytes) };
   }
 
-  async keepHeads(heads: Partial<Record<HeadName, Uint8Array>>): Promise<void> {
+  /** By voter. @throws CooeeError as {@link TrustStore.head} */
+  async signedHeads(): Promise<Map<string, KeptHead>> {
+    const heads = new Map<string, KeptHead>();
+    const range = { gte: OF_VOTERS, lt: OF_VOTERS_END };
+    for await (const [key, bytes] of this.#store.entries('head', range)) {
+      heads.set(key.slice(OF_VOTERS.length), { bytes, signed: decodeHead(bytes) });
+    }
+    return heads;
+  }
+
+  /** Those without a value are forgotten; all in one write. */
+  async keepHeads(heads: Partial<Record<HeadName, Uint8Array | undefined>>): Promise<void> {
     await this.#write(
-      Object.entries(heads).map(([key, value]) => ({ namespace: 'head', key, value })),
+      Object.entries(heads).map(([key, value]) =>
+        value === undefined ? { namespace: 'head', key } : { namespace: 'head', key, value },
+      ),
     );
   }
 
@@ -68,29 +86,34 @@ export class TrustStore {
     return indices;
   }
 
+  /**
+   * Those who signed a link may lose their disks: it is on this one when this resolves, since
+   * nobody else can sign it again.
+   */
   async keepLinks(links: readonly Pick<ChainLink, 'bytes' | 'set'>[]): Promise<void> {
-    await this.#write(links.map(linkWrite));
+    await this.#write(links.map(linkWrite), SYNCED);
   }
 
   /**
    * Keeps a recovery as a link of the chain, and forgets links and heads that it gives up: all in
-   * one write.
+   * one write, and on the disk when this resolves.
    */
   async keepRecovery(
     link: Pick<ChainLink, 'bytes' | 'set'>,
     forget: { readonly links: readonly number[]; readonly heads: readonly HeadName[] },
   ): Promise<void> {
-    await this.#write([
+    const writes: readonly StoreWrite[] = [
       ...forget.links.map((index) => ({ namespace: 'chain', key: linkKey(index) }) as const),
       ...forget.heads.map((key) => ({ namespace: 'head', key }) as const),
       linkWrite(link),
-    ]);
+    ];
+    await this.#write(writes, SYNCED);
   }
 
-  async #write(writes: readonly StoreWrite[]): Promise<void> {
+  async #write(writes: readonly StoreWrite[], options?: { readonly sync: boolean }): Promise<void> {
     // A closed store is its owner's; a failed one is mended by opening it.
     if (this.#store.status === 'failed') await this.#store.open();
-    await this.#store.batch(writes);
+    await this.#store.batch(writes, options);
   }
 }
 

@@ -7,8 +7,8 @@ import {
   type StateReader,
   voterSetKey,
 } from '../../interface/index.ts';
-import { equalBytes, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
-import { GENESIS_KEY, genesisOf } from './genesis.ts';
+import { cidOf, equalBytes, type MerkleFrontier, merkleRoot } from '../../wire/index.ts';
+import { GENESIS_KEY, genesisOf, TOLD_GENESIS_KEY } from './genesis.ts';
 import {
   carriedGenesis,
   decodeRecovery,
@@ -28,7 +28,13 @@ const OPERATOR_BYTES = 32;
  * Keys of the namespace `head` that a home must keep when it begins its log anew. Without a state
  * only these tell the operator's key: neither a recovery nor who shows it need have the genesis.
  */
-export const RECOVERY_KEYS: readonly string[] = [NEWEST.key, RIVAL.key, OPERATOR.key, GENESIS_KEY];
+export const RECOVERY_KEYS: readonly string[] = [
+  NEWEST.key,
+  RIVAL.key,
+  OPERATOR.key,
+  GENESIS_KEY,
+  TOLD_GENESIS_KEY,
+];
 
 /** Pulls in a row that do not fit before what is held is given up for a recovery. */
 const MISFITS_MAX = 3;
@@ -176,6 +182,20 @@ export class EpochBook {
     await this.#keep([{ ...RIVAL, value: recovery.bytes }]);
     this.#rival = recovery;
     this.#tell();
+  }
+
+  /**
+   * Keeps what another member says that the mesh id is made of: whoever comes with an empty disk
+   * needs it to follow a recovery, and those who began with the mesh may all be gone by then. What
+   * it is not is passed over.
+   *
+   * @throws CooeeError ERR_STORAGE_*
+   */
+  async keepGenesis(told: Uint8Array): Promise<void> {
+    const { crypto, meshLog } = this.#components;
+    if (cidOf(crypto.sha256, told) !== meshLog.meshId) return;
+    await this.#keep([{ namespace: 'head', key: TOLD_GENESIS_KEY, value: told }]);
+    this.#name(told);
   }
 
   /** Indices of the entries of the state that are recoveries. */

@@ -23,7 +23,7 @@ export interface RecoveryExchangeComponents {
   readonly requester: Requester;
   readonly responder: Responder;
   readonly trust: {
-    readonly epochs: Pick<EpochBook, 'newest' | 'rival'>;
+    readonly epochs: Pick<EpochBook, 'keepGenesis' | 'newest' | 'rival'>;
     recover(bytes: Uint8Array): Promise<void>;
   };
   /** What this node says of itself. */
@@ -64,10 +64,21 @@ export class RecoveryExchange {
     });
   }
 
-  /** A member is here: it is shown what this node knows of recoveries, when that is anything. */
+  /**
+   * A member is here: it is shown what this node knows of recoveries, when that is anything, and is
+   * asked for what the mesh id is made of, when that is not here.
+   */
   met(peer: string): void {
-    if (this.#components.trust.epochs.newest === undefined) return;
-    this.#show(peer, AGAIN_MS_MIN);
+    const { trust, logger } = this.#components;
+    if (trust.epochs.newest !== undefined) {
+      this.#show(peer, AGAIN_MS_MIN);
+      return;
+    }
+    this.#genesis()
+      .then((genesis) => {
+        if (genesis === undefined) this.#show(peer, AGAIN_MS_MIN);
+      })
+      .catch((error: unknown) => logger.debug({ err: toError(error) }, 'the store is not read'));
   }
 
   /** There is news: all that are connected are shown it. */
@@ -76,16 +87,20 @@ export class RecoveryExchange {
   }
 
   /**
-   * Asks a member for its report, and takes in the recoveries that it knows.
+   * Asks a member for its report, and takes in the recoveries that it knows, and the genesis when
+   * there is none here.
    *
    * @throws CooeeError ERR_WIRE_*, the refusal of the other side
    */
-  async ask(peer: string, wants = { genesis: false }): Promise<RecoveryAnswer> {
-    const { requester, meshId } = this.#components;
-    const body = recoveryAsk.encode({ links: await this.#links(), ...wants });
+  async ask(peer: string): Promise<RecoveryAnswer> {
+    const { requester, meshId, trust } = this.#components;
+    const isLacking = (await this.#genesis()) === undefined;
+    const body = recoveryAsk.encode({ links: await this.#links(), genesis: isLacking });
     const options = { timeoutMs: ASK_TIMEOUT_MS };
     const bytes = await requester.request(peer, recoveryProtocol(meshId), body, options);
     const answer = recoveryAnswer.decode(bytes);
+    // First: a recovery that comes with it may be of no use without.
+    if (answer.genesis !== undefined) await trust.epochs.keepGenesis(answer.genesis);
     await this.#learn(peer, answer.links);
     return answer;
   }

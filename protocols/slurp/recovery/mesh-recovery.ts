@@ -152,11 +152,9 @@ export class MeshRecovery {
     const { trust, signer, exchange, meshLog, report, dial, connected } = this.#components;
     const voters = trust.voters();
     await dial(voters.filter((peer) => peer !== signer.peer));
-    const genesis = await this.#genesis();
     const asked = await Promise.all(
       connected().map(async (peer) => {
-        const wants = { genesis: genesis === undefined };
-        const answer = await exchange.ask(peer, wants).catch((error: unknown) => {
+        const answer = await exchange.ask(peer).catch((error: unknown) => {
           this.#components.logger.debug({ err: toError(error), peer }, 'a member does not answer');
         });
         return answer === undefined ? [] : [{ peer, ...answer }];
@@ -185,10 +183,9 @@ export class MeshRecovery {
       reachable: reports.map(({ peer }) => peer),
       knownIndex: Math.max(...all.map(({ knownIndex }) => knownIndex)),
     };
-    const found = answers.find((it) => it.genesis !== undefined && this.#isGenesis(it.genesis));
     return {
       plan,
-      genesis: genesis ?? found?.genesis,
+      genesis: await this.#genesis(),
       maybeLed: isChoosing || facts.unproved.length > 0,
     };
   }

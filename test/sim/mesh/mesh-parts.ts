@@ -125,7 +125,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   const consensus: Consensus = new Consensus(
     {
       ...common,
-      head: () => trust.highest(),
+      signedBy: (peer) => trust.signedBy(peer),
       epochs: trust.epochs,
       isUnlinked: () => trust.unlinked().length > 0,
       makeReplica: () => new Replica({ ...common, snapshots }),

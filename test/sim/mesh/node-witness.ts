@@ -111,7 +111,7 @@ export class NodeWitness {
     const message = decodeLinkMessage(bytes, { from, to: this.#signer.peer });
     if (message.kind !== 'hello') return;
     const { voters } = parts.meshLog.configuration().configuration;
-    const head = parts.trust.highest()?.signed;
+    const head = parts.trust.signedBy(from)?.signed;
     // What it says may be old: a head can outrun a hello, and so can the end of who said it.
     const claim = this.#cluster.claimOf(from);
     if (claim === undefined || !voters.includes(from)) return;

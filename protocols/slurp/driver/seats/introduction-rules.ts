@@ -8,7 +8,7 @@ export interface IntroductionFacts {
   /** Whether the peer is a voter or a learner, as far as it is known here. */
   readonly isConfigured: boolean;
   readonly member: Pick<MemberRecord, 'boot' | 'bootNonce'> | undefined;
-  /** The highest head that was verified here. */
+  /** The highest head with its signature that was verified here. */
   readonly head: SignedHead | undefined;
 }
 

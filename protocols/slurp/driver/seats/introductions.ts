@@ -24,7 +24,10 @@ export interface IntroductionsComponents {
   readonly crypto: Crypto;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly head: () => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
+  /** The highest head with the peer's signature that was verified here. */
+  readonly signedBy: (
+    peer: string,
+  ) => { readonly bytes: Uint8Array; readonly signed: SignedHead } | undefined;
   readonly configuration: () => Configuration;
   readonly member: (peer: string) => MemberRecord | undefined;
   /** A voter or learner was believed: what it says counts from now on. */
@@ -152,9 +155,9 @@ export class Introductions {
   }
 
   #judge(peer: string, hello: Hello): void {
-    const { configuration, member, head, metrics, logger, link, onIntroduced } = this.#components;
+    const { configuration, member, metrics, logger, link, onIntroduced } = this.#components;
     const { voters } = configuration();
-    const highest = head();
+    const signed = this.#components.signedBy(peer);
     // Votes and entries of another epoch count for nothing here; the recovery itself is shown by
     // other ways.
     if (hello.epoch !== this.#components.epoch()) {
@@ -165,7 +168,7 @@ export class Introductions {
     const reason = introductionProblem(peer, hello, {
       isConfigured: this.#isConfigured(peer),
       member: member(peer) ?? (this.#proved.has(peer) ? UNKNOWN_START : undefined),
-      head: highest?.signed,
+      head: signed?.signed,
     });
     const isLost = reason === 'lost-state' || reason === 'stale-start' || hello.hasLostState;
     if (isLost && (voters.includes(peer) || this.#isLostLearner(peer, hello))) this.#miss(peer);
@@ -181,7 +184,7 @@ export class Introductions {
     if (reason === undefined || reason === 'not-configured') return;
     metrics.count('cooee_slurp_voters_refused_total', { reason });
     logger.warn({ peer, reason }, 'a voter is not listened to');
-    link.send(peer, encodeRefused(reason, highest?.bytes ?? new Uint8Array()));
+    link.send(peer, encodeRefused(reason, signed?.bytes ?? new Uint8Array()));
   }
 
   /**

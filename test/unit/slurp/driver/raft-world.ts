@@ -182,7 +182,7 @@ export class RaftNode {
         metrics: machine.metrics,
         logger: machine.logger,
         onFatal: (error) => void this.fatal.push(error),
-        head: () => undefined,
+        signedBy: () => undefined,
         epochs: this.epochs,
         isUnlinked: () => false,
         makeReplica: () => {

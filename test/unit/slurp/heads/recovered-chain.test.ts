@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
 import { VoterHistory } from '../../../../protocols/slurp/heads/voter-history.ts';
 import { decodeHead } from '../../../../protocols/slurp/index.ts';
 import { epochOf } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
@@ -92,6 +93,42 @@ describe('a node that hears of a recovery', () => {
     const again = await openBook(machine);
     expect(again.voters()).toEqual([left.peer]);
     expect((await again.accept(head)).head.epoch).toBe(1);
+  });
+
+  it('votes no more also where it cannot forget what is given up', async () => {
+    const { link } = await recovered(20);
+    const machine = await applied(18);
+    const book = await openBook(machine);
+    const told: number[] = [];
+    book.onRecovery(() => told.push(book.epochs.current.epoch));
+    const { store } = machine;
+    const batch = store.batch.bind(store);
+    store.batch = async (writes, options) => {
+      if (writes.some(({ namespace }) => namespace === 'chain')) {
+        throw new CooeeError('ERR_STORAGE_DISK_FULL');
+      }
+      await batch(writes, options);
+    };
+    expect(await codeOf(book.recover(link))).toBe('ERR_STORAGE_DISK_FULL');
+    expect([told, book.epochs.isBehind]).toEqual([[1], true]);
+    store.batch = batch;
+    await book.recover(link);
+    expect([told, await book.links(0, 9)]).toEqual([[1], []]);
+    const rows: string[] = [];
+    for await (const [key] of store.entries('chain')) rows.push(key);
+    expect(rows.map(Number)).toEqual([21]);
+  });
+
+  it('knows of it after a loss of power', async () => {
+    const { link } = await recovered(20);
+    const machine = await applied(18);
+    await (await openBook(machine)).recover(link);
+    await machine.restart({ log: 'kept' });
+    const book = await openBook(machine);
+    expect([book.epochs.current.epoch, book.voters()]).toEqual([1, [left.peer]]);
+    const rows: string[] = [];
+    for await (const [key] of machine.store.entries('chain')) rows.push(key);
+    expect(rows.map(Number)).toEqual([21]);
   });
 
   it('goes past a change of voters that those before it never signed for', async () => {

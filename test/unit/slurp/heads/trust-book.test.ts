@@ -66,6 +66,14 @@ describe('a book of a node that knows the log', () => {
     expect(again.newest()?.bytes).toEqual(headAt(49));
   });
 
+  it('has links on the disk before it goes by them: who signed may be gone', async () => {
+    const machine = await applied(50);
+    const book = await openBook(machine);
+    await book.learn(links.slice(0, 3));
+    await machine.restart({ log: 'kept' });
+    expect(await (await openBook(machine)).links(0, 9)).toEqual(links.slice(0, 3));
+  });
+
   it('adopts a head that came before its entries when those are applied', async () => {
     const machine = await applied(50);
     const book = await openBook(machine);

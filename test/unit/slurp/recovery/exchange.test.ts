@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RecoveryExchange } from '../../../../protocols/slurp/index.ts';
+import { genesisOf, RecoveryExchange } from '../../../../protocols/slurp/index.ts';
 import { recoveryAnswer, recoveryAsk } from '../../../../protocols/slurp/recovery/protocol.ts';
 import { FIRST_EPOCH } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
 import { openBook, refused, some } from '../heads/voters.ts';
@@ -11,19 +11,19 @@ const REPORT = {
   ...{ tail: { index: 20, term: 4 }, headIndex: 18, knownIndex: 19 },
 };
 
-/** Two members that speak to each other; each with a book of its own. */
-async function pair(genesis?: Uint8Array) {
+/** Two members that speak to each other; each with a book, and maybe a genesis, of its own. */
+async function pair(genesisOfA?: Uint8Array, genesisOfB = genesisOfA) {
   /** What is asked is lost on the way. */
   const isLost = { now: false };
   const handlers = new Map<string, (peer: string, body: Uint8Array) => Promise<Uint8Array>>();
-  const make = async (self: string, other: string) => {
+  const make = async (self: string, other: string, genesis?: Uint8Array) => {
     const machine = await Machine.open();
     const trust = await openBook(machine);
     const exchange = new RecoveryExchange({
       ...{ meshId: MESH, trust, metrics: machine.metrics, logger: machine.logger },
       clock: machine.clock,
       report: () => REPORT,
-      genesis: async () => genesis,
+      genesis: async () => genesis ?? (await genesisOf(machine.store)),
       connected: () => [other],
       requester: {
         request: async (peer, _protocol, body) => {
@@ -43,7 +43,8 @@ async function pair(genesis?: Uint8Array) {
     await exchange.start();
     return { machine, trust, exchange };
   };
-  return { a: await make('a', 'b'), b: await make('b', 'a'), isLost };
+  const a = await make('a', 'b', genesisOfA);
+  return { a, b: await make('b', 'a', genesisOfB), isLost };
 }
 
 describe('recoveryAsk and recoveryAnswer', () => {
@@ -65,11 +66,31 @@ describe('recoveryAsk and recoveryAnswer', () => {
 
 describe('members that meet', () => {
   it('say nothing of recoveries when there was none', async () => {
-    const { a, b } = await pair(Uint8Array.of(1));
+    const { a, b } = await pair(GENESIS_BODY);
     a.exchange.met('b');
-    expect((await a.exchange.ask('b', { genesis: true })).genesis).toEqual(Uint8Array.of(1));
     expect((await a.exchange.ask('b')).genesis).toBeUndefined();
     expect(b.trust.epochs.newest).toBeUndefined();
+  });
+
+  it('have the genesis of each other, also behind a snapshot, and hand it on', async () => {
+    const { a, b } = await pair(undefined, GENESIS_BODY);
+    a.exchange.met('b');
+    await expect.poll(() => genesisOf(a.machine.store)).toEqual(GENESIS_BODY);
+    expect((await a.exchange.ask('b')).genesis).toBeUndefined();
+    // Whoever comes with an empty disk has it of this one, when nobody else is left.
+    const bare = recoveryAt({ index: 20, voters: some(1) });
+    await a.trust.recover(bare);
+    expect((await b.exchange.ask('a')).links).toEqual([
+      recoveryAt({ index: 20, voters: some(1), genesis: GENESIS_BODY }),
+    ]);
+    await a.machine.restart({ log: 'kept' });
+    expect(await genesisOf(a.machine.store)).toEqual(GENESIS_BODY);
+  });
+
+  it('take nothing for the genesis that is not', async () => {
+    const { a } = await pair(undefined, Uint8Array.of(1));
+    expect((await a.exchange.ask('b')).genesis).toEqual(Uint8Array.of(1));
+    expect(await genesisOf(a.machine.store)).toBeUndefined();
   });
 
   it('tell each other, whoever of them knows more', async () => {

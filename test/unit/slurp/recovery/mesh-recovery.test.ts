@@ -71,11 +71,12 @@ async function setUp(
     consensus: { refound: (task) => task(options.how ?? { hadSeat: true, isLed: false }) },
     unproved: () => options.unproved ?? [],
     exchange: {
-      ask: async (peer, wants) => ({
-        links: [],
-        ...(wants?.genesis === true ? { genesis: genesisOfOthers.get(peer) } : {}),
-        report: { ...own, epoch: trust.epochs.current, ...reports.get(peer) },
-      }),
+      ask: async (peer) => {
+        const told = genesisOfOthers.get(peer);
+        if (told !== undefined) await trust.epochs.keepGenesis(told);
+        const report = { ...own, epoch: trust.epochs.current, ...reports.get(peer) };
+        return { links: [], report };
+      },
       tellAll: () => void told++,
     },
     report: () => ({ ...own, epoch: trust.epochs.current }),

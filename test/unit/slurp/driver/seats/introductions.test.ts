@@ -73,7 +73,7 @@ async function open(start = START): Promise<Introductions> {
           return true;
         },
       },
-      head: () => undefined,
+      signedBy: () => undefined,
       epoch: () => '',
       configuration: () => configuration,
       onIntroduced: () => undefined,
