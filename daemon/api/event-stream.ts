@@ -23,6 +23,8 @@ export class EventStream {
   #timer: Timer | undefined;
   #isOpen = true;
   #isFull = false;
+  /** Something was written since the reader was told that this is all there is. */
+  #isAhead = false;
 
   constructor(clock: Clock, response: ServerResponse, subscription: EventSubscription) {
     this.#clock = clock;
@@ -69,9 +71,17 @@ export class EventStream {
       item = this.#subscription.take();
       if (item === undefined) break;
       this.#write(frame(item));
+      this.#isAhead = true;
     }
+    // An entry's events come in one turn: whoever hears that this is all has them all.
+    if (!this.#isFull && this.#isAhead) this.#tellPosition('all');
     // Many events of one turn are written together.
     if (!this.#isFull) this.#subscription.onReady(() => setImmediate(() => this.#pump()));
+  }
+
+  #tellPosition(why: 'all' | 'beat'): void {
+    this.#isAhead = false;
+    this.#write(`: ${why}\nid: ${this.#subscription.position}\n\n`);
   }
 
   #beat(): void {
@@ -79,7 +89,7 @@ export class EventStream {
       // First what is there already, so that the position is true.
       this.#pump();
       if (!this.#isOpen) return;
-      if (!this.#isFull) this.#write(`: beat\nid: ${this.#subscription.position}\n\n`);
+      if (!this.#isFull) this.#tellPosition('beat');
       this.#beat();
     });
   }

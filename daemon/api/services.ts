@@ -255,7 +255,7 @@ export type EventItem =
 export interface SubscribeInit {
   /** A `<boot>-<seq>` id: begin after it. Without it only what happens from now on. */
   readonly sinceId?: string | undefined;
-  /** Log index of the last committed event seen; used when `sinceId` is of another boot. */
+  /** Log index of the last entry of which all events came; for a `sinceId` of another boot. */
   readonly sinceIndex?: number | undefined;
   /** Pattern as in `match=`. Everything without it. */
   readonly match?: string | undefined;

@@ -4,7 +4,8 @@ import { CooeeError } from '../../protocols/interface/errors.ts';
 export interface SseMessage {
   /** `message` when the stream names none. */
   readonly event: string;
-  readonly data: string;
+  /** Undefined where there is an id alone: how far the stream is, and no event. */
+  readonly data: string | undefined;
 }
 
 /** A message longer than this is none of ours: 1 MiB. */
@@ -16,6 +17,7 @@ export class SseParser {
   /** Counts once its message is whole: one that was cut is to come again. */
   #id = '';
   #lastId = '';
+  #hasId = false;
   #event = '';
   #data: string[] = [];
 
@@ -48,19 +50,22 @@ export class SseParser {
     const colon = line.indexOf(':');
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (field === 'id') this.#id = value;
-    else if (field === 'event') this.#event = value;
+    if (field === 'id') {
+      this.#id = value;
+      this.#hasId = true;
+    } else if (field === 'event') this.#event = value;
     else if (field === 'data') this.#data.push(value);
     return undefined;
   }
 
   #finish(): SseMessage | undefined {
     this.#lastId = this.#id;
-    const data = this.#data.join('\n');
+    const data = this.#data.length === 0 ? undefined : this.#data.join('\n');
     const event = this.#event === '' ? 'message' : this.#event;
-    const empty = this.#data.length === 0;
+    const isEmpty = data === undefined && !this.#hasId;
     this.#data = [];
     this.#event = '';
-    return empty ? undefined : { event, data };
+    this.#hasId = false;
+    return isEmpty ? undefined : { event, data };
   }
 }

@@ -5,7 +5,7 @@ import type { EventView } from '../api/routes/index.ts';
 import type { GapReason } from '../api/services.ts';
 import { fromAnswer, fromTransport } from './failure.ts';
 import { toRequest } from './request.ts';
-import { SseParser } from './sse.ts';
+import { type SseMessage, SseParser } from './sse.ts';
 
 /** What a watcher sees. After a gap events may have been missed: read the state anew. */
 export type WatchItem =
@@ -19,7 +19,7 @@ export interface WatchInit {
   readonly match?: string | undefined;
   /** Begin after this event id. Without it: only what happens from now on. */
   readonly sinceId?: string | undefined;
-  /** Log index of the last committed event seen, for resuming over a restart of the daemon. */
+  /** Log index of the last entry of which all events came, for resuming over a restart. */
   readonly sinceIndex?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** How long the daemon may be away before the watch gives up, ms. Default 30 s. */
@@ -38,14 +38,26 @@ const GIVE_UP_MS = 30_000;
 
 interface Position {
   id: string | undefined;
+  /** Of the last committed entry of which all events have come. */
   index: number | undefined;
+  /** Of one of which more may come. */
+  within: number | undefined;
 }
 
 type Stream = AsyncIterable<WatchItem>;
 
 function advance(at: Position, event: EventView): void {
   at.id = event.id;
-  if (event.index !== undefined) at.index = event.index;
+  if (event.index === undefined || event.index === at.within) return;
+  // One of a later entry: the one before is whole.
+  allCame(at);
+  at.within = event.index;
+}
+
+/** What there was has come: the last entry with all of its events. */
+function allCame(at: Position): void {
+  at.index = at.within ?? at.index;
+  at.within = undefined;
 }
 
 /** Opens one stream; rejects with a CooeeError when the daemon refuses or is not there. */
@@ -73,7 +85,8 @@ async function open(client: Client, init: WatchInit, at: Position): Promise<Asyn
   throw fromAnswer(statusCode, view);
 }
 
-function toItem(event: string, data: string): WatchItem | undefined {
+function toItem({ event, data }: SseMessage): WatchItem | undefined {
+  if (data === undefined) return undefined;
   if (event === 'gap') {
     return { kind: 'gap', reason: (JSON.parse(data) as { reason: GapReason }).reason };
   }
@@ -95,9 +108,13 @@ async function* readOnce(socketPath: string, init: WatchInit, at: Position): Str
     yield { kind: 'open' };
     const parser = new SseParser();
     const text = new TextDecoder();
+    let isOpening = true;
     for await (const chunk of body) {
       for (const message of parser.push(text.decode(chunk, { stream: true }))) {
-        const item = toItem(message.event, message.data);
+        const item = toItem(message);
+        // An id alone comes when nothing is left to be sent; only the first says where it begins.
+        if (message.data === undefined && !isOpening) allCame(at);
+        isOpening = false;
         if (item === undefined) continue;
         if (item.kind === 'event') advance(at, item.event);
         yield item;
@@ -123,7 +140,7 @@ export async function* watchEvents(
   socketPath: string,
   init: WatchInit,
 ): AsyncGenerator<WatchItem, void, undefined> {
-  const at: Position = { id: init.sinceId, index: init.sinceIndex };
+  const at: Position = { id: init.sinceId, index: init.sinceIndex, within: undefined };
   const { giveUpMs = GIVE_UP_MS, signal } = init;
   let begun = false;
   /** When the daemon was missed first; a stream that is quiet is none that is away. */

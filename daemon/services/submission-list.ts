@@ -3,6 +3,7 @@ import { versionAt } from '../../protocols/submission/index.ts';
 import type { SubmissionRow, SubmissionsView } from '../api/routes/index.ts';
 import type { SubmissionsQuery } from '../api/services.ts';
 import { committedView } from './submission-view.ts';
+import { rowsBehind, type WaitingPlace } from './waiting-place.ts';
 
 /** Records that one page looks at, at most: a filter that hits nothing must not hold up others. */
 const LOOKS_MAX = 2_000;
@@ -21,10 +22,10 @@ export interface SubmissionSource {
  * committed.
  */
 type Position =
-  | { readonly part: 'accepted'; readonly after: string | undefined }
+  | { readonly part: 'accepted'; readonly after: WaitingPlace | undefined }
   | { readonly part: 'committed'; readonly n: number };
 
-const CURSOR = /^(?:accepted\.([a-z2-7]{1,128})|committed\.([0-9]{1,12}))$/;
+const CURSOR = /^(?:accepted\.([a-z2-7]{1,128})\.([0-9]{1,15})|committed\.([0-9]{1,12}))$/;
 
 /** States before the log, and in it. */
 const BEFORE: ReadonlySet<string> = new Set(['accepted', 'relayed', 'refused']);
@@ -47,10 +48,11 @@ export function listSubmissions(source: SubmissionSource, query: SubmissionsQuer
   const isBefore = query.state !== undefined && BEFORE.has(query.state);
   if (at.part === 'accepted') {
     const rows = query.state === 'refused' ? source.refused() : source.waiting();
-    const isFull =
-      (query.state === undefined || isBefore) &&
-      addWaiting(submissions, [...rows], { query, after: at.after });
-    if (isFull) return page(submissions, `accepted.${submissions.at(-1)?.id ?? ''}`);
+    const last =
+      query.state === undefined || isBefore
+        ? addWaiting(submissions, [...rows], { query, after: at.after })
+        : undefined;
+    if (last !== undefined) return page(submissions, `accepted.${last.id}.${timeMsOf(last)}`);
     at = { part: 'committed', n: countMax ?? 0 };
   }
   if (isBefore) return page(submissions, null);
@@ -64,21 +66,23 @@ export function listSubmissions(source: SubmissionSource, query: SubmissionsQuer
   return page(submissions, n > 0 ? `committed.${n}` : null);
 }
 
-/** True when the page is full before all that waits was looked at. */
+/** The last row of the page, when it is full before all that waits was looked at. */
 function addWaiting(
   rows: SubmissionRow[],
   waiting: readonly SubmissionRow[],
-  { query, after }: { readonly query: SubmissionsQuery; readonly after: string | undefined },
-): boolean {
-  // They are decided in their order: when the row of the cursor is, so are all behind it.
-  const start = after === undefined ? 0 : waiting.findIndex(({ id }) => id === after) + 1;
-  if (after !== undefined && start === 0) return false;
-  for (const row of waiting.slice(start)) {
+  { query, after }: { readonly query: SubmissionsQuery; readonly after: WaitingPlace | undefined },
+): SubmissionRow | undefined {
+  for (const row of rowsBehind(waiting, after, timeMsOf)) {
     if (!fits(row, query)) continue;
-    if (rows.length === query.limit) return true;
+    if (rows.length === query.limit) return rows.at(-1);
     rows.push(row);
   }
-  return false;
+  return undefined;
+}
+
+/** What rows before the log are ordered by. */
+function timeMsOf({ acceptedAt, refusal }: SubmissionRow): number {
+  return Date.parse(refusal?.at ?? acceptedAt);
 }
 
 function committedRow(
@@ -103,8 +107,8 @@ function fits(row: SubmissionRow, { kind, address, author, state }: SubmissionsQ
 
 function positionOf(cursor: string | undefined): Position {
   if (cursor === undefined) return { part: 'accepted', after: undefined };
-  const [, after, n] = CURSOR.exec(cursor) ?? [];
-  if (after !== undefined) return { part: 'accepted', after };
+  const [, id, timeMs, n] = CURSOR.exec(cursor) ?? [];
+  if (id !== undefined) return { part: 'accepted', after: { id, timeMs: Number(timeMs) } };
   if (n !== undefined) return { part: 'committed', n: Number(n) };
   throw new CooeeError('ERR_API_QUERY', 'the cursor is not one of this list', {
     details: { part: 'query', path: 'cursor' },

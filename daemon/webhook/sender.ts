@@ -58,6 +58,8 @@ export class HttpSender implements Sender {
   readonly #components: HttpSenderComponents;
   readonly #userAgent: string;
   readonly #timeoutMs: number;
+  /** Look-ups under way, by name. */
+  readonly #lookUps = new Map<string, Promise<readonly ResolvedAddress[]>>();
 
   constructor(components: HttpSenderComponents, init: HttpSenderInit) {
     this.#components = components;
@@ -87,7 +89,22 @@ export class HttpSender implements Sender {
     const bare = hostname.replace(/^\[(.*)\]$/, '$1');
     const family = isIP(bare);
     if (family !== 0) return [{ address: bare, family }];
-    return await this.#components.resolve(hostname).catch(() => []);
+    return await this.#lookUp(hostname);
+  }
+
+  /**
+   * One look-up of a name at a time: the system's cannot be ended, and while no server answers each
+   * takes longer than the attempt that waits for it.
+   */
+  #lookUp(hostname: string): Promise<readonly ResolvedAddress[]> {
+    const known = this.#lookUps.get(hostname);
+    if (known !== undefined) return known;
+    const lookUp = this.#components
+      .resolve(hostname)
+      .catch(() => [])
+      .finally(() => this.#lookUps.delete(hostname));
+    this.#lookUps.set(hostname, lookUp);
+    return lookUp;
   }
 
   async #post(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CooeeError, type Hash, isWithinUtf8, LIMITS } from '../interface/index.ts';
+import { CooeeError, type Hash, isKeptByUtf8, isWithinUtf8, LIMITS } from '../interface/index.ts';
 import { bytesOf, bytesUpTo, count, decodeAs, encodeCanonical, peerIdText } from '../wire/index.ts';
 
 /** A part of an announcement; the gossip envelope comes on top. */
@@ -21,7 +21,9 @@ const capabilityText = z
   .min(1)
   .max(LIMITS.capabilityBytesMax)
   .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u)
-  .refine((text) => isWithinUtf8(text, LIMITS.capabilityBytesMax));
+  .refine((text) => isKeptByUtf8(text) && isWithinUtf8(text, LIMITS.capabilityBytesMax), {
+    message: `expected well-formed text of at most ${LIMITS.capabilityBytesMax} bytes`,
+  });
 
 const announcedFields = {
   capabilities: z

@@ -6,6 +6,7 @@ import {
   isCooeeError,
   type MemberRecord,
   type Outcome,
+  type Refusal,
   type RevisionCause,
   refuse,
   type StateEvent,
@@ -52,17 +53,30 @@ export function reduceGrant(
   body: z.output<typeof grantBody>,
   context: ApplyContext,
 ): Outcome {
+  const judged = judge(state, body.claim, context);
+  if ('refused' in judged) return judged.refused;
+  const { claim } = judged;
+  // Also a refused claim is decided: its number is used up, or it could be granted another day.
+  const { peer, boot, seq } = claim;
+  const keep = (kept: StateWriter): void => kept.put('enrolment', peer, { boot, seq });
+  // Nothing is caught here: a store that cannot be read refuses no claim that others have granted.
+  const outcome = grant(state, claim, context);
+  return outcome.ok ? outcome : { ...outcome, keep };
+}
+
+/** The claim, when it is sound. */
+function judge(
+  state: StateReader,
+  bytes: Uint8Array,
+  { crypto, meshId }: ApplyContext,
+): { readonly claim: Claim } | { readonly refused: Refusal } {
   try {
-    const signed = decodeClaim(body.claim);
-    assertClaim(signed, { state, crypto: context.crypto, meshId: context.meshId });
-    const { peer, boot, seq } = signed.value;
-    // Also a refused claim is decided: its number is used up, or it could be granted another day.
-    const keep = (kept: StateWriter): void => kept.put('enrolment', peer, { boot, seq });
-    const outcome = grant(state, signed.value, context);
-    return outcome.ok ? outcome : { ...outcome, keep };
+    const signed = decodeClaim(bytes);
+    assertClaim(signed, { state, crypto, meshId });
+    return { claim: signed.value };
   } catch (error) {
-    if (isCooeeError(error)) return refuse(error.code, error.message, error.details);
-    throw error;
+    if (!isCooeeError(error)) throw error;
+    return { refused: refuse(error.code, error.message, error.details) };
   }
 }
 

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { LIMITS } from '../interface/limits.ts';
 import { CALL_POLICIES, CALL_SEVERITIES } from '../interface/state/calls.ts';
-import { isWithinUtf8 } from '../interface/text/utf8.ts';
+import { isKeptByUtf8, isWithinUtf8 } from '../interface/text/utf8.ts';
 
-/** Well-formed text within a number of bytes of UTF-8. */
+/** Text within a number of bytes of UTF-8 that come out as it went in. */
 const textUpTo = (bytesMax: number) =>
   z
     .string()
     .max(bytesMax)
-    .refine((text) => text.isWellFormed(), { message: 'expected well-formed text' })
+    .refine(isKeptByUtf8, { message: 'expected well-formed text without a byte order mark' })
     .refine((text) => isWithinUtf8(text, bytesMax), {
       message: `expected at most ${bytesMax} bytes`,
     });

@@ -46,6 +46,8 @@ export const LIMITS = {
   inviteBytesMax: 1 * KIB,
   /** Uses that one invite may have. Code: ERR_API_BODY. */
   inviteUsesMax: 1000,
+  /** How long the mesh knows an invite that has ended: it goes with the next that is issued. */
+  inviteEndedMs: 30 * 24 * 60 * 60 * 1000,
   /** A submission, its patch left out. Code: ERR_SUBMISSION_TOO_LARGE. */
   submissionBytesMax: 256 * KIB,
   /**

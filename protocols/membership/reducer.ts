@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import {
   type ApplyContext,
+  LIMITS,
   type MemberRecord,
   type MemberRole,
   type MeshRecord,
@@ -194,7 +195,7 @@ export function reduceBoot(
   return { ok: true, events: [eventOf('member:boot', started)] };
 }
 
-/** `invite.issue`: an admin may invite. */
+/** `invite.issue`: an admin may invite. Invites that ended long ago make room. */
 export function reduceIssue(
   state: StateWriter,
   body: z.output<typeof issueBody>,
@@ -206,6 +207,7 @@ export function reduceIssue(
   if (state.get('invite', key) !== undefined) {
     return refuse('ERR_SLURP_COMMAND', 'an invite key is used once');
   }
+  forgetEndedInvites(state, context.timeMs);
   state.put('invite', key, {
     role: body.role,
     usesLeft: body.uses,
@@ -292,6 +294,13 @@ function revokeInvitesOf(state: StateWriter, issuer: string): void {
     if (invite.issuer === issuer && !invite.isRevoked) {
       state.put('invite', key, { ...invite, isRevoked: true });
     }
+  }
+}
+
+/** Nobody gets in by one of them: all that goes is the word why. */
+function forgetEndedInvites(state: StateWriter, timeMs: number): void {
+  for (const [key, { expiresMs }] of state.entries('invite')) {
+    if (timeMs - expiresMs >= LIMITS.inviteEndedMs) state.delete('invite', key);
   }
 }
 

@@ -19,6 +19,7 @@ import {
 import { address, blockRef, links, title } from './fields.ts';
 import {
   assertAddresses,
+  assertShown,
   type BlockRef,
   SUBMISSION_KINDS,
   type Submission,
@@ -65,6 +66,7 @@ export interface PackedSubmission {
  * @throws CooeeError as {@link encodeContent}
  */
 export function packSubmission(sha256: Hash, input: SubmissionInput): PackedSubmission {
+  assertShown(input.address);
   const blocks: { cid: string; bytes: Uint8Array }[] = [];
   const add = (bytes: Uint8Array): BlockRef => {
     const cid = cidOf(sha256, bytes);

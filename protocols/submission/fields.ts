@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isWithinUtf8, LIMITS } from '../interface/index.ts';
+import { isKeptByUtf8, isWithinUtf8, LIMITS } from '../interface/index.ts';
 
 /** How a record may lead to another. */
 export const LINK_RELATIONS = [
@@ -37,6 +37,7 @@ export const manyLinesUpTo = (bytesMax: number) =>
     .min(1)
     .max(bytesMax)
     .regex(/^(?:\P{Cc}|[\t\n\r])+$/u)
+    .refine(isKeptByUtf8, { message: 'expected well-formed text without a byte order mark' })
     .refine((it) => isWithinUtf8(it, bytesMax), {
       message: `expected at most ${bytesMax} bytes`,
     });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CooeeError, LIMITS } from '../interface/index.ts';
+import { CooeeError, LIMITS, sanitizeLine } from '../interface/index.ts';
 import { MESH_PROJECT, parseAddress } from '../ucxl/index.ts';
 import { drInput, drSchema } from './dr.ts';
 import { manyLinesUpTo } from './fields.ts';
@@ -66,6 +66,17 @@ export function assertAddresses(submission: {
   }
   if (parsed.project === MESH_PROJECT) throw refuseAddress('that project is the mesh itself');
   for (const link of submission.links) parseAddress(link.address);
+}
+
+/**
+ * Checks that an address is shown as it is: of two that look alike for a character that nobody
+ * sees, who copies the one would get the other. What is seen changes with Unicode, so this is
+ * judged before the log, never by a reducer.
+ *
+ * @throws CooeeError ERR_SUBMISSION_ADDRESS
+ */
+export function assertShown(address: string): void {
+  if (sanitizeLine(address) !== address) throw refuseAddress('it has a character that is not seen');
 }
 
 function refuseAddress(reason: string): CooeeError {

@@ -45,7 +45,7 @@ export const eventRoutes = {
         .int()
         .min(0)
         .optional()
-        .describe('Log index of the last committed event seen; for resuming over a restart'),
+        .describe('Log index of the last entry of which all events came; resumes over a restart'),
     }),
     response: eventView,
   }),

@@ -11,6 +11,7 @@ import {
 import { callAddress } from '../../../protocols/ucxl/index.ts';
 import type { CallRow, CallsView, CallView } from '../../api/routes/index.ts';
 import type { CallsQuery } from '../../api/services.ts';
+import { rowsBehind, type WaitingPlace } from '../waiting-place.ts';
 
 /**
  * Calls that one page looks up in the store, at most: each look waits for the disk, and a filter
@@ -27,12 +28,13 @@ export interface CallSource {
   readonly waiting: () => readonly CallRow[];
 }
 
-/** Where a page begins: behind a row that waits, or at the call of that number. */
+/** Where a page begins: behind a row that waits or was refused, or at the call of that number. */
 type Position =
-  | { readonly part: 'accepted'; readonly after: string | undefined }
+  | { readonly part: 'accepted' | 'refused'; readonly after: WaitingPlace | undefined }
   | { readonly part: 'committed'; readonly number: number };
 
-const CURSOR = /^(?:accepted\.([a-z2-7]{1,128})|committed\.([0-9]{1,12}))$/;
+const CURSOR =
+  /^(?:(accepted|refused)\.([a-z2-7]{1,128})\.([0-9]{1,15})|committed\.([0-9]{1,12}))$/;
 
 /** A page that is being filled. */
 class Page {
@@ -69,9 +71,9 @@ export function listCalls(source: CallSource, query: CallsQuery): CallsView {
   const page = new Page(query.limit);
   const at = positionOf(query.cursor);
   const isLocal = query.state === 'accepted' || query.state === 'refused';
-  if (at.part === 'accepted' && (query.state === undefined || isLocal)) {
-    const cursor = addWaiting(page, source.waiting(), { query, after: at.after });
-    if (cursor !== undefined) return page.view(cursor);
+  if (at.part !== 'committed' && (query.state === undefined || isLocal)) {
+    const last = addWaiting(page, rowsAfter(source.waiting(), at), query);
+    if (last !== undefined) return page.view(`${last.state}.${last.id}.${timeMsOf(last)}`);
   }
   if (isLocal) return page.view(null);
   const last = source.state.get('cursor', 'calls') ?? 0;
@@ -123,18 +125,31 @@ function humanView({ human, peer }: HumanRecord): HumanRecord {
   return { human, peer };
 }
 
-/** The cursor, when the page is full before all that waits was looked at. */
+/** What waits behind a position, and then what was refused. */
+function rowsAfter(
+  waiting: readonly CallRow[],
+  { part, after }: Extract<Position, { readonly after: unknown }>,
+): readonly CallRow[] {
+  const refused = waiting.filter(({ state }) => state === 'refused');
+  if (part === 'refused') return rowsBehind(refused, after, timeMsOf);
+  const accepted = waiting.filter(({ state }) => state !== 'refused');
+  return [...rowsBehind(accepted, after, timeMsOf), ...refused];
+}
+
+/** What rows before the log are ordered by. */
+function timeMsOf({ openedAt, refusal }: CallRow): number {
+  return Date.parse(refusal?.at ?? openedAt);
+}
+
+/** The last row of the page, when it is full before all that waits was looked at. */
 function addWaiting(
   page: Page,
   waiting: readonly CallRow[],
-  { query, after }: { readonly query: CallsQuery; readonly after: string | undefined },
-): string | undefined {
-  // They are decided in their order: when the row of the cursor is, so are all behind it.
-  const start = after === undefined ? 0 : waiting.findIndex(({ id }) => id === after) + 1;
-  if (after !== undefined && start === 0) return undefined;
-  for (const row of waiting.slice(start)) {
+  query: CallsQuery,
+): CallRow | undefined {
+  for (const row of waiting) {
     if (!fits(row, query) || (query.state !== undefined && row.state !== query.state)) continue;
-    if (page.isFull) return `accepted.${page.calls.at(-1)?.id ?? ''}`;
+    if (page.isFull) return page.calls.at(-1);
     page.add(row);
   }
   return undefined;
@@ -192,8 +207,10 @@ function hasState({ state }: Pick<CallRecord, 'state'>, query: CallsQuery): bool
 
 function positionOf(cursor: string | undefined): Position {
   if (cursor === undefined) return { part: 'accepted', after: undefined };
-  const [, after, number] = CURSOR.exec(cursor) ?? [];
-  if (after !== undefined) return { part: 'accepted', after };
+  const [, part, id = '', timeMs, number] = CURSOR.exec(cursor) ?? [];
+  if (part === 'accepted' || part === 'refused') {
+    return { part, after: { id, timeMs: Number(timeMs) } };
+  }
   if (number !== undefined) return { part: 'committed', number: Number(number) };
   throw new CooeeError('ERR_API_QUERY', 'the cursor is not one of this list', {
     details: { part: 'query', path: 'cursor' },

@@ -15,8 +15,12 @@ import type { Daemon } from '../../daemon.ts';
 import type { NodeLife } from '../../mesh/node-life.ts';
 import type { RefusedCall } from '../../mesh/seen/index.ts';
 import type { WriteResult } from '../../mesh/writer.ts';
+import { skewMsOf } from '../liveness.ts';
 import { timeoutOf } from '../mesh-services.ts';
 import { listCalls, timeText, viewOf } from './call-list.ts';
+
+/** Clocks of a mesh may differ by so much, and the log's time from each of them. */
+const AHEAD_MS_MIN = 2_000;
 
 /** How far a change of a call has come. */
 type WriteView = ResponseOf<'releaseCall'>;
@@ -149,8 +153,21 @@ export class CallServices {
     }
     const atMs = Date.parse(input.deadline);
     const lengthMs = atMs - this.#clock.nowMs();
-    if (lengthMs > 0 && lengthMs <= LIMITS.callLengthMsMax) return { atMs };
+    if (lengthMs > 0 && lengthMs <= LIMITS.callLengthMsMax) {
+      return { atMs: atMs + this.#logAheadMs() };
+    }
     throw new CooeeError('ERR_HELP_DEADLINE_RANGE', undefined, { details: { lengthMs } });
+  }
+
+  /**
+   * How far the log's time is ahead of the members' clocks, since those were set back: by it, a
+   * deadline that is still to come would have passed. 0 while they go together.
+   */
+  #logAheadMs(): number {
+    const { parts } = this.#daemon.memberNode;
+    const meshNowMs = this.#clock.nowMs() - (skewMsOf(parts) ?? 0);
+    const aheadMs = Math.round(parts.calls.logTimeMs - meshNowMs);
+    return aheadMs > AHEAD_MS_MIN ? aheadMs : 0;
   }
 
   /** What this node accepted and the log does not have, then what was refused; newest first. */

@@ -40,14 +40,16 @@ export class OwnAgents {
   }
 
   /**
-   * Changes what is given; resolves once it outlives the process. @throws CooeeError ERR_STORAGE_*
+   * Changes what is given; resolves once it outlives the process. @throws CooeeError ERR_STORAGE_*,
+   * ERR_WIRE_MALFORMED: nothing changed
    */
   async patch(token: string, patch: AvailabilityPatch): Promise<void> {
     const given = Object.entries(patch).filter(([, value]) => value !== undefined);
     const before = this.#known.get(token);
     const changed: Availability = { ...this.get(token), ...Object.fromEntries(given) };
-    this.#known.set(token, changed);
+    // First: with what cannot be encoded in it, nothing of this node could be announced any more.
     const value = encodeCanonical({ v: 1, ...changed });
+    this.#known.set(token, changed);
     try {
       await this.#store.batch([{ namespace: 'announcement', key: `${KEY_PREFIX}${token}`, value }]);
     } catch (error) {

@@ -15,8 +15,10 @@ import { LogTime } from './log-time.ts';
 const UNDER_WAY_MAX = 64;
 /** It looks at least so often: the clock may have been set. */
 const LOOK_MS_MAX = 10_000;
-/** What was refused as too early, or could not be handed in, is tried again after this. */
+/** What was refused as too early is tried again after this. */
 const RETRY_MS = 200;
+/** A pause after something could not be handed in: doubled each time, at most this. */
+const PAUSE_MS_MAX = 10_000;
 
 /** A command that only the time brings, with its body. */
 export type DueCommand =
@@ -49,6 +51,10 @@ export class CallTimers {
   /** What waits to be tried again, by id. */
   readonly #retries = new Map<string, Timer>();
   #timer: Timer | undefined;
+  /** Nothing is handed in before this monotonic time. */
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Pauses since something was handed in. */
+  #pauses = 0;
   #leads = false;
   #isStopped = false;
 
@@ -103,6 +109,8 @@ export class CallTimers {
     }
     // What is in the outbox will be decided, whoever leads then.
     this.#retries.clear();
+    this.#pausedUntilMs = Number.NEGATIVE_INFINITY;
+    this.#pauses = 0;
   }
 
   #scan(): void {
@@ -123,8 +131,10 @@ export class CallTimers {
     this.#timer = undefined;
     const dueMs = this.#queue.firstMs();
     if (dueMs === undefined || this.#underWay.size >= UNDER_WAY_MAX) return;
+    const { clock } = this.#components;
+    const pauseMs = Math.max(0, this.#pausedUntilMs - clock.monotonicMs());
     const delayMs = Math.min(Math.max(0, dueMs - this.#time.nowMs()), LOOK_MS_MAX);
-    this.#timer = this.#components.clock.schedule(delayMs, () => this.#fire());
+    this.#timer = clock.schedule(Math.max(delayMs, pauseMs), () => this.#fire());
   }
 
   #fire(): void {
@@ -141,13 +151,26 @@ export class CallTimers {
   #propose(id: string): void {
     this.#underWay.add(id);
     this.#decide(id).then(
-      (isDone) => this.#decided(id, isDone),
-      (error: unknown) => {
-        const { logger } = this.#components;
-        logger.warn({ err: toError(error), id }, 'what is due of a call was not handed in');
-        this.#decided(id, false);
+      (isDone) => {
+        this.#pauses = 0;
+        this.#decided(id, isDone);
       },
+      (error: unknown) => this.#failed(id, toError(error)),
     );
+  }
+
+  /** A full outbox, or disk, refuses all that is due alike: it waits, and longer each time. */
+  #failed(id: string, err: Error): void {
+    const { clock, logger } = this.#components;
+    const nowMs = clock.monotonicMs();
+    // Those that were tried together are one failure.
+    if (this.#leads && nowMs >= this.#pausedUntilMs) {
+      const pauseMs = Math.min(RETRY_MS * 2 ** this.#pauses, PAUSE_MS_MAX);
+      this.#pausedUntilMs = nowMs + pauseMs;
+      this.#pauses += 1;
+      logger.warn({ err, id, pauseMs }, 'what is due of calls was not handed in');
+    }
+    this.#again(id);
   }
 
   async #decide(id: string): Promise<boolean> {

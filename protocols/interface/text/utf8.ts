@@ -12,3 +12,11 @@ export function isWithinUtf8(text: string, bytesMax: number): boolean {
   if (text.length * BYTES_PER_CHARACTER_MAX <= bytesMax) return true;
   return utf8.encode(text).length <= bytesMax;
 }
+
+/**
+ * Whether a text comes out of its UTF-8 as it went in: no lone surrogates, and no byte order mark
+ * in front, which decoders swallow. What came out of UTF-8 always does.
+ */
+export function isKeptByUtf8(text: string): boolean {
+  return text.isWellFormed() && !text.startsWith('\ufeff');
+}

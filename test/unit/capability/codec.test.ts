@@ -116,6 +116,8 @@ describe('parsePatch', () => {
       [{ load: 1.5 }, 'load'],
       [{ status: 'unreachable' }, 'status'],
       [{ capabilities: ['ok', ''] }, 'capabilities.1'],
+      [{ capabilities: ['half \ud800'] }, 'capabilities.0'],
+      [{ capabilities: ['\ufeffmarked'] }, 'capabilities.0'],
       [{ model: 'x' }, ''],
       [null, ''],
     ] as const) {

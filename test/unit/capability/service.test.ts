@@ -65,6 +65,21 @@ describe('announcing', () => {
     expect(b!.service.find({ limit: 1_000 }).agents.every(({ load }) => load === 500)).toBe(true);
   });
 
+  it('of one agent that cannot be encoded is refused, and holds up those of no other', async () => {
+    const [a, b] = await makeNet();
+    const [token, other] = net.grant(alice, ['llama', 'mistral'], 1);
+    await net.clock.advance(1_000);
+    for (const broken of ['half \ud800', '\ufeffmarked']) {
+      await expect(a!.service.announce(token!, { capabilities: [broken] })).rejects.toMatchObject({
+        code: 'ERR_CAPABILITY_ANNOUNCEMENT',
+      });
+    }
+    await a!.service.announce(other!, { load: 700 });
+    await net.clock.advance(1_000);
+    expect(b!.agent('mistral')).toMatchObject({ load: 700 });
+    expect(b!.agent('llama')).toMatchObject({ capabilities: [] });
+  });
+
   it('is for agents of this node alone', async () => {
     const [a, b] = await makeNet();
     const [token] = net.grant(alice, ['llama'], 1);

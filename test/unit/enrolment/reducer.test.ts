@@ -1,6 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { GrantValue } from '../../../protocols/enrolment/index.ts';
-import type { Outcome } from '../../../protocols/interface/index.ts';
+import { CooeeError, type Outcome } from '../../../protocols/interface/index.ts';
 import {
   admin,
   alice,
@@ -69,6 +69,22 @@ describe('reduceGrant', () => {
       events: [],
       value: { agents: [{ isNew: false }, {}] },
     });
+  });
+
+  it('is no refusal when versions cannot be read: other nodes can, and grant it', () => {
+    const world = new World();
+    world.grant(makeClaim(alice, [claimed(tuple('a'))]));
+    const before = dump(world.state);
+    const get = world.state.get.bind(world.state);
+    const broken = vi.spyOn(world.state, 'get').mockImplementation((table, key) => {
+      if (table === 'revised') throw new CooeeError('ERR_STORAGE_IO');
+      return get(table, key);
+    });
+    const claim = makeClaim(alice, [claimed(tuple('a', '1'))], { seq: 2 });
+    expect(() => world.grant(claim)).toThrow(expect.objectContaining({ code: 'ERR_STORAGE_IO' }));
+    broken.mockRestore();
+    expect(dump(world.state)).toEqual(before);
+    expect(world.grant(claim).ok).toBe(true);
   });
 
   it('decides a claim once, and a later one above it only', () => {

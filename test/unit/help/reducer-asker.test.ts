@@ -88,6 +88,7 @@ describe('a new call', () => {
     ['31 days', { deadline: { afterMs: 31 * 24 * 60 * MINUTE_MS } }],
     ['two deadlines', { deadline: { afterMs: 5_000, atMs: 1 } }],
     ['text that is not well-formed', { question: 'a\udc00' }],
+    ['a byte order mark', { question: '\ufeffMay I?' }],
     ['an unknown field', { more: 1 }],
   ])('is refused with %s', (_, change) => {
     expect(codeOf(open(change))).toBe('ERR_SLURP_COMMAND');

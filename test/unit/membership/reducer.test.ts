@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../../daemon/system/crypto.ts';
-import type { Outcome } from '../../../protocols/interface/index.ts';
+import { LIMITS, type Outcome } from '../../../protocols/interface/index.ts';
 import {
   memberOf,
   meshIdOf,
@@ -204,6 +204,29 @@ describe('the reducers of membership', () => {
     const again = reduceIssue(mesh.state, { ...issue, uses: 5 }, mesh.by(ADMIN));
     expect(codeOf(again)).toBe('ERR_SLURP_COMMAND');
     expect(mesh.invite(60).usesLeft).toBe(0);
+  });
+
+  it('forget invites thirty days after their end, and no others', () => {
+    const mesh = new TestMesh();
+    const expiresMs = mesh.timeMs + 1_000;
+    for (const number of [60, 61]) mesh.issue(number, { expiresMs, uses: 2 });
+    mesh.issue(62, { expiresMs: expiresMs + 1 });
+    expect(codeOf(mesh.add(STRANGER, 60))).toBe('ok');
+    mesh.timeMs = expiresMs + LIMITS.inviteEndedMs - 1;
+    mesh.issue(63);
+    expect(mesh.state.size('invite')).toBe(4);
+    expect(codeOf(mesh.add(peerOf(9), 61))).toBe('ERR_MEMBERSHIP_INVITE_EXPIRED');
+    mesh.timeMs += 1;
+    reduceIssue(mesh.state, issue, mesh.by(CURATOR));
+    expect(mesh.state.size('invite')).toBe(4);
+    mesh.issue(64);
+    expect([60, 61, 62, 63, 64].map((number) => mesh.invite(number) !== undefined)).toEqual([
+      ...[false, false],
+      ...[true, true, true],
+    ]);
+    expect(codeOf(mesh.add(peerOf(9), 61))).toBe('ERR_MEMBERSHIP_INVITE_UNKNOWN');
+    // Who came in by one of them is in, also when it asks once more.
+    expect(codeOf(mesh.add(STRANGER, 60))).toBe('ok');
   });
 
   it('make a mesh with its maker as admin and voter', () => {

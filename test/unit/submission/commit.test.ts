@@ -33,6 +33,8 @@ const pr = (more: Record<string, unknown> = {}): SubmissionInput =>
     ...more,
   });
 
+const whole = packSubmission(sha256, pr()).submission;
+
 const codeOf = (task: () => unknown): string => {
   try {
     task();
@@ -51,6 +53,16 @@ describe('packSubmission', () => {
     expect(packed.blocks).toEqual([{ cid, bytes: block }]);
     expect(packed.submission).toMatchObject({ patch: { cid, bytes: block.length } });
     expect(blocksOf(packed.order)).toEqual([{ cid, bytes: block.length }]);
+  });
+
+  it('takes no address that would be shown as another one', () => {
+    for (const unseen of ['\ufe0f', '\u3164', '\u034f', '\u{e0100}']) {
+      const address = `${ADDRESS}${unseen}`;
+      expect(codeOf(() => packSubmission(sha256, pr({ address })))).toBe('ERR_SUBMISSION_ADDRESS');
+      // What is in the log is for all programs alike, whatever they show.
+      expect(codeOf(() => encodeContent({ ...whole, address }))).toBe('ok');
+    }
+    expect(codeOf(() => packSubmission(sha256, pr({ address: `${ADDRESS}é模` })))).toBe('ok');
   });
 
   it('makes a block of a content from one byte over 32 KiB on', () => {

@@ -160,6 +160,8 @@ describe('decideBody', () => {
     ['no reason', { why: '' }],
     ['a long reason', { why: 'é'.repeat(2_049) }],
     ['an escape in the reason', { why: '\u001b[2J' }],
+    ['half a character in the reason', { why: 'a\ud800' }],
+    ['a byte order mark before the reason', { why: '\ufeffIt works.' }],
     ['no id', { id: 'bafy' }],
     ['no version', { replaces: 0 }],
     ['a field more', { by: 'Ada' }],

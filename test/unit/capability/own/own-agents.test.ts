@@ -34,3 +34,13 @@ it('announces nothing that could not be kept', async () => {
   expect(own.get('4001Y').load).toBe(7);
   expect(own.get('458RV').load).toBe(0);
 });
+
+it('keeps nothing that cannot be encoded: no list with it could be announced', async () => {
+  const { own } = await open();
+  await own.patch('4001Y', { capabilities: ['rust'] });
+  for (const broken of ['\ud800', '\ufeffgo']) {
+    const patched = own.patch('4001Y', { capabilities: [broken] });
+    await expect(patched).rejects.toMatchObject({ code: 'ERR_WIRE_MALFORMED' });
+  }
+  expect(own.get('4001Y').capabilities).toEqual(['rust']);
+});

@@ -82,6 +82,8 @@ describe('events', () => {
     for (const data of [1, 2, 3]) events.publish({ type: 'member:join', index: 7 + data, data });
     const raw = openRaw(socketPath, '', 'Last-Event-ID: 3-2\r\n');
     await until('the event comes', () => raw.text().includes('id: 3-3\ndata: {"id":"3-3"'));
+    // Then, that this is all for now: an entry may have several events.
+    await until('it is all', () => raw.text().includes(': all\nid: 3-3\n\n'));
     expect(raw.text()).toContain('content-type: text/event-stream');
     expect(raw.text()).toContain('x-cooee-index: 7');
     expect(raw.text()).not.toContain('data: {"id":"3-2"');
@@ -105,6 +107,26 @@ describe('events', () => {
     await bench.restart(next);
     await watch.sees('open', '3-1', 'open', '4-1');
     await watch.end();
+  });
+
+  it('say so when a restart came in the middle of the events of one entry', async () => {
+    const bench = await startBench();
+    const watch = bench.client.watch({});
+    const first = watch.next();
+    await until('it watches', () => bench.events.readerCount === 1);
+    // More than fits between the daemon and a reader that takes the first only.
+    const data = 'x'.repeat(1_000_000);
+    for (let n = 0; n < 8; n += 1) bench.events.publish({ type: 'member:join', index: 8, data });
+    expect(await first).toMatchObject({ value: { event: { id: '3-1' } } });
+    await bench.stop();
+    await bench.restart(newEventLog({ boot: 4, startIndex: 8 }));
+    const seen: string[] = [];
+    for await (const item of watch) {
+      seen.push(show(item));
+      if (item.kind === 'gap') break;
+    }
+    expect(seen.at(-1)).toBe('gap restart');
+    expect(seen.length).toBeLessThan(8);
   });
 
   it('say so when a restart lost some', async () => {

@@ -232,6 +232,8 @@ describe('SseParser', () => {
     expect(messages).toEqual([
       { event: 'message', data: 'a\nb' },
       { event: 'gap', data: '{}' },
+      // An id alone; the line about retrying says nothing here.
+      { event: 'message', data: undefined },
     ]);
     expect(parser.lastId).toBe('3-9');
   });

@@ -5,7 +5,7 @@ import {
   type Outcome,
   type StateReader,
 } from '../../../../protocols/interface/index.ts';
-import { recordLogger } from '../../storage/record-logger.ts';
+import { type RecordLogger, recordLogger } from '../../storage/record-logger.ts';
 import { ManualClock } from '../../wire/manual-clock.ts';
 import { CallWorld, CLAIM_MS, MINUTE_MS, third } from '../call-world.ts';
 
@@ -21,6 +21,7 @@ let proposed: string[];
 /** How far the leader's clock is ahead of the time of the log. */
 let aheadMs: number;
 let failures: number;
+let logger: RecordLogger;
 
 beforeEach(() => {
   world = new CallWorld();
@@ -30,10 +31,11 @@ beforeEach(() => {
   proposed = [];
   aheadMs = 0;
   failures = 0;
+  logger = recordLogger();
   timers = new CallTimers({
     state: world.state,
     clock,
-    logger: recordLogger(),
+    logger,
     isLeader: () => isLeader,
     decide,
   });
@@ -115,6 +117,28 @@ describe('a leader', () => {
     open({});
     await pass(LENGTH_MS + 2_000);
     expect(proposed).toEqual(['call.expire']);
+  });
+
+  it('does not try on and on, nor fill its log, while its outbox takes nothing', async () => {
+    for (let n = 0; n < 100; n++) open({});
+    await pass(LENGTH_MS - 1);
+    failures = Number.MAX_SAFE_INTEGER;
+    await pass(MINUTE_MS);
+    const tries = Number.MAX_SAFE_INTEGER - failures;
+    // 64 at once, after 0.2, 0.4, … 6.4 s and every 10 s from then on.
+    expect(tries).toBeLessThan(64 * 14);
+    expect(logger.lines.length).toBeLessThan(14);
+    expect(logger.lines[0]).toMatchObject({ level: 'warn' });
+    failures = 0;
+    await pass(11_000);
+    expect(proposed).toEqual(Array(100).fill('call.expire'));
+    // All is well again: the next failure is met soon.
+    world.timeMs = clock.nowMs();
+    open({});
+    await pass(LENGTH_MS - 1);
+    failures = 1;
+    await pass(500);
+    expect(proposed).toHaveLength(101);
   });
 
   it('forgets what was answered in time', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isWithinUtf8 } from '../../../../protocols/interface/text/utf8.ts';
+import { isKeptByUtf8, isWithinUtf8 } from '../../../../protocols/interface/text/utf8.ts';
 
 describe('isWithinUtf8', () => {
   it('says of any text what its encoding says', () => {
@@ -19,5 +19,18 @@ describe('isWithinUtf8', () => {
     // A lone surrogate is encoded as the replacement character.
     expect(isWithinUtf8('\ud800', 3)).toBe(true);
     expect(isWithinUtf8('\ud800', 2)).toBe(false);
+  });
+});
+
+describe('isKeptByUtf8', () => {
+  it('says whether a text comes out as it went in', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const bytes = new TextEncoder().encode(text);
+        expect(isKeptByUtf8(text)).toBe(new TextDecoder().decode(bytes) === text);
+      }),
+    );
+    const texts = ['', 'a\ufeff', '\ufeff', '\ufeffa', 'a\ud800', '\udc00'];
+    expect(texts.map(isKeptByUtf8)).toEqual([true, true, false, false, false, false]);
   });
 });

@@ -43,6 +43,32 @@ describe('the list', () => {
     }
   });
 
+  it('misses nothing that waits or was refused when the row of the cursor has gone', () => {
+    const open = world.open();
+    const { index: _, ...row } = viewOf(world.call(open));
+    const accepted = (id: string, ms: number): CallRow => {
+      return { ...row, id, state: 'accepted', openedAt: new Date(ms).toISOString() };
+    };
+    const refused = (id: string, ms: number): CallRow => {
+      const refusal = { code: 'E', message: '', at: new Date(ms).toISOString() };
+      return { ...row, id, state: 'refused', refusal };
+    };
+    const [c, b, a] = [accepted('ccc', 3), accepted('bbb', 2), accepted('aaa', 1)];
+    const [z, y, x] = [refused('zzz', 30), refused('yyy', 20), refused('xxx', 10)];
+    const nextPage = (rows: CallRow[], gone: CallRow[], limit: number) => {
+      waiting = rows;
+      const { cursor } = list({ limit });
+      waiting = gone;
+      return list({ cursor: cursor ?? '' }).calls.map(({ id }) => id);
+    };
+    expect(nextPage([c, b, a, z], [b, a, z], 1)).toEqual(['bbb', 'aaa', 'zzz', open]);
+    expect(nextPage([a, z, y], [z, y], 1)).toEqual(['zzz', 'yyy', open]);
+    expect(nextPage([a, z, y, x], [z, x], 3)).toEqual(['xxx', open]);
+    // Refused since, it is shown as such.
+    expect(nextPage([b, a], [a, refused('bbb', 40)], 1)).toEqual(['aaa', 'bbb', open]);
+    expect(allPages({ limit: 1, state: 'refused' })).toEqual(['bbb']);
+  });
+
   it('finds by state, asker and severity', () => {
     const agent = { peer: founder.peer, agent: TOKEN };
     const asked = world.open({ severity: 'danger' }, agent);
