@@ -123,7 +123,7 @@ async function build(options: UpOptions, context: BuildContext): Promise<Built> 
   const { config, logger, home, stop } = context;
   const health = new HealthBook(logger.child('cooee:daemon:health'));
   const metrics = new MetricsBook();
-  gaugeLoopDelay(metrics);
+  gaugeLoopDelay(metrics, systemClock);
   assertKeyOfMesh(home);
   const privateKey = await loadOrCreateNodeKey(home);
   const age = await loadOrCreateAgeIdentity(home, config.seal);

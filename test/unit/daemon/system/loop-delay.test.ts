@@ -1,6 +1,9 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../../daemon/system/clock.ts';
 import { gaugeLoopDelay } from '../../../../daemon/system/loop-delay.ts';
 import { MetricsBook } from '../../../../daemon/system/metrics.ts';
+import { ManualClock } from '../../wire/manual-clock.ts';
 
 const NAME = 'cooee_daemon_event_loop_delay_seconds';
 
@@ -17,7 +20,9 @@ function holdUp(durationMs: number): void {
 describe('the event loop delay', () => {
   it('shows a loop that was held up, until it is read', async () => {
     const metrics = new MetricsBook();
-    gaugeLoopDelay(metrics);
+    gaugeLoopDelay(metrics, systemClock);
+    // Nothing is sampled before somebody asks.
+    metrics.text();
     // The first sample needs one before it to count from.
     await turn(60);
     holdUp(300);
@@ -31,9 +36,28 @@ describe('the event loop delay', () => {
     await expect.poll(readAgain, { interval: 50, timeout: 5_000 }).toBeLessThan(0.2);
   });
 
+  it('is not sampled where nobody reads it', async () => {
+    const clock = new ManualClock();
+    const metrics = new MetricsBook();
+    const delays = monitorEventLoopDelay();
+    const seen: string[] = [];
+    delays.enable = () => seen.push('on') > 0;
+    delays.disable = () => seen.push('off') > 0;
+    gaugeLoopDelay(metrics, clock, delays);
+    expect(seen).toEqual([]);
+    metrics.text();
+    await clock.advance(299_000);
+    metrics.text();
+    await clock.advance(299_000);
+    expect(seen).toEqual(['on', 'on']);
+    await clock.advance(2_000);
+    expect(seen).toEqual(['on', 'on', 'off']);
+  });
+
   it('is never negative', async () => {
     const metrics = new MetricsBook();
-    gaugeLoopDelay(metrics);
+    gaugeLoopDelay(metrics, systemClock);
+    metrics.text();
     await turn(60);
     metrics.text();
     for (const quantile of ['0.5', '0.99', '1']) {
