@@ -106,6 +106,7 @@ export class Consensus implements Leadership {
       ...{ ...components, self: signer.peer, state: meshLog.state },
       voters: () => this.#seat.configuration.voters,
       appliedIndex: () => meshLog.appliedIndex,
+      isPassed: () => this.#introductions.isPassed,
       hasLostState: () => this.#lostState.isLost,
       lose: (index) => this.#lostState.lose(index),
       regain: () => this.#lostState.regain(),

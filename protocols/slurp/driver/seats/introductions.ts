@@ -6,6 +6,7 @@ import type {
   Metrics,
 } from '../../../interface/index.ts';
 import type { Configuration } from '../../../raft/index.ts';
+import type { LogClaim } from '../../heads/claim-check.ts';
 import { isHeadSignature } from '../../heads/head-rules.ts';
 import type { MeshLog } from '../../log/mesh-log.ts';
 import { decodeHead, type SignedHead } from '../../machine/codec.ts';
@@ -53,6 +54,8 @@ export class Introductions {
   readonly lost = new Set<string>();
   /** Of each of those the change of seats that was the last one when it said so. */
   readonly #lostAt = new Map<string, number>();
+  /** How far those said that they are who introduced themselves, in this epoch. */
+  readonly #claims = new Map<string, LogClaim>();
 
   constructor(components: IntroductionsComponents, own: OwnStart) {
     this.#components = components;
@@ -76,6 +79,15 @@ export class Introductions {
 
   forget(peer: string): void {
     this.#known.delete(peer);
+  }
+
+  /**
+   * Whether somebody who has a seat for its own part says that the log goes on behind what is held
+   * here, or that there was a later term. Nothing proves it.
+   */
+  get isPassed(): boolean {
+    const { tailIndex, term } = this.#components.meshLog;
+    return [...this.#claims.values()].some((it) => it.lastIndex > tailIndex || it.term > term);
   }
 
   /** Introduces this node to every voter and learner that is connected, if it may speak. */
@@ -138,6 +150,7 @@ export class Introductions {
     this.#known.clear();
     this.lost.clear();
     this.#lostAt.clear();
+    this.#claims.clear();
   }
 
   /**
@@ -165,6 +178,7 @@ export class Introductions {
       metrics.count('cooee_slurp_voters_refused_total', { reason: 'epoch' });
       return;
     }
+    if (!hello.hasLostState) this.#claims.set(peer, hello);
     const reason = introductionProblem(peer, hello, {
       isConfigured: this.#isConfigured(peer),
       member: member(peer) ?? (this.#proved.has(peer) ? UNKNOWN_START : undefined),

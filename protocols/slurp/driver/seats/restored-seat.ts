@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type Condition,
   type Health,
   type Logger,
   type StateReader,
@@ -20,6 +21,16 @@ const ROUND_MS = 1_000;
 /** Rounds in a row in which nobody knew more, so that members have the time to connect. */
 const ROUNDS_CALM = 3;
 const CONDITION = 'restored-alone';
+const PASSED: Condition = {
+  code: CONDITION,
+  severity: 'error',
+  text:
+    'This node lost its state. As far as anything is signed it alone has a vote, but a member ' +
+    'says that the log went on: nothing is written here.',
+  remedy:
+    'Nothing to do when another node leads: it adds this one again. If none does, and this one ' +
+    'is to go on: cooee recover',
+};
 
 /** What {@link RestoredSeat} works with. */
 export interface RestoredSeatComponents {
@@ -30,6 +41,8 @@ export interface RestoredSeatComponents {
   readonly state: StateReader;
   readonly voters: () => readonly string[];
   readonly appliedIndex: () => number;
+  /** See {@link Introductions.isPassed}. */
+  readonly isPassed: () => boolean;
   /** Whether this node lost what it had promised: nobody listens to it. */
   readonly hasLostState: () => boolean;
   /** It did; on the disk when it resolves. */
@@ -47,6 +60,8 @@ export interface RestoredSeatComponents {
  * The only voter of a mesh has nobody who could do that. Everything that it ever committed was
  * signed by itself, and its members have it: it follows them until none of those that it reaches
  * knows more, and leads on from there. A mesh without other members has no other log to wait for.
+ * It may have made others voters right before, and have signed nothing of it: while one of them says
+ * that it is further, this node does not lead, though nothing proves what it says.
  */
 export class RestoredSeat {
   readonly #components: RestoredSeatComponents;
@@ -112,7 +127,12 @@ export class RestoredSeat {
   }
 
   #judge({ index, voters }: SeenLog): void {
-    const { self, appliedIndex, regain, health, logger, hasLostState } = this.#components;
+    const { self, appliedIndex, isPassed, regain, health, logger, hasLostState } = this.#components;
+    if (isPassed()) {
+      this.#calmRounds = 0;
+      health.raise(PASSED);
+      return;
+    }
     health.clear(CONDITION);
     const isBehind = index > appliedIndex() || voters.length !== 1 || voters[0] !== self;
     this.#calmRounds = isBehind ? 0 : this.#calmRounds + 1;

@@ -119,6 +119,23 @@ describe('a node whose log begins anew', () => {
     ]);
   });
 
+  it.each([
+    ['is further', { lastIndex: 4 }, true],
+    ['is in a later term', { term: 7 }, true],
+    ['lost that itself', { lastIndex: 4, hasLostState: true }, false],
+    ['is of another epoch', { lastIndex: 4, epoch: 'ab' }, false],
+    ['is where this node is', {}, false],
+  ])('knows that it may be passed by one that %s', async (_name, claim, isPassed) => {
+    const node = await open();
+    configuration = { voters: [self], learners: [] };
+    expect(node.isPassed).toBe(false);
+    const hello = { ...START, term: 0, lastIndex: 0, hasLostState: false, epoch: '', ...claim };
+    node.onMessage(second.peer, { kind: 'hello', isAnswer: false, hello });
+    expect(node.isPassed).toBe(isPassed);
+    node.forgetAll();
+    expect(node.isPassed).toBe(false);
+  });
+
   it('has those as partners to whom it has to say so, while it is one of them', async () => {
     const node = await open();
     expect(node.partners).toEqual([second.peer, third.peer]);

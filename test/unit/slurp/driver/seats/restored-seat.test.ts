@@ -15,6 +15,7 @@ let members: string[];
 let applied: number;
 let isLost: boolean;
 let seen: SeenLog | undefined;
+let isPassed: boolean;
 let conditions: Set<string>;
 let clock: ManualClock;
 let seat: RestoredSeat;
@@ -25,6 +26,7 @@ beforeEach(() => {
   applied = 10;
   isLost = false;
   seen = { index: 10, chainIndex: 1, voters: ['a'] };
+  isPassed = false;
   conditions = new Set();
   clock = new ManualClock();
   const records = { entries: () => members.map((peer) => [peer, { removedIndex: null }]) };
@@ -40,6 +42,7 @@ beforeEach(() => {
     state: records as unknown as StateReader,
     voters: () => voters,
     appliedIndex: () => applied,
+    isPassed: () => isPassed,
     hasLostState: () => isLost,
     lose: async () => {
       isLost = true;
@@ -111,6 +114,17 @@ describe('the seat of a restored node', () => {
     seen = { index: 10, chainIndex: 9, voters: ['b'] };
     await seat.open(FOLLOW);
     expect(await rounds(10)).toBe(true);
+  });
+
+  it('is not taken back while one who may vote by now says that it is further', async () => {
+    isPassed = true;
+    await seat.open(FOLLOW);
+    expect(await rounds(10)).toBe(true);
+    expect([...conditions]).toEqual(['restored-alone']);
+    isPassed = false;
+    expect(await rounds(2)).toBe(true);
+    expect(await rounds(1)).toBe(false);
+    expect([...conditions]).toEqual([]);
   });
 
   it('waits for a member, and says so', async () => {
