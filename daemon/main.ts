@@ -6,6 +6,8 @@
 const NODE_MIN = [22, 12] as const;
 const EXIT_GRACE_MS = 100;
 
+let isDaemon = false;
+
 function isNodeNewEnough(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1]);
@@ -25,6 +27,7 @@ async function main(): Promise<number> {
     process.argv.slice(2),
     processHost({
       loadDaemon: async () => {
+        isDaemon = true;
         await keepHeapSmall();
         return await import('./run.ts');
       },
@@ -44,7 +47,17 @@ async function keepHeapSmall(): Promise<void> {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
+/** Resolves when all that was written is with its reader, who may be a pager; or nobody reads. */
+function taken(output: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (output.writableLength === 0) resolve();
+    else output.write('', () => resolve());
+  });
+}
+
 process.exitCode = await main();
+// A daemon that was stopped ends whether or not anybody reads what it said.
+if (!isDaemon) await Promise.all([process.stdout, process.stderr].map(taken));
 // What had to be closed is closed; libraries leave timers behind that would keep the process for
 // seconds. Not at once, and only if the loop still runs by then.
 setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();

@@ -169,7 +169,12 @@ async function connect(
   return await host.connect(socket, await readTicketFile(ticketFile));
 }
 
-function given(value: string | undefined, name: string): string | undefined {
+/**
+ * The value of an option. An empty one is mostly a variable of a shell that nobody has set.
+ *
+ * @throws CooeeError ERR_API_USAGE when it is empty
+ */
+export function given(value: string | undefined, name: string): string | undefined {
   if (value === '') throw new CooeeError('ERR_API_USAGE', `${name} is empty`);
   return value;
 }

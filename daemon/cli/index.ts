@@ -5,8 +5,8 @@
  * @packageDocumentation
  */
 import { homedir, userInfo } from 'node:os';
+import { basename, dirname, isAbsolute } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import type { Command, CommanderError } from 'commander';
 import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
 import {
@@ -20,6 +20,7 @@ import { packageVersion } from './invocation.ts';
 import { nameInput } from './name-input.ts';
 import { buildProgram } from './program.ts';
 import { reportError } from './report-error.ts';
+import { processStdout } from './stdout.ts';
 
 export type { LoadBackup } from './backup/tools.ts';
 export type { CliHost } from './context.ts';
@@ -32,16 +33,18 @@ export function processHost({
   watchHolder,
 }: Pick<CliHost, 'loadBackup' | 'loadDaemon' | 'watchHolder'>): CliHost {
   let isDaemon = false;
-  let isAwaited = false;
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (isAwaited) return;
-    // `cooee events | head -1`: the reader has what it wanted. A daemon outlives who read its first
-    // lines.
-    if (error.code === 'EPIPE' && isDaemon) return;
-    if (error.code === 'EPIPE') process.exit(0);
+  const output = processStdout((error) => {
+    if (error.code === 'EPIPE') {
+      // `cooee events | head -1`: the reader has what it wanted. A command that is done ends with
+      // its own exit code, and a daemon outlives who read its first lines.
+      if (!isDaemon) setImmediate(() => process.exit());
+      return;
+    }
     process.stderr.write(`cooee: cannot write to stdout (${error.code ?? error.message})\n`);
     process.exit(1);
   });
+  // There is nobody to tell; the exit code says how it went.
+  process.stderr.on('error', () => undefined);
   return {
     env: process.env,
     cwd: process.cwd(),
@@ -51,13 +54,9 @@ export function processHost({
     script: process.argv[1],
     version: packageVersion(import.meta.dirname),
     stdin: process.stdin,
-    stdout: process.stdout,
+    stdout: output.stdout,
     stderr: process.stderr,
-    writeOut: async (text) => {
-      isAwaited = true;
-      await promisify<string, void>(process.stdout.write.bind(process.stdout))(text);
-      isAwaited = false;
-    },
+    writeOut: output.writeOut,
     connect: async (socket, ticket) => {
       const { SocketClient } = await import('./socket-client.ts');
       return new SocketClient(socket, ticket);
@@ -98,7 +97,9 @@ function onProcessEnd(task: () => void): () => void {
 /** Without HOME, and for a user that the system does not know, node has no answer but an error. */
 function homeFolder(): string {
   try {
-    return homedir();
+    const home = homedir();
+    // HOME may be set to nothing (cron, some containers); no home is below the working folder.
+    return isAbsolute(home) ? home : userInfo().homedir;
   } catch {
     return '/';
   }
@@ -161,10 +162,13 @@ function whereToType(thrown: unknown, options: GlobalOptions): GlobalOptions {
   if (!isCooeeError(thrown)) return options;
   // An invite or a backup is made at another home, mostly on another host.
   if (/^ERR_(MEMBERSHIP_INVITE|BACKUP_FOREIGN)/u.test(thrown.code)) return {};
-  if (!thrown.code.startsWith('ERR_SESSIONS_')) return options;
+  const { socket, ...elsewhere } = options;
   // Tickets are made on the operator socket, whichever one it was that refused.
-  const { socket: _, ...elsewhere } = options;
-  return elsewhere;
+  if (thrown.code.startsWith('ERR_SESSIONS_')) return elsewhere;
+  // A daemon that is started with the agent socket as its --socket would give agents all rights.
+  const isAgents = socket !== undefined && /(?:^|[./])agent\.sock$/u.test(socket);
+  if (!isAgents || thrown.code !== 'ERR_API_DAEMON_NOT_RUNNING') return options;
+  return basename(socket) === 'agent.sock' ? { home: dirname(socket), ...elsewhere } : elsewhere;
 }
 
 /** A parse error happens before the options are known, so `--json` is looked for by hand. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { CooeeError, isCooeeError, LIMITS } from '../../protocols/interface/index.ts';
-import { fromAnswer, fromTransport } from '../client/failure.ts';
+import { fromAnswer, fromTransport, isCut } from '../client/failure.ts';
 import type { CallArgs, CallName, CallResult, WatchInit, WatchItem } from '../client/index.ts';
 
 /**
@@ -80,6 +80,8 @@ interface LooseInput {
 const ANSWER_TIMEOUT_MS = LIMITS.waitMsMax + 15_000;
 /** What waits for nothing is answered sooner, also by a busy host: the doctor takes 10 s. */
 const LOOK_TIMEOUT_MS = 20_000;
+/** A large home on a slow disk is copied for minutes; after an hour the daemon forgets a copy. */
+const COPY_TIMEOUT_MS = 60 * 60 * 1_000;
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A client for one command: one connection a call, nothing to close. */
@@ -87,12 +89,18 @@ export class SocketClient implements CliClient {
   readonly #socketPath: string;
   readonly #ticket: string | undefined;
   readonly #lookTimeoutMs: number;
+  readonly #answerTimeoutMs: number;
 
   /** @param ticket - of the agent that acts */
-  constructor(socketPath: string, ticket?: string, { lookTimeoutMs = LOOK_TIMEOUT_MS } = {}) {
+  constructor(
+    socketPath: string,
+    ticket?: string,
+    { lookTimeoutMs = LOOK_TIMEOUT_MS, answerTimeoutMs = ANSWER_TIMEOUT_MS } = {},
+  ) {
     this.#socketPath = socketPath;
     this.#ticket = ticket;
     this.#lookTimeoutMs = lookTimeoutMs;
+    this.#answerTimeoutMs = answerTimeoutMs;
   }
 
   async call<N extends CommandCall>(name: N, ...args: CallArgs<N>): Promise<CallResult<N>> {
@@ -127,13 +135,19 @@ export class SocketClient implements CliClient {
       ...(method === 'POST' ? { 'idempotency-key': randomUUID() } : {}),
     };
     const path = fillPath(template, input);
-    const isLook = method === 'GET' || name === 'stopDaemon';
-    const timeout = isLook ? this.#lookTimeoutMs : ANSWER_TIMEOUT_MS;
+    const timeout = this.#timeoutOf(name, method);
     try {
       return await exchange({ socketPath: this.#socketPath, method, path, headers, timeout }, body);
     } catch (error) {
+      if (isCut(error)) throw wentAway(error, this.#socketPath, method !== 'GET');
       throw withSocket(fromTransport(error, this.#socketPath), this.#socketPath);
     }
+  }
+
+  #timeoutOf(name: CommandCall, method: string): number {
+    if (name === 'stageBackup') return COPY_TIMEOUT_MS;
+    const isLook = method === 'GET' || name === 'stopDaemon';
+    return isLook ? this.#lookTimeoutMs : this.#answerTimeoutMs;
   }
 }
 
@@ -158,6 +172,13 @@ function withSocket(error: Error, socketPath: string): Error {
   if (!isCooeeError(error, 'ERR_API_TIMEOUT')) return error;
   const message = `the daemon on ${socketPath} did not answer in time; it is busy or hangs`;
   return new CooeeError(error.code, message, { cause: error, details });
+}
+
+/** It had the request: who types that again must know that it may be done already. */
+function wentAway(cause: unknown, socketPath: string, isWrite: boolean): CooeeError {
+  const doubt = isWrite ? '; what was asked for may be done all the same' : '';
+  const message = `the daemon on ${socketPath} went away before it answered${doubt}`;
+  return new CooeeError('ERR_API_DAEMON_NOT_RUNNING', message, { cause, details: { socketPath } });
 }
 
 function exchange(

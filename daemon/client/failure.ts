@@ -6,9 +6,11 @@ import {
   toError,
 } from '../../protocols/interface/index.ts';
 
-const NO_DAEMON = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTDIR', 'ENOTSOCK', 'EPROTOTYPE']);
+const NO_DAEMON = new Set(['ECONNREFUSED', 'ELOOP', 'ENOENT', 'ENOTDIR', 'ENOTSOCK', 'EPROTOTYPE']);
 const CUT = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED']);
 const SLOW = new Set([
+  // Linux says so when a socket's row of connections to be taken is full.
+  'EAGAIN',
   'UND_ERR_HEADERS_TIMEOUT',
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_CONNECT_TIMEOUT',
@@ -23,6 +25,11 @@ function systemCode(error: Error): string {
 /** True when the connection was cut under a request, so that nobody knows whether it was done. */
 export function isCut(error: unknown): boolean {
   return CUT.has(systemCode(toError(error)));
+}
+
+/** Whether who has begun to wait for something may go on after this: soon it may be otherwise. */
+export function isPassing(error: CooeeError): boolean {
+  return error.retryable || error.code === 'ERR_API_DAEMON_NOT_RUNNING';
 }
 
 /** What a failed attempt to talk to the socket means to a caller. Aborts pass through unchanged. */

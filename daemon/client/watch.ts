@@ -3,7 +3,7 @@ import { Client } from 'undici';
 import { CooeeError, isCooeeError } from '../../protocols/interface/errors.ts';
 import type { EventView } from '../api/routes/index.ts';
 import type { GapReason } from '../api/services.ts';
-import { fromAnswer, fromTransport } from './failure.ts';
+import { fromAnswer, fromTransport, isPassing } from './failure.ts';
 import { toRequest } from './request.ts';
 import { type SseMessage, SseParser } from './sse.ts';
 
@@ -127,12 +127,6 @@ async function* readOnce(socketPath: string, init: WatchInit, at: Position): Str
   }
 }
 
-/** Whether a watch that had begun may go on after this failure. */
-function isPassing(error: unknown): boolean {
-  if (!isCooeeError(error)) return true;
-  return error.retryable || error.code === 'ERR_API_DAEMON_NOT_RUNNING';
-}
-
 const isAborted = (signal: AbortSignal | undefined): boolean => signal?.aborted === true;
 
 /** See {@link CooeeClient.watch}. */
@@ -158,7 +152,7 @@ export async function* watchEvents(
     } catch (error) {
       if (isAborted(signal)) return;
       failure = fromTransport(error, socketPath);
-      if (!begun || !isPassing(failure)) throw failure;
+      if (!begun || (isCooeeError(failure) && !isPassing(failure))) throw failure;
     }
     awaySinceMs ??= performance.now();
     if (performance.now() - awaySinceMs > giveUpMs) {

@@ -1,4 +1,4 @@
-import { CooeeError, isCooeeError } from '../../../protocols/interface/index.ts';
+import { CooeeError, isCooeeError, isErrorCode } from '../../../protocols/interface/index.ts';
 import { sanitizeLine, sanitizeText } from '../../../protocols/interface/text/sanitize.ts';
 import type { BodyInputOf, CallView, ResponseOf } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
@@ -7,6 +7,7 @@ import { withProgress } from '../progress.ts';
 import type { CliClient } from '../socket-client.ts';
 import { COMMITTED, notCommitted } from '../write.ts';
 import { byOf, isUnsettled } from './format.ts';
+import { patiently } from './patience.ts';
 
 type CallBody = BodyInputOf<'openCall'>;
 
@@ -46,7 +47,7 @@ async function waitFor(context: CliContext, opened: ResponseOf<'openCall'>): Pro
   const client = await context.client();
   context.remark(`cooee: called as ${opened.id}\n`);
   const call = await withProgress(context.host.stderr, 'waiting for an answer', () =>
-    untilSettled(client, opened),
+    untilSettled(context.host, client, opened),
   );
   const answer = call.answer === undefined ? '' : `${sanitizeText(call.answer)}\n`;
   context.answer(call, () => answer);
@@ -54,17 +55,23 @@ async function waitFor(context: CliContext, opened: ResponseOf<'openCall'>): Pro
     context.remark(`cooee: answered by ${sanitizeLine(byOf(call) ?? '')}\n`);
     return 0;
   }
+  if (call.refusal !== undefined) throw refused(call.refusal);
   context.remark(`cooee: the call is ${call.state}; nobody answered it\n`);
   return 3;
 }
 
+function refused({ code, message }: NonNullable<CallView['refusal']>): CooeeError {
+  return new CooeeError(isErrorCode(code) ? code : 'ERR_API_INTERNAL', message);
+}
+
 /** Looks now and whenever something happens to the call, until it is settled. */
 async function untilSettled(
+  host: CliContext['host'],
   client: CliClient,
   { id, address }: Pick<ResponseOf<'openCall'>, 'address' | 'id'>,
 ): Promise<CallView> {
   for await (const _ of client.watch({ match: address, opens: true })) {
-    const call = await read(client, id);
+    const call = await patiently(host, () => read(client, id));
     if (!isUnsettled(call)) return call;
   }
   throw new CooeeError('ERR_API_DAEMON_NOT_RUNNING');

@@ -1,6 +1,7 @@
 import { CooeeError, LIMITS } from '../../../protocols/interface/index.ts';
 import type { QueryInputOf } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
+import { findActor } from '../input/actor.ts';
 import { parseInteger } from '../input/numbers.ts';
 import { findCall, listAll } from './find.ts';
 import { formatCall, formatCalls } from './format.ts';
@@ -38,7 +39,7 @@ export async function runCalls(
   const filters = {
     ...(state === 'all' ? {} : { state }),
     ...(severity === undefined ? {} : { severity }),
-    ...(asker === undefined ? {} : { asker }),
+    ...(asker === undefined ? {} : { asker: await findActor(client, asker) }),
   };
   const answer = await listAll(client, filters, countMax);
   context.answer(answer, () => formatCalls(context, answer.calls));

@@ -57,7 +57,7 @@ function defineCalls(program: Command, act: Act): void {
       ]),
     )
     .addOption(new Option('--severity <severity>', 'of that severity').choices(CALL_SEVERITIES))
-    .option('--asker <asker>', 'of this node (peer id) or agent (token)')
+    .option('--asker <asker>', 'of this node (peer id or name) or agent (token)')
     .option('--limit <count>', 'at most so many (default: 100)')
     .option('--watch', 'stay, and show what changes; on a terminal with keys to claim and answer')
     .option('--plain', 'with --watch: a line for every change, for screen readers and files')

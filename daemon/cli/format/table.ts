@@ -31,8 +31,9 @@ export function formatTable<Row>(
 ): string {
   if (rows.length === 0) return '';
   const cells = rows.map((row) => columns.map((column) => cellText(column, row)));
+  // One by one: as arguments of one call some hundred thousand rows are too many.
   const widths = columns.map((column, at) =>
-    Math.max(column.title.length, ...cells.map((line) => displayWidth(line[at] ?? ''))),
+    cells.reduce((most, line) => Math.max(most, displayWidth(line[at] ?? '')), column.title.length),
   );
   const pad = (text: string, at: number): string =>
     at === columns.length - 1 ? text : padWidth(text, widths[at] ?? 0);

@@ -36,13 +36,13 @@ export async function readInvite(source: InviteSource): Promise<string | undefin
 }
 
 /**
- * Refuses what cannot be an invite before anything is started or asked. Checksum and content are
- * for the daemon.
+ * Refuses what cannot be an invite before anything is started or asked. Case does not count, as for
+ * the daemon, for whom checksum and content are.
  *
  * @throws CooeeError ERR_MEMBERSHIP_INVITE_MALFORMED
  */
 export function checkInviteShape(invite: string): void {
-  if (!/^cooee1[a-z2-7]{16,}$/u.test(invite))
+  if (!/^cooee1[a-z2-7]{16,}$/i.test(invite))
     throw new CooeeError('ERR_MEMBERSHIP_INVITE_MALFORMED');
 }
 

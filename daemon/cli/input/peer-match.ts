@@ -15,16 +15,16 @@ export function isPeerId(text: string): boolean {
 }
 
 /**
- * The peer id that a person meant: a full peer id, the name of exactly one member, or the beginning
- * or end (at least 6 characters) of exactly one member's peer id, in this order.
+ * The peer id that a person meant: a full peer id, or else the name of a member, or the beginning
+ * or end (at least 6 characters) of its peer id, when that is exactly one member. A member that
+ * names itself as the peer id of another ends must not get the role that is meant for that one.
  *
  * @throws CooeeError ERR_MEMBERSHIP_UNKNOWN_PEER when no member fits
  * @throws CooeeError ERR_API_USAGE when several do
  */
 export function matchPeer(members: readonly NamedPeer[], text: string): string {
   if (isPeerId(text)) return text;
-  const named = members.filter((member) => member.name === text);
-  const found = named.length > 0 ? named : matchPart(members, text);
+  const found = members.filter(({ name, peer }) => name === text || isPart(peer, text));
   const [first] = found;
   if (first === undefined) {
     throw new CooeeError('ERR_MEMBERSHIP_UNKNOWN_PEER', `no member is called "${text}"`, {
@@ -41,7 +41,6 @@ export function matchPeer(members: readonly NamedPeer[], text: string): string {
   return first.peer;
 }
 
-function matchPart(members: readonly NamedPeer[], text: string): readonly NamedPeer[] {
-  if (text.length < PART_LENGTH_MIN) return [];
-  return members.filter(({ peer }) => peer.startsWith(text) || peer.endsWith(text));
+function isPart(peer: string, text: string): boolean {
+  return text.length >= PART_LENGTH_MIN && (peer.startsWith(text) || peer.endsWith(text));
 }

@@ -12,6 +12,9 @@ const KEY_BYTES_MAX = 4 * 1024;
 /** Return, line feed, and what a terminal sends for the end of its input. */
 const ENDS = ['\r', '\n', '\u0004'];
 const INTERRUPT = '\u0003';
+/** What the keys for taking back send: the last character, or all of the line. */
+const ERASES = ['\u007f', '\b'];
+const ERASES_ALL = '\u0015';
 const REMEDY = 'Give @FILE with a file that holds the key, - for stdin, or type it on a terminal.';
 
 /**
@@ -64,7 +67,17 @@ async function readTyped({ stdin, stderr }: KeySource): Promise<string> {
     stderr.write('\n');
   }
   const ends = ENDS.map((end) => text.indexOf(end)).filter((at) => at >= 0);
-  return text.slice(0, Math.min(text.length, ...ends));
+  return edited(text.slice(0, Math.min(text.length, ...ends)));
+}
+
+/** A terminal that shows nothing leaves to its reader what was typed and taken back. */
+function edited(typed: string): string {
+  let line = '';
+  for (const symbol of typed) {
+    if (ERASES.includes(symbol)) line = line.slice(0, -1);
+    else line = symbol === ERASES_ALL ? '' : line + symbol;
+  }
+  return line;
 }
 
 function usage(message: string): CooeeError {

@@ -2,13 +2,11 @@ import { CooeeError, isErrorCode } from '../../../protocols/interface/index.ts';
 import { sanitizeLine, toSafeJson } from '../../../protocols/interface/text/sanitize.ts';
 import type { LogEntryView, VerifyLogView } from '../../api/routes/index.ts';
 import { type CliContext, writePaced } from '../context.ts';
+import { findActor } from '../input/actor.ts';
 import { parseInteger } from '../input/numbers.ts';
-import { findPeer } from '../mesh/members.ts';
 import type { CliClient } from '../socket-client.ts';
 
 const PAGE_ENTRIES = 500;
-/** A token has 5 or 8 symbols; what is longer is a node. */
-const TOKEN_CHARS_MAX = 9;
 
 /** Options of `cooee log`. */
 export interface LogFlags {
@@ -26,7 +24,7 @@ export async function runLog(context: CliContext, flags: LogFlags): Promise<numb
   let next = flags.from === undefined ? undefined : parseInteger(flags.from, from);
   const filters = {
     limit: PAGE_ENTRIES,
-    ...(flags.actor === undefined ? {} : { actor: await actorOf(client, flags.actor) }),
+    ...(flags.actor === undefined ? {} : { actor: await findActor(client, flags.actor) }),
     ...(flags.kind === undefined ? {} : { kind: flags.kind }),
   };
   for (;;) {
@@ -39,12 +37,6 @@ export async function runLog(context: CliContext, flags: LogFlags): Promise<numb
     if (page.next === null) return 0;
     next = page.next;
   }
-}
-
-/** A token as it is; anything else is a peer id or the name of a member. */
-async function actorOf(client: CliClient, text: string): Promise<string> {
-  if (text.length <= TOKEN_CHARS_MAX && /^[0-9A-Z-]+$/.test(text)) return text.replaceAll('-', '');
-  return await findPeer(client, text);
 }
 
 function line(context: CliContext, { index, time, commands }: LogEntryView): string {

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { CooeeError } from '../../../protocols/interface/index.ts';
 import { runMcp } from '../../mcp/index.ts';
-import type { CliContext } from '../context.ts';
+import { type CliContext, given } from '../context.ts';
 import { readTicketFile } from '../input/ticket-file.ts';
 
 /** Options of `cooee mcp` as they were typed. */
@@ -17,7 +17,7 @@ export async function runMcpCommand(context: CliContext, flags: McpFlags): Promi
       remedy: 'Name the agent socket: cooee mcp --agent-socket PATH',
     });
   }
-  const { agentSocket } = flags;
+  const agentSocket = given(flags.agentSocket, '--agent-socket');
   return await runMcp({
     socketPath:
       agentSocket === undefined ? join(home, 'agent.sock') : resolve(host.cwd, agentSocket),

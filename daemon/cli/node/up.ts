@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isCooeeError } from '../../../protocols/interface/index.ts';
-import { type CliContext, canColour } from '../context.ts';
+import { type CliContext, canColour, given } from '../context.ts';
 import { readInvite } from '../input/invite-source.ts';
 import type { LogLevel, UpOptions } from '../up-options.ts';
 
@@ -24,9 +24,25 @@ export interface UpFlags {
 
 /** `cooee up`: runs the daemon in this process until it is told to stop. */
 export async function runUp(context: CliContext, flags: UpFlags): Promise<number> {
+  refuseEmpty(flags);
   const invite = await inviteOf(context, flags);
   const { runDaemon } = await context.host.loadDaemon();
   return runDaemon(toUpOptions(context, flags, invite));
+}
+
+/**
+ * The system's own tools take an empty group for the one at hand, and an empty path is the working
+ * folder.
+ *
+ * @throws CooeeError ERR_API_USAGE when an option is empty
+ */
+export function refuseEmpty(flags: Omit<UpFlags, 'adopt' | 'joinOrFail'>): void {
+  for (const address of flags.listen ?? []) given(address, '--listen');
+  given(flags.hostname, '--hostname');
+  given(flags.mac, '--mac');
+  given(flags.agentSocket, '--agent-socket');
+  given(flags.agentGroup, '--agent-group');
+  given(flags.config, '--config');
 }
 
 /**

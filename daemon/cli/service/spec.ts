@@ -8,7 +8,7 @@ import {
 import { resolveHome } from '../../../protocols/interface/home-path.ts';
 import { CooeeError } from '../../../protocols/interface/index.ts';
 import type { CliContext, CliHost } from '../context.ts';
-import type { UpFlags } from '../node/up.ts';
+import { refuseEmpty, type UpFlags } from '../node/up.ts';
 
 /** What of the options of `cooee service install` decides what is run. */
 export type SpecFlags = Omit<UpFlags, 'adopt' | 'joinOrFail'>;
@@ -17,7 +17,8 @@ export type SpecFlags = Omit<UpFlags, 'adopt' | 'joinOrFail'>;
  * What a service is to run: this program, with these options.
  *
  * @param isJoining - it is to take an invite from the file where the service's install puts it
- * @throws CooeeError ERR_API_USAGE when this program does not know its own file
+ * @throws CooeeError ERR_API_USAGE when an option is empty, or this program does not know its own
+ * file
  */
 export function specOf(
   context: CliContext,
@@ -25,6 +26,7 @@ export function specOf(
   init: { readonly scope: ServiceScope; readonly isJoining: boolean },
 ): ServiceSpec {
   const { host, socketFlag } = context;
+  refuseEmpty(flags);
   if (host.script === undefined) {
     throw new CooeeError('ERR_API_USAGE', 'this program does not know which file it is');
   }

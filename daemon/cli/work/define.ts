@@ -33,7 +33,7 @@ export function defineWorkCommands(program: Command, act: Act): void {
     .argument('[id]', 'the id of a submission')
     .addOption(new Option('--kind <kind>', 'of this kind').choices(KINDS))
     .option('--address <address>', 'the versions at this address')
-    .option('--author <author>', 'by this node (peer id) or agent (token)')
+    .option('--author <author>', 'by this node (peer id or name) or agent (token)')
     .addOption(new Option('--state <state>', 'that came so far').choices(STATES))
     .option('--limit <count>', 'at most so many (default: 100)')
     .option('--patch', 'print the patch of that one, for git apply')

@@ -4,6 +4,7 @@ import type { SubmissionRow, SubmissionsView } from '../../api/routes/index.ts';
 import type { CliContext } from '../context.ts';
 import { formatAgo } from '../format/duration.ts';
 import { formatTable } from '../format/table.ts';
+import { findActor } from '../input/actor.ts';
 import { parseInteger } from '../input/numbers.ts';
 import type { CliClient } from '../socket-client.ts';
 import { formatSubmission } from './submission-text.ts';
@@ -31,10 +32,11 @@ export async function runSubmissions(
     context.answer(found, () => formatSubmission(found, context.colours.dim));
     return 0;
   }
-  const { limit, patch: _patch, ...filters } = flags;
+  const { limit, author, patch: _patch, ...others } = flags;
   const bounds = { name: '--limit', min: 1, max: 1_000_000 };
   const countMax = limit === undefined ? LIMITS.listItemsDefault : parseInteger(limit, bounds);
-  const answer = await listSubmissions(client, filters, countMax);
+  const by = author === undefined ? {} : { author: await findActor(client, author) };
+  const answer = await listSubmissions(client, { ...others, ...by }, countMax);
   context.answer(answer, () => formatRows(context, answer.submissions));
   if (answer.submissions.length === 0) context.remark('cooee: no such submissions\n');
   else if (answer.cursor !== null) context.remark('cooee: there are more; raise --limit\n');

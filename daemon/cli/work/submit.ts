@@ -12,7 +12,10 @@ export interface SubmitInput {
   readonly wait?: boolean;
 }
 
-/** `cooee submit dr|pr FILE`: a kind that is missing in the file is filled in. */
+/**
+ * `cooee submit dr|pr FILE`: a kind that is missing in the file is filled in; another one is a
+ * slip.
+ */
 export async function runSubmit(context: CliContext, input: SubmitInput): Promise<number> {
   const { kind, file } = input;
   if (kind === undefined || file === undefined) {
@@ -21,6 +24,11 @@ export async function runSubmit(context: CliContext, input: SubmitInput): Promis
   const read = await readJson(context.host, file);
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
     throw new CooeeError('ERR_API_USAGE', `${file} holds no JSON object`);
+  }
+  // What is handed in stays in the log for good.
+  if ('kind' in read && read.kind !== kind) {
+    const named = JSON.stringify(read.kind).slice(0, 40);
+    throw new CooeeError('ERR_API_USAGE', `${file} says that its kind is ${named}, not "${kind}"`);
   }
   // The daemon checks it against the schema.
   const body = { kind, ...read } as BodyInputOf<'submit'>;

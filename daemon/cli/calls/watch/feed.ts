@@ -1,7 +1,9 @@
 import { isCooeeError } from '../../../../protocols/interface/index.ts';
 import type { CallRow } from '../../../api/routes/index.ts';
+import type { CliHost } from '../../context.ts';
 import type { CliClient } from '../../socket-client.ts';
 import { listAll } from '../find.ts';
+import { patiently } from '../patience.ts';
 
 /** Calls that a live list holds. */
 const CALLS_MAX = 5_000;
@@ -16,18 +18,21 @@ export type CallNews =
  * missed, all are read anew.
  */
 export async function* followCalls(
+  host: Pick<CliHost, 'delay'>,
   client: CliClient,
   signal?: AbortSignal,
 ): AsyncGenerator<CallNews, void, undefined> {
   const stop = signal === undefined ? {} : { signal };
   for await (const item of client.watch({ match: 'call:*', opens: true, ...stop })) {
     if (item.kind !== 'event') {
-      const { calls } = await listAll(client, { state: 'active' }, CALLS_MAX);
+      const { calls } = await patiently(host, () =>
+        listAll(client, { state: 'active' }, CALLS_MAX),
+      );
       yield { type: 'all', calls };
       continue;
     }
     const id = idOf(item.event.data);
-    const call = id === undefined ? undefined : await read(client, id);
+    const call = id === undefined ? undefined : await patiently(host, () => read(client, id));
     if (call !== undefined) yield { type: 'one', call };
   }
 }

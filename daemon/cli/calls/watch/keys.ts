@@ -5,12 +5,16 @@ export type Key =
 
 const PASTE_BEGIN = '\u001b[200~';
 const PASTE_END = '\u001b[201~';
+/** So much of it may have come before its last character. */
+const PASTE_END_REST = PASTE_END.length - 1;
 /** Text that is pasted and never ends is not kept. */
 const PASTE_CHARACTERS_MAX = 64 * 1024;
 
 /** Control sequences of ECMA-48 and of function keys. */
 const ESCAPE = '\u001b';
 const UNKNOWN = new RegExp(`^${ESCAPE}(?:\\[[0-?]*[ -/]*[@-~]|O.)`, 'u');
+/** The beginning of one, whose rest is still to come. */
+const BEGUN = new RegExp(`^${ESCAPE}\\[[0-?]*[ -/]*$`, 'u');
 
 const SEQUENCES: readonly (readonly [string, Key])[] = [
   ['\u001b[A', { name: 'up' }],
@@ -31,10 +35,13 @@ const SEQUENCES: readonly (readonly [string, Key])[] = [
  */
 export class KeyReader {
   #pasted: string | undefined;
+  /** The end of the last chunk, when it was cut within a sequence. */
+  #begun = '';
 
   read(chunk: string): readonly Key[] {
     const keys: Key[] = [];
-    let rest = chunk;
+    let rest = this.#begun + chunk;
+    this.#begun = '';
     while (rest !== '') {
       rest = this.#pasted === undefined ? this.#next(rest, keys) : this.#paste(rest, keys);
     }
@@ -42,6 +49,10 @@ export class KeyReader {
   }
 
   #next(rest: string, keys: Key[]): string {
+    if (BEGUN.test(rest)) {
+      this.#begun = rest;
+      return '';
+    }
     if (rest.startsWith(PASTE_BEGIN)) {
       this.#pasted = '';
       return rest.slice(PASTE_BEGIN.length);
@@ -61,13 +72,19 @@ export class KeyReader {
   }
 
   #paste(rest: string, keys: Key[]): string {
-    const end = rest.indexOf(PASTE_END);
-    const pasted = (this.#pasted ?? '') + (end === -1 ? rest : rest.slice(0, end));
-    this.#pasted = pasted.slice(0, PASTE_CHARACTERS_MAX);
-    if (end === -1) return '';
-    const text = this.#pasted.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+    // With what is there already: the mark of the end may come in two pieces.
+    const all = (this.#pasted ?? '') + rest;
+    const end = all.indexOf(PASTE_END);
+    if (end === -1) {
+      this.#pasted =
+        all.slice(0, PASTE_CHARACTERS_MAX) + all.slice(PASTE_CHARACTERS_MAX).slice(-PASTE_END_REST);
+      return '';
+    }
+    const text = all
+      .slice(0, Math.min(end, PASTE_CHARACTERS_MAX))
+      .replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
     this.#pasted = undefined;
     if (text !== '') keys.push({ name: 'text', text });
-    return rest.slice(end + PASTE_END.length);
+    return all.slice(end + PASTE_END.length);
   }
 }

@@ -11,7 +11,7 @@ import { type CallNews, followCalls } from './feed.ts';
 export async function runLines(context: CliContext): Promise<number> {
   const client = await context.client();
   const lines = new CallLines();
-  for await (const news of followCalls(client)) {
+  for await (const news of followCalls(context.host, client)) {
     for (const call of lines.take(news)) {
       const line = context.json ? toSafeJson(call) : textLine(call, context.host.nowMs());
       await writePaced(context.host.stdout, `${line}\n`);

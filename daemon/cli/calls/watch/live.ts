@@ -1,5 +1,7 @@
 import { isCooeeError, toError } from '../../../../protocols/interface/index.ts';
+import { sanitizeLine } from '../../../../protocols/interface/text/sanitize.ts';
 import type { CliContext } from '../../context.ts';
+import { withProgress } from '../../progress.ts';
 import type { CliClient } from '../../socket-client.ts';
 import { COMMITTED } from '../../write.ts';
 import { claim } from '../act.ts';
@@ -28,6 +30,8 @@ class Live {
   #model: LiveModel;
   /** Effects run one after the other. */
   #turn: Promise<void> = Promise.resolve();
+  /** Effects that are not over. */
+  #underWay = 0;
 
   constructor(
     context: CliContext,
@@ -41,6 +45,12 @@ class Live {
 
   /** The terminal is as it was when this is over, whatever ends it. */
   async run(): Promise<number> {
+    const exit = await this.#show();
+    await this.#settle();
+    return exit;
+  }
+
+  async #show(): Promise<number> {
     const { host } = this.#context;
     const stopListening = host.onEnd?.(() => this.#terminal.close());
     this.#terminal.open();
@@ -58,9 +68,19 @@ class Live {
     }
   }
 
+  /** An answer that was sent before the end is not left on its way, nor what came of it untold. */
+  async #settle(): Promise<void> {
+    if (this.#underWay === 0) return;
+    await withProgress(this.#context.host.stderr, 'one moment', () => this.#turn);
+    const note = sanitizeLine(this.#model.note);
+    if (note !== '') this.#context.remark(`cooee: ${note}\n`);
+  }
+
   #follow(): void {
     const follow = async (): Promise<void> => {
-      for await (const news of followCalls(this.#client, this.#abort.signal)) this.#take(news);
+      const { host } = this.#context;
+      const { signal } = this.#abort;
+      for await (const news of followCalls(host, this.#client, signal)) this.#take(news);
     };
     follow().catch((error: unknown) => this.#ended.reject(error));
   }
@@ -82,6 +102,7 @@ class Live {
     this.#draw();
     if (effect?.type === 'quit') this.#ended.resolve(0);
     else if (effect !== undefined) {
+      this.#underWay += 1;
       this.#turn = this.#turn.then(async () => await this.#carryOut(effect));
     }
   }
@@ -94,6 +115,8 @@ class Live {
       const { message } = toError(error);
       const hint = isCooeeError(error) && error.retryable ? '; try again' : '';
       this.#take({ type: 'told', note: message + hint });
+    } finally {
+      this.#underWay -= 1;
     }
   }
 

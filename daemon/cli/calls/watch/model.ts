@@ -46,9 +46,21 @@ export function emptyModel(me: LiveModel['me']): LiveModel {
   return { calls: [], ...nothing, scrolled: 0, note: '', me };
 }
 
-/** The call that keys act on. */
+/** The call that has the mark in the list. */
 export function selectedCall({ calls, selected }: LiveModel): CallRow | undefined {
   return calls.find(({ id }) => id === selected);
+}
+
+/** The call that keys act on: the one that is read, which may be settled and out of the list. */
+function callAtHand(model: LiveModel): CallRow | undefined {
+  const { calls, reading } = model;
+  if (reading === undefined) return selectedCall(model);
+  return calls.find(({ id }) => id === reading.call.id);
+}
+
+function nothingAtHand(model: LiveModel): LiveStep {
+  const note = model.reading === undefined ? 'no call is open' : 'this call is settled';
+  return { model: { ...model, note } };
 }
 
 /** Whether the person who sits here holds the call. */
@@ -66,7 +78,9 @@ export function step(model: LiveModel, input: LiveInput): LiveStep {
       return { model: withCalls(model, [...others, input.call]) };
     }
     case 'read':
-      return { model: { ...model, reading: input, scrolled: 0 } };
+      // Under the answer that is being typed the call that it is for stays in sight.
+      if (model.typing !== undefined) return { model };
+      return { model: { ...model, reading: input, scrolled: 0, note: '' } };
     case 'told':
       return { model: { ...model, note: input.note } };
     case 'key':
@@ -128,18 +142,18 @@ function commanded(model: LiveModel, text: string): LiveStep {
 }
 
 function onSelected(model: LiveModel, effect: (call: CallRow) => LiveEffect): LiveStep {
-  const call = selectedCall(model);
-  if (call === undefined) return { model: { ...model, note: 'no call is open' } };
-  return { model, effect: effect(call) };
+  const call = callAtHand(model);
+  return call === undefined ? nothingAtHand(model) : { model, effect: effect(call) };
 }
 
 function beginTyping(model: LiveModel): LiveStep {
-  const call = selectedCall(model);
-  if (call === undefined) return { model: { ...model, note: 'no call is open' } };
+  const call = callAtHand(model);
+  if (call === undefined) return nothingAtHand(model);
   if (call.claimedBy !== undefined && !isMine(model, call)) {
     return { model: { ...model, note: `${call.claimedBy.human} holds this call` } };
   }
-  return { model: { ...model, typing: { id: call.id, text: '' }, reading: undefined } };
+  const typing = { id: call.id, text: '' };
+  return { model: { ...model, typing, selected: call.id, reading: undefined } };
 }
 
 function typed(model: LiveModel, typing: NonNullable<LiveModel['typing']>, key: Key): LiveStep {
@@ -165,9 +179,10 @@ function read(model: LiveModel, key: Key): LiveStep {
   const scroll = (lines: number): LiveStep => ({
     model: { ...model, scrolled: Math.max(0, model.scrolled + lines) },
   });
-  if (key.name === 'up') return scroll(-1);
-  if (key.name === 'down') return scroll(1);
-  if (key.name === 'text' && key.text !== 'q') return commanded(model, key.text);
+  const text = key.name === 'text' ? key.text : '';
+  if (key.name === 'up' || text === 'k') return scroll(-1);
+  if (key.name === 'down' || text === 'j') return scroll(1);
+  if (text !== '' && text !== 'q') return commanded(model, text);
   return { model: { ...model, reading: undefined } };
 }
 

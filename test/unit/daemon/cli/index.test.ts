@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { userInfo } from 'node:os';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { processHost } from '../../../../daemon/cli/index.ts';
 import { PEER_A, run, status } from './fake-host.ts';
 
 // Every command through its real definition: what is refused before a daemon is asked, and without
@@ -20,6 +22,12 @@ describe('usage', () => {
     ['a GPU that is none', ['enrol', '--model', 'm', '--gpu', '16']],
     ['a load that is none', ['announce', '458RV', '--load', '1001']],
     ['an empty home', ['status', '--home', '']],
+    ['an empty agent socket', ['up', '--agent-socket', '']],
+    ['an empty agent socket', ['mcp', '--agent-socket', '']],
+    ['an empty group', ['up', '--agent-group', '']],
+    ['an empty group', ['service', 'install', '--print', '--user', '--agent-group', '']],
+    ['an empty configuration', ['up', '--config', '']],
+    ['an empty address', ['up', '--listen', '']],
     ['a socket path that is too long', ['status', '--socket', `/${'x'.repeat(103)}`]],
     ['a shell that is none', ['completion', 'csh']],
     ['no model and no terminal', ['enrol']],
@@ -131,6 +139,16 @@ describe('without a daemon', () => {
     });
   });
 
+  it.each([
+    ['/h/agent.sock', 'cooee --home /h up'],
+    ['agent.sock', 'cooee --home . up'],
+    ['/s/x.agent.sock', 'cooee up'],
+    ['/s/x.sock', 'cooee --socket /s/x.sock up'],
+  ])('starts none whose operator socket is the one of agents: %s', async (socket, command) => {
+    const { stderr } = await run(['agents', '--socket', socket]);
+    expect(stderr).toContain(`start one with: ${command}\n`);
+  });
+
   it('names the home in what to type next', async () => {
     const { stderr } = await run(['status', '--home', '/my homes/a']);
     expect(stderr).toContain("start one with: cooee --home '/my homes/a' up\n");
@@ -138,6 +156,14 @@ describe('without a daemon', () => {
 });
 
 describe('home and socket', () => {
+  it.each(['', 'relative'])('is not below the working folder when HOME is "%s"', (home) => {
+    vi.stubEnv('HOME', home);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const unused = () => Promise.reject(new Error('not used'));
+    const host = processHost({ loadDaemon: unused, loadBackup: unused, watchHolder: unused });
+    expect(host.homedir).toBe(userInfo().homedir);
+  });
+
   it.each([
     ['the default', ['status'], {}, '/home/kim/.local/state/cooee/cooee.sock'],
     ['--home after the command', ['status', '--home', '/h'], {}, '/h/cooee.sock'],

@@ -82,7 +82,12 @@ describe('SocketClient', () => {
   it('names a daemon that goes away while it answers', async () => {
     const client = await serve((request) => request.socket.destroy());
     const code = 'ERR_API_DAEMON_NOT_RUNNING';
-    await expect(client.call('getStatus')).rejects.toMatchObject({ code });
+    const message = `the daemon on ${join(folder, 's')} went away before it answered`;
+    await expect(client.call('getStatus')).rejects.toMatchObject({ code, message });
+    await expect(client.call('leaveMesh')).rejects.toMatchObject({
+      code,
+      message: `${message}; what was asked for may be done all the same`,
+    });
   });
 
   it('gives up a daemon that takes the request and says nothing', async () => {
@@ -95,6 +100,16 @@ describe('SocketClient', () => {
         message: `the daemon on ${path} did not answer in time; it is busy or hangs`,
       });
     }
+  });
+
+  it('has patience with a daemon that copies a large home', async () => {
+    const copy = { folder: '/h/staging/x', skipped: [] };
+    await serve((_, __, response) => {
+      setTimeout(() => response.end(JSON.stringify(copy)), 200);
+    });
+    const client = new SocketClient(join(folder, 's'), undefined, { answerTimeoutMs: 50 });
+    await expect(client.call('leaveMesh')).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
+    await expect(client.call('stageBackup')).resolves.toEqual(copy);
   });
 
   it('names the socket when there is no daemon', async () => {

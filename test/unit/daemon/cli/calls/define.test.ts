@@ -84,6 +84,56 @@ describe('call', () => {
     expect(stderr).toContain(remark);
   });
 
+  it('--wait goes on while the daemon starts, or is away for a moment', async () => {
+    const answers = {
+      openCall: () => committed,
+      getCall: vi
+        .fn()
+        .mockImplementationOnce(() => {
+          throw new CooeeError('ERR_API_STARTING');
+        })
+        .mockImplementationOnce(() => {
+          throw new CooeeError('ERR_API_DAEMON_NOT_RUNNING');
+        })
+        .mockReturnValue(call({ state: 'answered', answer: 'yes', answeredBy: ada })),
+      watch: () => [{ kind: 'open' as const }],
+    };
+    const { exit, stdout } = await run(['call', '?', '--wait'], { answers });
+    expect({ exit, stdout }).toEqual({ exit: 0, stdout: 'yes\n' });
+  });
+
+  it('--wait gives up a daemon that stays away: exit 5', async () => {
+    const answers = {
+      openCall: () => committed,
+      getCall: () => {
+        throw new CooeeError('ERR_API_DAEMON_NOT_RUNNING');
+      },
+      watch: () => [{ kind: 'open' as const }],
+    };
+    let waitedMs = 0;
+    const delay = async (delayMs: number) => {
+      waitedMs += delayMs;
+    };
+    const { exit } = await run(['call', '?', '--wait'], { answers, host: { delay } });
+    expect({ exit, waitedMs }).toEqual({ exit: 5, waitedMs: 30_000 });
+  });
+
+  it('--wait tells why the log refused a call after all', async () => {
+    const refusal = {
+      code: 'ERR_HELP_TOO_MANY',
+      message: 'Too many calls of this node are open.',
+      at: '2026-11-21T12:00:00.000Z',
+    };
+    const answers = {
+      openCall: () => accepted,
+      getCall: () => call({ state: 'refused', refusal }),
+      watch: () => [{ kind: 'open' as const }],
+    };
+    const { exit, stderr } = await run(['call', '?', '--wait'], { answers });
+    expect(exit).toBe(6);
+    expect(stderr).toContain('cooee: too many calls of this node are open\n');
+  });
+
   it('--wait says so when the log refused the call that was accepted', async () => {
     const answers = {
       openCall: () => accepted,
@@ -157,6 +207,19 @@ describe('calls', () => {
     const written = stdout.trimEnd().split('\n');
     expect(written).toHaveLength(2);
     for (const [i, line] of lines.entries()) expect(written[i]).toContain(line);
+  });
+
+  it('--watch goes on while the daemon changes its mesh', async () => {
+    const listCalls = vi
+      .fn()
+      .mockReturnValueOnce({ calls: [], cursor: null })
+      .mockImplementationOnce(() => {
+        throw new CooeeError('ERR_API_STARTING');
+      })
+      .mockReturnValue({ calls: [call()], cursor: null });
+    const watch = () => [{ kind: 'open' as const }, { kind: 'open' as const }];
+    const { exit, stdout } = await run(['calls', '--watch'], { answers: { listCalls, watch } });
+    expect({ exit, stdout }).toMatchObject({ exit: 0, stdout: expect.stringContaining(CALL_ID) });
   });
 });
 
@@ -236,28 +299,49 @@ describe('claim, release, answer, withdraw', () => {
 });
 
 describe('calls --watch on a terminal', () => {
-  it('shows the calls, ends with q, and leaves the terminal as it was', async () => {
+  const status = () => ({ node: { peer: PEER_A } });
+  const watch = () => [{ kind: 'open' as const }];
+
+  /** A terminal on which this is typed, once what the daemon said is on the screen. */
+  function terminal(...typed: readonly string[]) {
     const raw: boolean[] = [];
-    let screen = '';
+    const shown = { screen: '' };
     async function* keys(): AsyncGenerator<string> {
-      // Once what the daemon said is on the screen.
-      await vi.waitUntil(() => screen.includes('> open'), { timeout: 10_000, interval: 5 });
-      yield 'q';
+      await vi.waitUntil(() => shown.screen.includes('> open'), { timeout: 10_000, interval: 5 });
+      yield* typed;
     }
-    const stdout = { isTTY: true, write: (text: string) => (screen += text) };
-    const stdin = Object.assign(keys(), {
-      isTTY: true,
-      setRawMode: (isRaw: boolean) => raw.push(isRaw),
-    });
-    const status = () => ({ node: { peer: PEER_A } });
-    const answers = { ...found, getStatus: status, watch: () => [{ kind: 'open' as const }] };
-    const args = ['calls', '--watch', '--by', 'Ada'];
-    const { exit } = await run(args, { answers, host: { stdin, stdout }, tty: true });
+    const stdout = { isTTY: true, write: (text: string) => (shown.screen += text) };
+    const setRawMode = (isRaw: boolean): unknown => raw.push(isRaw);
+    const stdin = Object.assign(keys(), { isTTY: true, setRawMode });
+    return { host: { stdin, stdout }, raw, shown };
+  }
+
+  it('shows the calls, ends with q, and leaves the terminal as it was', async () => {
+    const { host, raw, shown } = terminal('q');
+    const answers = { ...found, getStatus: status, watch };
+    const { exit } = await run(['calls', '--watch', '--by', 'Ada'], { answers, host, tty: true });
     expect(exit).toBe(0);
     expect(raw).toEqual([true, false]);
-    expect(screen).toContain('You are Ada.');
-    expect(screen).toContain('> open');
-    expect(screen.endsWith('\u001b[?2004l\u001b[?25h\u001b[?1049l')).toBe(true);
+    expect(shown.screen).toContain('You are Ada.');
+    expect(shown.screen).toContain('> open');
+    expect(shown.screen.endsWith('\u001b[?2004l\u001b[?25h\u001b[?1049l')).toBe(true);
     expect(NOW_MS).toBeGreaterThan(0);
+  });
+
+  it('leaves no answer on its way when q follows at once, and tells what came of it', async () => {
+    const { host } = terminal('a', 'yes', '\r', 'q');
+    const answers = {
+      ...{ ...found, getStatus: status, watch },
+      claimCall: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return { ...committed, fence: 1 };
+      },
+      answerCall: () => committed,
+    };
+    const args = ['calls', '--watch', '--by', 'Ada'];
+    const { exit, calls, stderr } = await run(args, { answers, host, tty: true });
+    expect(exit).toBe(0);
+    expect(calls.at(-1)).toMatchObject({ name: 'answerCall', input: { body: { text: 'yes' } } });
+    expect(stderr).toContain('cooee: answered\n');
   });
 });

@@ -27,6 +27,11 @@ describe('formatTable', () => {
     );
   });
 
+  it('takes as many rows as a mesh has', () => {
+    const rows = Array.from({ length: 200_000 }, () => ['a', 'b']);
+    expect(formatTable(columns, rows)).toHaveLength('NAME  STATE\n'.length + 200_000 * 8);
+  });
+
   it('is empty without rows', () => {
     expect(formatTable(columns, [])).toBe('');
   });

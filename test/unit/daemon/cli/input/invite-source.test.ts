@@ -61,18 +61,16 @@ describe('readInvite', () => {
 describe('checkInviteShape', () => {
   it('takes what looks like one', () => {
     expect(() => checkInviteShape(INVITE)).not.toThrow();
+    // As the codes that cameras read have it.
+    expect(() => checkInviteShape(INVITE.toUpperCase())).not.toThrow();
   });
 
-  it.each([
-    '',
-    'hello',
-    'cooee1',
-    'cooee2aaaaaaaaaaaaaaaaaaaa',
-    `${INVITE}!`,
-    INVITE.toUpperCase(),
-  ])('refuses "%s"', (text) => {
-    expect(() => checkInviteShape(text)).toThrow(
-      expect.objectContaining({ code: 'ERR_MEMBERSHIP_INVITE_MALFORMED' }),
-    );
-  });
+  it.each(['', 'hello', 'cooee1', 'cooee2aaaaaaaaaaaaaaaaaaaa', `${INVITE}!`])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => checkInviteShape(text)).toThrow(
+        expect.objectContaining({ code: 'ERR_MEMBERSHIP_INVITE_MALFORMED' }),
+      );
+    },
+  );
 });

@@ -53,6 +53,11 @@ describe('readRecoveryKey', () => {
     expect(written).not.toContain(KEY.slice(0, 20));
   });
 
+  it('takes back what was mistyped there, as every prompt does', async () => {
+    const chunks = [`wrong\u0015${KEY.slice(0, 20)}x\u007fyz\b\b`, `${KEY.slice(20)}\r`];
+    expect((await read(undefined, { typed: true, chunks })).key).toBe(KEY);
+  });
+
   it.each([
     ['the key itself, which all users could read', KEY, {}],
     ['an empty file', '@empty', {}],

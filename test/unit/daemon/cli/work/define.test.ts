@@ -70,6 +70,7 @@ describe('submit', () => {
     ['what is no JSON', ['submit', 'dr', '-'], '{"kind":'],
     ['what is no object', ['submit', 'dr', '-'], '[]'],
     ['another kind', ['submit', 'memo', '-'], '{}'],
+    ['a file of the other kind', ['submit', 'dr', '-'], '{"kind":"pr"}'],
     ['no file', ['submit', 'dr'], '{}'],
   ])('is a usage error for %s', async (_, args, stdin) => {
     const { exit, calls } = await run(args, { answers: { submit: () => accepted }, stdin });

@@ -94,6 +94,39 @@ describe('keys', () => {
   });
 });
 
+describe('a call that is read', () => {
+  const reading: readonly LiveInput[] = [three, { type: 'read', call: row('c'), context: 'x' }];
+
+  it('is scrolled by j and k, too: the list behind it stays', () => {
+    const { model } = played(...reading, key(text('j')), key(text('j')), key(text('k')));
+    expect([model.scrolled, model.selected]).toEqual([1, 'c']);
+  });
+
+  it('is what keys act on, also when another one is chosen in the list', () => {
+    const away = [...reading.slice(0, 1), key({ name: 'down' }), ...reading.slice(1)];
+    expect(played(...away, key(text('c'))).effect).toMatchObject({ call: { id: 'c' } });
+    const { model } = played(...away, key(text('a')));
+    expect(model).toMatchObject({ typing: { id: 'c' }, selected: 'c', reading: undefined });
+  });
+
+  it('is not mistaken for the next one in the list when it is settled', () => {
+    for (const it of ['c', 'r', 'a']) {
+      const settled = one(row('c', { state: 'answered' }));
+      const { effect, model } = played(...reading, settled, key(text(it)));
+      expect([effect, model.typing, model.note]).toEqual([
+        undefined,
+        undefined,
+        'this call is settled',
+      ]);
+    }
+  });
+
+  it('does not come before the call that is being answered', () => {
+    const { model } = played(three, key({ name: 'down' }), key(text('a')), ...reading.slice(1));
+    expect(model).toMatchObject({ typing: { id: 'b' }, reading: undefined });
+  });
+});
+
 describe('an answer', () => {
   const typed = [key(text('a')), ...['y', 'q', '!'].map((it) => key(text(it)))];
 
