@@ -7,20 +7,15 @@ import {
   toError,
 } from '../protocols/interface/index.ts';
 
-/** A member as the supervisor knows it. */
-export interface RedialMember {
-  readonly peer: string;
-  /** Multiaddrs in text form, best first. */
-  readonly addresses: readonly string[];
-}
-
 /** What a {@link Redial} works with. */
 export interface RedialComponents {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** The other members and where they were last heard of; asked at every round. */
-  members(): readonly RedialMember[];
+  /** The other members; asked at every round. */
+  members(): readonly string[];
+  /** Where a member was last heard of, best first; asked when it is about to be dialled. */
+  addressesOf(peer: string): readonly string[];
   isConnected(peer: string): boolean;
   /** Connects; rejects when it could not. */
   dial(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<void>;
@@ -215,16 +210,15 @@ export class Redial implements Startable {
   }
 
   #round(signal: AbortSignal): void {
-    const members = new Map(this.#components.members().map((member) => [member.peer, member]));
+    const members = new Set(this.#components.members());
     for (const peer of this.#entries.keys()) if (!members.has(peer)) this.#entries.delete(peer);
-    for (const peer of members.keys()) if (!this.#entries.has(peer)) this.#add(peer);
+    for (const peer of members) if (!this.#entries.has(peer)) this.#add(peer);
     const due = [...this.#entries.values()].filter((entry) => this.#isDue(entry));
     // The one that waited longest first, so that a long list of dead hosts cannot hold up the
     // living.
     due.sort((a, b) => (a.nextAtMs ?? 0) - (b.nextAtMs ?? 0));
     for (const entry of due) {
-      const addresses = rotated(members.get(entry.peer)?.addresses ?? [], entry.attempts);
-      if (this.#dials < this.#init.dialsMax) void this.#dial(entry, addresses, signal);
+      if (this.#dials < this.#init.dialsMax) void this.#dial(entry, signal);
     }
   }
 
@@ -274,7 +268,8 @@ export class Redial implements Startable {
     return entry.nextAtMs !== undefined && entry.nextAtMs <= this.#nowMs();
   }
 
-  async #dial(entry: Entry, addresses: readonly string[], signal: AbortSignal): Promise<void> {
+  async #dial(entry: Entry, signal: AbortSignal): Promise<void> {
+    const addresses = rotated(this.#components.addressesOf(entry.peer), entry.attempts);
     if (addresses.length === 0) {
       this.#markFailed(entry, 'no address is known');
       return;

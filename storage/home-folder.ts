@@ -117,11 +117,7 @@ async function checkAndTighten(folder: FileHandle, path: string, init: FolderIni
   const { uid, mode } = await folder.stat();
   if (init.uid !== undefined && uid !== init.uid) throw foreignError(path, uid, init.uid);
   if ((mode & MODE_OF_OTHERS) === 0) return;
-  const entries = (await readdir(path, { withFileTypes: true })).map((it) => ({
-    name: it.name,
-    isFolder: it.isDirectory(),
-  }));
-  if (!mayBeHome(entries)) throw sharedError(path);
+  if (!mayBeHome(await readdir(path, { withFileTypes: true }))) throw sharedError(path);
   await folder.chmod(MODE_OWN);
   init.logger.warn(
     { home: path, was: (mode & PERMISSION_BITS).toString(8), now: MODE_OWN.toString(8) },

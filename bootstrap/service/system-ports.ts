@@ -26,10 +26,8 @@ export function systemServicePorts(caller: Caller): ServicePorts {
     },
     ownerOf: async (path) => (await ifThere(lstat(path)))?.uid,
     // What keeps it from being read keeps a home from being made there, and that tells why.
-    entriesIn: async (path) => {
-      const found = await readdir(path, { withFileTypes: true }).catch((): Dirent[] => []);
-      return found.map((it) => ({ name: it.name, isFolder: it.isDirectory() }));
-    },
+    entriesIn: async (path) =>
+      await readdir(path, { withFileTypes: true }).catch((): Dirent[] => []),
   };
 }
 

@@ -83,7 +83,7 @@ export function registerRoutes(app: FastifyInstance, context: DispatchContext): 
 function callOf(
   context: DispatchContext,
   route: Route,
-  request: FastifyRequest,
+  { request, reply }: Exchange,
 ): Call<HandledName> {
   const body = request.body as ParsedBody | undefined;
   if (body === undefined && !route.bodyOptional) {
@@ -96,17 +96,33 @@ function callOf(
     query: validate(route.query, 'query', request.query),
     body: validate(route.body, 'body', body === undefined ? {} : body.value),
     caller: context.callers.of(request),
+    get signal() {
+      return whileWanted(reply);
+    },
   } as Call<HandledName>;
+}
+
+/** Aborted when the caller goes away before its answer has left. */
+function whileWanted({ raw }: FastifyReply): AbortSignal {
+  const ended = new AbortController();
+  const look = (): void => {
+    if (raw.writableFinished) return;
+    ended.abort(new CooeeError('ERR_API_TIMEOUT', 'The caller went away before it was answered.'));
+  };
+  if (raw.closed) look();
+  else raw.once('close', look);
+  return ended.signal;
 }
 
 async function handle(
   context: DispatchContext,
   name: HandledName,
-  { request, reply }: Exchange,
+  exchange: Exchange,
 ): Promise<unknown> {
   const { services } = context;
+  const { request, reply } = exchange;
   const route: Route = ROUTES[name];
-  const call = callOf(context, route, request);
+  const call = callOf(context, route, exchange);
   const { minIndex, consistency } = call.query as Freshness;
   if (minIndex !== undefined || consistency !== undefined) {
     await waitForFreshness(services, { minIndex, consistency });

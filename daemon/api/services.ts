@@ -9,6 +9,7 @@ import type {
   EnrolView,
   HistoryView,
   HostView,
+  InviteRow,
   InviteView,
   LeaderView,
   LogView,
@@ -95,6 +96,10 @@ export interface ApiServices {
   members(): readonly MemberView[] | Promise<readonly MemberView[]>;
   /** Resolves after commit. */
   issueInvite(input: BodyOf<'createInvite'>): Promise<InviteView>;
+  /** Those that still let somebody in, without their secrets. */
+  listInvites(): readonly InviteRow[];
+  /** `id`: as listed. @throws CooeeError ERR_MEMBERSHIP_INVITE_UNKNOWN, ERR_MEMBERSHIP_FORBIDDEN */
+  revokeInvite(id: string, wait: WriteWait): Promise<WriteView>;
   /**
    * Resolves when this node is a member. @throws CooeeError within 30 s, see docs/cli.md, join
    */
@@ -213,9 +218,12 @@ export interface ApiServices {
    */
   why(thing: string, caller: Caller): Promise<WhyView>;
   /**
-   * Copies the home for a backup. @throws CooeeError ERR_STORAGE_*
+   * Copies the home for a backup.
+   *
+   * @param signal - ends it: nothing is left of the copy then
+   * @throws CooeeError ERR_STORAGE_*; what the signal was aborted with
    */
-  stageBackup(): Promise<ResponseOf<'stageBackup'>>;
+  stageBackup(signal: AbortSignal): Promise<ResponseOf<'stageBackup'>>;
   /** Prometheus text format. */
   metricsText(): string;
   /** Begins to stop the daemon. Called once the answer has been sent; must not throw. */

@@ -24,6 +24,8 @@ export interface StoresInUse {
   /** The last index that is known to be committed. */
   readonly commitIndex: () => number;
   readonly logger: Logger;
+  /** Ends the copying. */
+  readonly signal: AbortSignal;
 }
 
 /** Where the copies go: folders that are not there. */
@@ -36,7 +38,8 @@ export interface CopyTargets {
  * Copies log and state as a node would find them after a crash: the state of one moment, and all
  * committed entries up to that moment at least. The stores go on being used.
  *
- * @throws CooeeError ERR_STORAGE_*; what was written of the copies is the caller's to remove
+ * @throws CooeeError ERR_STORAGE_*; what the signal was aborted with; what was written of the
+ * copies is the caller's to remove
  */
 export async function copyStores(stores: StoresInUse, targets: CopyTargets): Promise<void> {
   const { logger } = stores;
@@ -49,7 +52,7 @@ export async function copyStores(stores: StoresInUse, targets: CopyTargets): Pro
     try {
       await copyLog(stores, copy);
       for (const [mark, index] of stores.log.marks) await copy.mark(mark, index);
-      await copyStore(snapshot, targets.store);
+      await copyStore(snapshot, targets.store, stores.signal);
     } finally {
       await snapshot.close();
     }
@@ -61,9 +64,11 @@ export async function copyStores(stores: StoresInUse, targets: CopyTargets): Pro
 /**
  * Copies what is committed and not in the copy yet: entries that are committed are never replaced.
  */
-async function copyLog({ log, commitIndex }: StoresInUse, copy: SegmentLog): Promise<void> {
+async function copyLog(stores: StoresInUse, copy: SegmentLog): Promise<void> {
+  const { log, commitIndex, signal } = stores;
   const end = Math.min(commitIndex(), log.lastIndex);
   for (let attempt = 1; copy.lastIndex < end; ) {
+    signal.throwIfAborted();
     if (copy.lastIndex + 1 < log.firstIndex) await copy.compactBefore(log.firstIndex);
     try {
       await copyRun(log, copy, end);
@@ -82,7 +87,11 @@ async function copyRun(log: LogStore, copy: SegmentLog, end: number): Promise<vo
   await copy.append(records, { ...log.hardState, commit: records.at(-1)?.index ?? copy.lastIndex });
 }
 
-async function copyStore(snapshot: StoreSnapshot, directory: string): Promise<void> {
+async function copyStore(
+  snapshot: StoreSnapshot,
+  directory: string,
+  signal: AbortSignal,
+): Promise<void> {
   const store = new LevelStore({}, { directory });
   try {
     await store.open();
@@ -93,6 +102,7 @@ async function copyStore(snapshot: StoreSnapshot, directory: string): Promise<vo
         writes.push({ namespace, key, value });
         bytes += value.length;
         if (bytes < RUN_BYTES_MAX && writes.length < RUN_ENTRIES_MAX) continue;
+        signal.throwIfAborted();
         await store.batch(writes);
         writes = [];
         bytes = 0;

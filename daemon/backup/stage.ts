@@ -34,9 +34,10 @@ export interface StagedHome {
  * as of one moment. It is as secret as the home, and is removed by whoever asked for it; at the
  * latest when the home is opened the next time.
  *
- * @throws CooeeError ERR_STORAGE_*; nothing is left of it then
+ * @throws CooeeError ERR_STORAGE_*; what the signal was aborted with; nothing is left of it then
  */
 export async function stageHome(use: HomeInUse): Promise<StagedHome> {
+  const { signal } = use;
   const staging = join(use.home, STAGING_FOLDER);
   const folder = join(staging, randomUUID());
   try {
@@ -49,13 +50,20 @@ export async function stageHome(use: HomeInUse): Promise<StagedHome> {
       SNAPSHOTS_FOLDER,
     ]);
     for (const { path, source } of files) {
+      signal.throwIfAborted();
       await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
       await copyFile(source, join(folder, path));
     }
     await mkdir(join(folder, 'mesh'), { recursive: true, mode: 0o700 });
     const targets = { log: join(folder, LOG_FOLDER), store: join(folder, STORE_FOLDER) };
     await copyStores(use, targets);
-    await copySnapshots(join(use.home, SNAPSHOTS_FOLDER), join(folder, SNAPSHOTS_FOLDER));
+    const snapshots = {
+      from: join(use.home, SNAPSHOTS_FOLDER),
+      to: join(folder, SNAPSHOTS_FOLDER),
+    };
+    await copySnapshots(snapshots, signal);
+    // Whoever asked for it does not hear of it any more: nobody would remove it.
+    signal.throwIfAborted();
     return { folder, skipped };
   } catch (thrown) {
     await rm(folder, { recursive: true, force: true });
@@ -67,11 +75,15 @@ export async function stageHome(use: HomeInUse): Promise<StagedHome> {
  * Files of snapshots never change, but go when another one is taken. A copy that lacks some, or has
  * more than the state tells of, forgets those when it is started.
  */
-async function copySnapshots(from: string, to: string): Promise<void> {
+async function copySnapshots(
+  { from, to }: { readonly from: string; readonly to: string },
+  signal: AbortSignal,
+): Promise<void> {
   if (!existsSync(from)) return;
   await mkdir(to, { mode: 0o700 });
   for (const name of await readdir(from)) {
     if (!isFileName(name)) continue;
+    signal.throwIfAborted();
     try {
       // Where the file system can, both have the same blocks of the disk.
       await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);

@@ -105,18 +105,22 @@ export class MeshView {
     return [...new Set([...(this.#heard.get(peer) ?? []), ...logged])];
   }
 
-  /** Members with the addresses by which they were last heard of. */
-  readonly dialTargets = (): readonly { peer: string; addresses: readonly string[] }[] => {
+  /** Members to be connected to; before there is a member list, those that the invite named. */
+  readonly dialTargets = (): readonly string[] => {
     const { state, self, vouched } = this.#components;
-    if (state.size('member') === 0) {
-      return vouched.map(({ peer, address }) => ({ peer, addresses: [address] }));
-    }
-    const targets: { peer: string; addresses: readonly string[] }[] = [];
+    if (state.size('member') === 0) return [...new Set(vouched.map(({ peer }) => peer))];
+    const peers: string[] = [];
     for (const [peer, member] of state.entries('member')) {
-      if (peer === self || member.removedIndex !== null) continue;
-      targets.push({ peer, addresses: publicFirst(this.addressesOf(peer)) });
+      if (peer !== self && member.removedIndex === null) peers.push(peer);
     }
-    return targets;
+    return peers;
+  };
+
+  /** Where one of {@link dialTargets} was last heard of, in the order in which it is dialled. */
+  readonly dialAddresses = (peer: string): readonly string[] => {
+    const { state, vouched } = this.#components;
+    if (state.size('member') > 0) return publicFirst(this.addressesOf(peer));
+    return publicFirst(vouched.filter((it) => it.peer === peer).map(({ address }) => address));
   };
 }
 

@@ -30,6 +30,7 @@ export class NodeLife {
   readonly #stopped = new AbortController();
   #guests: RequestServer | undefined;
   #isRegistered = false;
+  #starting: Promise<void> = Promise.resolve();
   readonly #hints: HintDials;
   #admittedIndex: number;
 
@@ -57,36 +58,49 @@ export class NodeLife {
    * Starts the network and everything on it. A member registers its start; a joiner does that in
    * {@link admitted}.
    *
-   * @throws CooeeError ERR_BOOTSTRAP_LISTEN, ERR_STORAGE_*
+   * @throws CooeeError ERR_BOOTSTRAP_LISTEN, ERR_STORAGE_*; ERR_API_STARTING when it is stopped
+   * meanwhile
    */
   async start(): Promise<void> {
-    const { meshLog, network, gossip, submit, enrolment, capability, heads, link, state } =
-      this.parts;
-    this.#join();
-    await this.#serve();
-    await link.start();
-    await network.start();
-    await gossip.start();
-    await submit.start();
-    await this.parts.holding.start();
-    await this.parts.claims.start();
-    await this.parts.leaderAsks.start();
-    await this.parts.recoveries.start();
-    await this.parts.consensus.start();
-    this.parts.courier.start();
-    this.parts.blockCourier.start();
-    this.parts.contents.start();
-    await enrolment.start();
-    await capability.start();
-    await this.parts.liveness.start();
-    await this.parts.redial.start();
-    this.parts.watchdog.start();
-    heads.start();
-    this.parts.records.start();
-    await this.parts.webhooks.start(() => this.parts.snapshots.isSound);
-    if (memberOf(state, this.self) !== undefined) await this.#register();
-    else if (this.#wasRemoved()) this.parts.guard.removed();
-    this.#components.logger.info({ applied: meshLog.appliedIndex }, 'the node is up');
+    const starting = this.#start();
+    this.#starting = starting.catch(() => undefined);
+    await starting;
+  }
+
+  async #start(): Promise<void> {
+    const { parts } = this;
+    const steps: readonly (() => Promise<void> | void)[] = [
+      () => this.#join(),
+      () => this.#serve(),
+      () => parts.link.start(),
+      () => parts.network.start(),
+      () => parts.gossip.start(),
+      () => parts.submit.start(),
+      () => parts.holding.start(),
+      () => parts.claims.start(),
+      () => parts.leaderAsks.start(),
+      () => parts.recoveries.start(),
+      () => parts.consensus.start(),
+      () => parts.courier.start(),
+      () => parts.blockCourier.start(),
+      () => parts.contents.start(),
+      () => parts.enrolment.start(),
+      () => parts.capability.start(),
+      () => parts.liveness.start(),
+      () => parts.redial.start(),
+      () => parts.watchdog.start(),
+      () => parts.heads.start(),
+      () => parts.records.start(),
+      () => parts.webhooks.start(() => parts.snapshots.isSound),
+    ];
+    for (const step of steps) {
+      this.#stopped.signal.throwIfAborted();
+      await step();
+    }
+    if (memberOf(parts.state, this.self) !== undefined) await this.#register();
+    else if (this.#wasRemoved()) parts.guard.removed();
+    const { appliedIndex: applied } = parts.meshLog;
+    this.#components.logger.info({ applied }, 'the node is up');
   }
 
   /**
@@ -121,6 +135,8 @@ export class NodeLife {
   /** Stops everything; never throws. The stores are left to their owner. */
   async stop(): Promise<void> {
     this.#stopped.abort(new CooeeError('ERR_API_STARTING', 'the node stops'));
+    // What is started after it was stopped would go on for ever.
+    await this.#starting;
     const { parts } = this;
     parts.watchdog.stop();
     parts.floods.stop();

@@ -74,6 +74,7 @@ export function buildMembership(
     random,
     logger: logger.child('cooee:bootstrap:redial'),
     members: view.dialTargets,
+    addressesOf: view.dialAddresses,
     isConnected: view.isConnected,
     dial: (peer, addresses, signal) => network.dial(peer, addresses, signal),
   });

@@ -36,13 +36,13 @@ export function buildRecovery(components: NodeComponents, ground: Ground): Recov
     connected: view.connected,
   });
   const dial = async (peers: readonly string[]): Promise<void> => {
-    const targets = view.dialTargets().filter(({ peer }) => peers.includes(peer));
+    const away = view
+      .dialTargets()
+      .filter((peer) => peers.includes(peer) && !view.isConnected(peer));
     await Promise.allSettled(
-      targets
-        .filter(({ peer }) => !view.isConnected(peer))
-        .map(({ peer, addresses }) =>
-          network.dial(peer, addresses, AbortSignal.timeout(DIAL_TIMEOUT_MS)),
-        ),
+      away.map((peer) =>
+        network.dial(peer, view.dialAddresses(peer), AbortSignal.timeout(DIAL_TIMEOUT_MS)),
+      ),
     );
   };
   const recovery = new MeshRecovery({

@@ -14,6 +14,7 @@ import type { MetricsBook } from '../system/metrics.ts';
 import { AgentServices } from './agent-services.ts';
 import { CallServices } from './calls/call-services.ts';
 import { Doctor } from './doctor/index.ts';
+import { InviteServices } from './invite-services.ts';
 import { LogServices } from './log-services.ts';
 import { MeshServices, type MeshServicesInit } from './mesh-services.ts';
 import { RecordServices } from './record-services.ts';
@@ -38,6 +39,7 @@ export interface ServicesInit extends MeshServicesInit {
 export function createServices(init: ServicesInit): ApiServices {
   const { daemon, clock, metrics } = init;
   const mesh = new MeshServices(init);
+  const invites = new InviteServices(init);
   const agents = new AgentServices(daemon, init.crypto);
   const log = new LogServices(daemon);
   const submissions = new SubmissionServices(daemon, init.crypto);
@@ -53,7 +55,9 @@ export function createServices(init: ServicesInit): ApiServices {
     self: () => daemon.components.signer.peer,
     status: () => mesh.status(),
     members: () => mesh.members(),
-    issueInvite: (input) => mesh.issueInvite(input),
+    issueInvite: (input) => invites.issue(input),
+    listInvites: () => invites.list(),
+    revokeInvite: (id, wait) => invites.revoke(id, wait),
     join: (invite) => mesh.join(invite),
     leave: () => mesh.leave(),
     recover: (input) => mesh.recover(input),
@@ -92,7 +96,7 @@ export function createServices(init: ServicesInit): ApiServices {
     transferLeader: (to) => transferLeader(daemon, clock, to),
     doctor: () => doctor.examine(),
     why: (thing, caller) => why.explain(thing, caller),
-    stageBackup: () => stageBackup(init),
+    stageBackup: (signal) => stageBackup(init, signal),
     metricsText: () => metrics.text(),
     stop: init.stop,
     events: init.events,
@@ -100,16 +104,14 @@ export function createServices(init: ServicesInit): ApiServices {
 }
 
 /** A home that its daemon has open, copied for `cooee backup`. */
-async function stageBackup({
-  daemon,
-  home,
-  clock,
-  logger,
-}: ServicesInit): Promise<ResponseOf<'stageBackup'>> {
+async function stageBackup(
+  { daemon, home, clock, logger }: ServicesInit,
+  signal: AbortSignal,
+): Promise<ResponseOf<'stageBackup'>> {
   const { log, store } = daemon.stores;
   const { meshLog } = daemon.node.parts;
   const commitIndex = (): number => meshLog.commitIndex;
-  const use = { home, nowMs: clock.nowMs(), log, store, commitIndex, logger };
+  const use = { home, nowMs: clock.nowMs(), log, store, commitIndex, logger, signal };
   const { folder, skipped } = await stageHome(use);
   return { folder, skipped: [...skipped] };
 }

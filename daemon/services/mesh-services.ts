@@ -1,9 +1,8 @@
 import { CooeeError, type Crypto, type Random } from '../../protocols/interface/index.ts';
-import { formatInvite, memberOf, type TrustAnchor } from '../../protocols/membership/index.ts';
+import { memberOf } from '../../protocols/membership/index.ts';
 import type { RecoveryPlan } from '../../protocols/slurp/index.ts';
 import type {
   BodyOf,
-  InviteView,
   MemberRole,
   MemberView,
   ResponseOf,
@@ -16,12 +15,6 @@ import { parseRecoveryKey } from '../mesh/recovery-key.ts';
 import type { WriteResult } from '../mesh/writer.ts';
 import { seedKey } from '../system/crypto.ts';
 import { followersOf } from './slurp-view.ts';
-
-/** An invite answers only after its commit; this is how long that may take. */
-const INVITE_TIMEOUT_MS = 10_000;
-/** Addresses of other members in an invite: enough to survive the inviter's absence. */
-const OTHERS_INVITING_MAX = 2;
-const OWN_ADDRESSES_MAX = 3;
 
 /** What the services about the mesh and its members work with. */
 export interface MeshServicesInit {
@@ -113,31 +106,6 @@ export class MeshServices {
     return views.sort((a, b) => (a.name + a.peer < b.name + b.peer ? -1 : 1));
   }
 
-  /** Issues an invite: the mesh gets the public half of its key, the answer the seed. */
-  async issueInvite(input: BodyOf<'createInvite'>): Promise<InviteView> {
-    const { daemon, random, crypto } = this.#init;
-    const { parts, init } = daemon.memberNode;
-    const seed = random.bytes(32);
-    const nowMs = daemon.components.clock.nowMs();
-    // The log judges it by its own time, which stays ahead of clocks that were set back.
-    const expiresMs = Math.max(nowMs, parts.calls.logTimeMs) + input.ttlMs;
-    const { id, state } = await parts.writer.write(
-      'invite.issue',
-      { key: seedKey(seed).publicKey, role: input.role, uses: input.uses, expiresMs },
-      { timeoutMs: INVITE_TIMEOUT_MS },
-    );
-    // Without the log's word it may be refused: nobody gets the seed of an invite that is none.
-    if (state !== 'committed') throw noInvite(id);
-    const invite = formatInvite(crypto.sha256, {
-      mesh: init.meshId,
-      addresses: this.#addresses(),
-      anchor: this.#anchor(),
-      seed,
-      expiresMs,
-    });
-    return { invite, expiresAt: new Date(nowMs + input.ttlMs).toISOString(), uses: input.uses };
-  }
-
   async join(invite: string): Promise<ResponseOf<'joinMesh'>> {
     const { daemon } = this.#init;
     await daemon.join(invite);
@@ -182,45 +150,7 @@ export class MeshServices {
       await parts.writer.write('mesh.settings', change, { timeoutMs: timeoutOf(wait) }),
     );
   }
-
-  /** Where a joiner may knock: here first, then at other members that are connected. */
-  #addresses(): string[] {
-    const node = this.#init.daemon.memberNode;
-    const { view } = node.parts;
-    // A joiner is nobody to a relay yet: it knocks where it gets without one.
-    const own = node.addresses().filter(isDirectText);
-    const loopback = own.filter((it) => it.startsWith('/ip4/127.'));
-    const outside = own.filter((it) => !it.startsWith('/ip4/127.'));
-    const mine = [...outside.slice(0, OWN_ADDRESSES_MAX - 1), ...loopback.slice(0, 1)];
-    const others = view
-      .connected()
-      .slice(0, OTHERS_INVITING_MAX)
-      .flatMap((peer) => {
-        const address = view.addressesOf(peer).find(isDirectText);
-        return address === undefined ? [] : [`${address}/p2p/${peer}`];
-      });
-    return [...mine.map((it) => `${it}/p2p/${node.self}`), ...others];
-  }
-
-  /** A point of the log that this node vouches for: its own applied log. */
-  #anchor(): TrustAnchor {
-    const { meshLog, view } = this.#init.daemon.memberNode.parts;
-    const voters = [...view.voters()];
-    if (voters.length === 0) throw new CooeeError('ERR_SLURP_NO_LEADER');
-    return { index: meshLog.appliedIndex, root: meshLog.appliedRoot(), voters };
-  }
 }
-
-function noInvite(id: string): CooeeError {
-  return new CooeeError('ERR_SLURP_NO_LEADER', 'no invite was made: the log has not taken it', {
-    details: { id },
-    remedy:
-      'Ask for another one when there is a leader: cooee status. This one may still come into ' +
-      'the log, and nobody can use it: its secret is forgotten.',
-  });
-}
-
-const isDirectText = (address: string): boolean => !address.includes('/p2p-circuit');
 
 /** How long the writer waits; undefined = not at all. */
 export function timeoutOf(wait: WriteWait): number | undefined {

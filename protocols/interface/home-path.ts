@@ -54,10 +54,10 @@ const OF_BEGINNINGS: ReadonlySet<string> = new Set([
 /** What a file system puts into the uppermost folder of a disk. A home may be a disk of its own. */
 export const DISK_FOLDER = 'lost+found';
 
-/** What is in a folder. */
+/** What is in a folder; Node's `Dirent` is one. */
 export interface FolderEntry {
   readonly name: string;
-  readonly isFolder: boolean;
+  isDirectory(): boolean;
 }
 
 /**
@@ -72,8 +72,9 @@ export function mayBeHome(entries: readonly FolderEntry[]): boolean {
   const names = entries.map(({ name }) => name);
   if (names.some((name) => OF_HOMES_ALONE.has(name))) return true;
   const isPrepared = names.includes('config.json');
-  return entries.every(({ name, isFolder }) => {
+  return entries.every((entry) => {
+    const { name } = entry;
     if (name === DISK_FOLDER || OF_BEGINNINGS.has(name) || name.endsWith('.tmp')) return true;
-    return isPrepared && !isFolder;
+    return isPrepared && !entry.isDirectory();
   });
 }

@@ -55,7 +55,7 @@ export const LIMITS = {
    * a block.
    */
   submissionInlineBytesMax: 32 * KIB,
-  /** A submission's patch, in bytes of UTF-8. */
+  /** A submission's patch, in bytes of UTF-8. Code: ERR_SUBMISSION_TOO_LARGE. */
   submissionPatchBytesMax: 512 * KIB,
   /** A block of a submission: a patch with its length before it. */
   submissionBlockBytesMax: 512 * KIB + 8,

@@ -158,8 +158,10 @@ export class LivenessService implements Startable {
             logger.debug({ peer, err: toError(error) }, 'a goodbye was not heard');
           }),
       );
-    const late = new Promise<void>((resolve) => clock.schedule(BYE_TIMEOUT_MS, resolve));
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = clock.schedule(BYE_TIMEOUT_MS, resolve);
     await Promise.race([Promise.all(told), late]);
+    timer.cancel();
   }
 
   /** A connection to a member was opened. */

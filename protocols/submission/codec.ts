@@ -122,6 +122,6 @@ function asSubmissionError<T>(task: () => T): T {
 /** @param what - a part of the submission, when it is that which is too large */
 export function tooLarge(bytes: number, bytesMax: number, what?: string): CooeeError {
   const message =
-    what === undefined ? undefined : `${what} take ${bytes} bytes, of at most ${bytesMax}`;
+    what === undefined ? undefined : `${what}: ${bytes} bytes, of at most ${bytesMax}`;
   return new CooeeError('ERR_SUBMISSION_TOO_LARGE', message, { details: { bytes, bytesMax } });
 }

@@ -12,8 +12,11 @@ export const LINK_RELATIONS = [
 /** A list in a submission has at most so many items. */
 export const itemsMax = LIMITS.submissionItemsMax;
 
-/** Text of any length that fits. */
-export const text = z.string().max(LIMITS.submissionBytesMax);
+/**
+ * Text of any length that fits. Whether it does is for the codec to say, of the submission as a
+ * whole: the length is in the JSON Schema alone, or a longer text would be refused with two codes.
+ */
+export const text = z.string().meta({ maxLength: LIMITS.submissionBytesMax });
 
 /** A list of such texts. */
 export const texts = z.array(text).max(itemsMax);

@@ -36,7 +36,8 @@ export const prInput = prSchema.extend({
   patch: z
     .string()
     .min(1)
-    .max(LIMITS.submissionPatchBytesMax)
+    // The codec counts its bytes: see `text`.
+    .meta({ maxLength: LIMITS.submissionPatchBytesMax })
     .optional()
     .describe('The patch as text; it is kept as a block'),
   tests: testsSchema

@@ -65,7 +65,9 @@ it('is told, and leaves nothing half-done', async (context) => {
   const store = new MemoryStore();
   await log.open();
   await store.open();
-  const use = { home, log, store, nowMs: Date.now(), commitIndex: () => 0, logger: silentLogger };
+  const { signal } = new AbortController();
+  const stores = { log, store, commitIndex: () => 0, logger: silentLogger, signal };
+  const use = { home, nowMs: Date.now(), ...stores };
   await expect(stageHome(use)).rejects.toMatchObject(full);
   expect(readdirSync(join(home, 'staging'))).toEqual([]);
 

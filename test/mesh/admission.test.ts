@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { InviteRow } from '../../daemon/api/routes/index.ts';
 import { type CliResult, runCli, type TestHost, TestMesh, until } from './harness.ts';
 import { Stopwatch } from './stopwatch.ts';
 import {
@@ -74,6 +75,35 @@ describe('an invite that lets nobody in', () => {
     expect((await late.cli('status')).code).toBe(5);
     expect(await membersOn(base)).toEqual(['base', 'first']);
     await first.end();
+  });
+
+  it('taken back: exit 4, also for uses that it had left; who came in stays', async () => {
+    const made = await base.json<{ id: string; invite: string }>('invite', '--uses', '3');
+    const guest = mesh.host('in-time');
+    await guest.up('--join', made.invite);
+    const { invites } = await base.json<{ invites: InviteRow[] }>('invites');
+    expect(invites).toMatchObject([{ id: made.id, usesLeft: 2, joined: [{ name: 'in-time' }] }]);
+    expect(JSON.stringify(invites)).not.toContain(made.invite);
+    // Whoever issued it, an admin has to take it back.
+    expect(await refusedCli(guest, 'invites', 'revoke', made.id)).toMatchObject({
+      exit: 4,
+      code: 'ERR_MEMBERSHIP_FORBIDDEN',
+    });
+    expect((await base.cli('invites', 'revoke', made.id.slice(0, 8))).code).toBe(0);
+    expect(await base.json('invites')).toEqual({ invites: [] });
+    expect(await refusedUp(late, made.invite)).toMatchObject({
+      exit: 4,
+      code: 'ERR_MEMBERSHIP_INVITE_UNKNOWN',
+    });
+    expect(hasMesh(late)).toBe(false);
+    expect(await membersOn(base)).toContain('in-time');
+    // The same again changes nothing; one that there never was is told as such.
+    expect((await base.cli('invites', 'revoke', made.id)).code).toBe(0);
+    expect(await refusedCli(base, 'invites', 'revoke', '0'.repeat(64))).toMatchObject({
+      code: 'ERR_MEMBERSHIP_INVITE_UNKNOWN',
+      remedy: 'cooee invites lists those that are good.',
+    });
+    await guest.end();
   });
 
   it('expired: exit 4', async () => {

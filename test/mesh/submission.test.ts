@@ -121,8 +121,12 @@ describe('submissions', () => {
     await leader.up();
     await member.up();
     for (const host of [leader, member]) {
-      const read = () => host.client.call('getSubmission', { params: { id } });
-      expect(await until('it is there', read)).toMatchObject({ index, state: 'committed' });
+      // Until its log is there again a node knows what waits in its outbox.
+      const found = await until('it is there', async () => {
+        const row = await host.client.call('getSubmission', { params: { id } });
+        return row.state === 'committed' ? row : undefined;
+      });
+      expect(found).toMatchObject({ index });
     }
   });
 
@@ -135,6 +139,13 @@ describe('submissions', () => {
     expect(await codeOf(submit(dr('a', { x: { n: 0.5 } })))).toBe('ERR_SUBMISSION_MALFORMED');
     const large = dr('a', { context: 'c'.repeat(140_000), decision: 'd'.repeat(140_000) });
     expect(await codeOf(submit(large))).toBe('ERR_SUBMISSION_TOO_LARGE');
+    const long = dr('a', { context: 'c'.repeat(300_000) });
+    expect(await codeOf(submit(long))).toBe('ERR_SUBMISSION_TOO_LARGE');
+    const pull = {
+      ...{ kind: 'pr', address: `${ADDRESS}/a`, title: 'T', repository: 'r' },
+      ...{ base: 'main', head: 'h', patch: 'p'.repeat(512 * 1024 + 1) },
+    };
+    expect(await codeOf(submit(pull))).toBe('ERR_SUBMISSION_TOO_LARGE');
     const params = { id: `bafyrei${'a'.repeat(52)}` };
     expect(await codeOf(member.client.call('getSubmission', { params }))).toBe('ERR_API_NOT_FOUND');
     expect((await member.client.call('getStatus')).outbox.waiting).toBe(0);

@@ -10,6 +10,11 @@ export interface Call<N extends HandledName> {
   readonly query: QueryOf<N>;
   readonly body: BodyOf<N>;
   readonly caller: Caller;
+  /**
+   * Aborted when the caller goes away before its answer has left. Made when it is first asked for:
+   * most handlers have no use for it.
+   */
+  readonly signal: AbortSignal;
 }
 
 /** What a handler gives back. */

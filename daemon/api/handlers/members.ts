@@ -6,6 +6,12 @@ export const listMembers: Handler<'listMembers'> = async (services) =>
 export const createInvite: Handler<'createInvite'> = async (services, { body }) =>
   ok(await services.issueInvite(body));
 
+export const listInvites: Handler<'listInvites'> = (services) =>
+  ok({ invites: [...services.listInvites()] });
+
+export const revokeInvite: Handler<'revokeInvite'> = async (services, { params, query }) =>
+  written(await services.revokeInvite(params.id, waitOf(query)));
+
 export const joinMesh: Handler<'joinMesh'> = async (services, { body }) =>
   ok(await services.join(body.invite));
 

@@ -13,8 +13,8 @@ export const transferLeader: Handler<'transferLeader'> = async (services, { body
 
 export const getDoctor: Handler<'getDoctor'> = async (services) => ok(await services.doctor());
 
-export const stageBackup: Handler<'stageBackup'> = async (services) =>
-  ok(await services.stageBackup());
+export const stageBackup: Handler<'stageBackup'> = async (services, { signal }) =>
+  ok(await services.stageBackup(signal));
 
 export const getWhy: Handler<'getWhy'> = async (services, { query, caller }) =>
   ok(await services.why(query.thing, caller));

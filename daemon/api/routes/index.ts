@@ -62,6 +62,8 @@ export type MemberView = ResponseOf<'listMembers'>['members'][number];
 export type MemberRole = MemberView['role'];
 /** An invite as it is handed out. */
 export type InviteView = ResponseOf<'createInvite'>;
+/** An invite as it is listed, without its secret. */
+export type InviteRow = ResponseOf<'listInvites'>['invites'][number];
 /** One agent. */
 export type AgentView = ResponseOf<'announceAgent'>;
 /** Whether an agent can take work. */

@@ -41,6 +41,24 @@ export const votersTarget = z
 
 const peerParams = z.strictObject({ peer: peerInput });
 
+const inviteId = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, { message: 'not the id of an invite' })
+  .describe('Public half of its key, hex');
+const memberName = z.object({ peer, name: z.string() });
+
+/** One row of `cooee invites --json`. */
+const inviteView = z
+  .object({
+    id: inviteId,
+    role: memberRole.describe('Role of who joins with it'),
+    usesLeft: z.int().min(1),
+    expiresAt: time,
+    issuer: memberName,
+    joined: z.array(memberName).describe('Members that came in with it'),
+  })
+  .meta({ id: 'Invite' });
+
 /** Routes about who is in the mesh. */
 export const memberRoutes = {
   listMembers: defineRoute({
@@ -71,10 +89,35 @@ export const memberRoutes = {
     }),
     bodyOptional: true,
     response: z.object({
-      invite: z.string().describe('One line, cooee1…'),
+      id: inviteId,
+      invite: z.string().describe('One line, cooee1…: the secret. It is shown this once'),
       expiresAt: time,
       uses: z.int().min(1),
     }),
+  }),
+  listInvites: defineRoute({
+    method: 'GET',
+    path: '/v1/invites',
+    summary: 'Invites that still let somebody in',
+    docs:
+      'Of every admin, the one that ends first before the others. Without their secrets: nobody ' +
+      'but who was given one has it. The log tells of all there ever were (`kind=invite.*`).',
+    rights: 'operator',
+    query: readQuery,
+    response: z.object({ invites: z.array(inviteView) }),
+  }),
+  revokeInvite: defineRoute({
+    method: 'DELETE',
+    path: '/v1/invites/{id}',
+    summary: 'Take an invite back',
+    docs:
+      'For admins, whoever issued it. From its commit on nobody gets in with it, whatever uses ' +
+      'it had left; who came in with it stays. The same again changes nothing.',
+    rights: 'operator',
+    params: z.strictObject({ id: inviteId }),
+    query: waitQuery,
+    response: writeView,
+    writes: true,
   }),
   joinMesh: defineRoute({
     method: 'POST',

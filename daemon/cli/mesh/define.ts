@@ -18,6 +18,7 @@ export function defineMeshCommands(program: Command, act: Act): void {
     .action((options) =>
       act(async (context) => (await import('./invite.ts')).runInvite(context, options)),
     );
+  defineInvites(program, act);
   const join = program
     .command('join')
     .description('join a mesh; without a daemon it runs one in the foreground, like up --join')
@@ -33,6 +34,20 @@ export function defineMeshCommands(program: Command, act: Act): void {
   defineLeader(program, act);
   defineSettings(program, act);
   defineMembers(program, act);
+}
+
+function defineInvites(program: Command, act: Act): void {
+  const invites = program
+    .command('invites')
+    .description('list the invites that still let somebody in; never their secrets')
+    .action(() => act(async (context) => (await import('./invites.ts')).runInvites(context)));
+  invites
+    .command('revoke')
+    .description('take an invite back: nobody gets in with it any more (admins)')
+    .argument('<id>', 'the id of the invite, or at least 6 characters of its beginning')
+    .action((id: string) =>
+      act(async (context) => (await import('./invites.ts')).runRevoke(context, id)),
+    );
 }
 
 function defineMembers(program: Command, act: Act): void {

@@ -16,6 +16,9 @@ export interface InviteFlags {
 /** What a commit may have taken off an invite's time. */
 const REQUEST_MS = 5_000;
 
+/** So many characters of an id are hardly those of another one. */
+const ID_CHARS = 12;
+
 /** `cooee invite`: stdout is the invite alone, so that it can be piped; the rest goes to stderr. */
 export async function runInvite(context: CliContext, flags: InviteFlags): Promise<number> {
   const bounds = { name: '--uses', min: 1, max: LIMITS.inviteUsesMax };
@@ -34,6 +37,7 @@ export async function runInvite(context: CliContext, flags: InviteFlags): Promis
   context.remark(
     `cooee: for ${uses}, until ${made.expiresAt} (${formatDuration(leftMs)}); ` +
       'keep it secret until it is used\n' +
+      `cooee: to take it back: ${context.command} invites revoke ${made.id.slice(0, ID_CHARS)}\n` +
       'cooee: hint: on the other host: cooee join INVITE\n',
   );
   return 0;

@@ -18,7 +18,9 @@ import { quietLogger } from '../quiet-logger.ts';
 import { isDirect } from '../relay/direct-only.ts';
 import { RelayClient } from '../relay/relay-client.ts';
 import type { relayServer } from '../relay/relay-server.ts';
+import { boundedStreams, STREAM_BYTES_MAX } from './bounded-streams.ts';
 import { boundedYamux } from './bounded-yamux.ts';
+import { withPart } from './with-part.ts';
 
 /** libp2p's services in a mesh node. */
 export type MeshServices = {
@@ -155,23 +157,16 @@ function services(
     identify: identify(),
     identifyPush: (all) => identifyPush()(door.membersOnly(all)),
     // More than one at a time: the DHT pings a new contact while the Pulse does.
-    ping: (all) => ping({ maxInboundStreams: 8, maxOutboundStreams: 8 })(door.membersOnly(all)),
+    ping: (all) =>
+      ping({ maxInboundStreams: 8, maxOutboundStreams: 8 })(
+        boundedStreams(door.membersOnly(all), STREAM_BYTES_MAX.ping),
+      ),
     dht: (all) => {
-      const datastore = boundedStore(all.datastore);
-      return withoutDiscovery(dht(withPart(door.membersOnly(all), 'datastore', datastore)));
+      const own = boundedStreams(door.membersOnly(all), STREAM_BYTES_MAX.dht);
+      return withoutDiscovery(dht(withPart(own, 'datastore', boundedStore(all.datastore))));
     },
     pubsub: (all) => pubsub(door.membersOnly(all)),
   };
-}
-
-/**
- * Components with one part replaced. A proxy, since parts are put in place after the services were
- * built.
- */
-function withPart<T extends object, K extends keyof T>(components: T, key: K, part: T[K]): T {
-  return new Proxy(components, {
-    get: (target, property) => (property === key ? part : Reflect.get(target, property)),
-  });
 }
 
 /** Relaying for others, where this node is told to, and using those who do. */

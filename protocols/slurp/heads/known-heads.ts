@@ -1,4 +1,4 @@
-import type { Condition } from '../../interface/index.ts';
+import type { Health, Metrics, StateReader } from '../../interface/index.ts';
 import type { HeadName, KeptHead, TrustStore } from './trust-store.ts';
 
 const nameOf = (voter: string): HeadName => `voter/${voter}`;
@@ -6,13 +6,20 @@ const nameOf = (voter: string): HeadName => `voter/${voter}`;
 /** Verified heads of different indices that a later one is compared with. */
 const RECENT_MAX = 64;
 
-/** What is raised when two different heads were signed for one index. */
-export const forkCondition = (index: number): Condition => ({
-  code: 'forked-log',
-  severity: 'error',
-  text: `Two different heads were signed at index ${index}.`,
-  remedy: 'A voter ran twice or was restored from a copy: see docs/operations.md.',
-});
+/** Two heads of one index with different roots: proof that a voter is at fault. */
+interface Fork {
+  readonly ours: KeptHead;
+  readonly theirs: KeptHead;
+}
+
+/** What {@link KnownHeads.tellFork} goes by. */
+export interface ForkPlace {
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly state: StateReader;
+  /** The epoch that is followed. */
+  readonly epoch: number;
+}
 
 /** The verified heads that a book keeps at hand. */
 export class KnownHeads {
@@ -24,6 +31,9 @@ export class KnownHeads {
   mark: KeptHead | undefined;
   /** The last head called out that names voters whom this node does not know yet. */
   early: KeptHead | undefined;
+  /** The first that was found. */
+  #fork: Fork | undefined;
+  #isForkKept = false;
   /** By index, of the last heads that were verified, the youngest last. */
   readonly #recent = new Map<number, KeptHead>();
   /** Of each voter whose signature the highest does not have: the last that had it. */
@@ -32,6 +42,9 @@ export class KnownHeads {
   /** Loads what was kept. @throws CooeeError ERR_WIRE_* when it is damaged, ERR_STORAGE_* */
   async open(store: Pick<TrustStore, 'head' | 'signedHeads'>): Promise<void> {
     for (const [voter, head] of await store.signedHeads()) this.#signed.set(voter, head);
+    const [ours, theirs] = [await store.head('fork-ours'), await store.head('fork-theirs')];
+    if (ours !== undefined && theirs !== undefined) this.#fork = { ours, theirs };
+    this.#isForkKept = this.#fork !== undefined;
     this.highest = await store.head('highest');
     this.mark = await store.head('mark');
     this.newest = this.highest;
@@ -94,6 +107,40 @@ export class KnownHeads {
     if (this.#recent.size <= RECENT_MAX) return;
     const oldest = this.#recent.keys().next();
     if (oldest.done !== true) this.#recent.delete(oldest.value);
+  }
+
+  /** Two contradict each other. The first pair is the proof, and stays. @throws CooeeError */
+  async keepFork(store: Pick<TrustStore, 'keepHeads'>, found: Fork): Promise<void> {
+    this.#fork ??= found;
+    if (this.#isForkKept) return;
+    const { ours, theirs } = this.#fork;
+    await store.keepHeads({ 'fork-ours': ours.bytes, 'fork-theirs': theirs.bytes });
+    this.#isForkKept = true;
+  }
+
+  /**
+   * Raises `forked-log` while one of those that signed both heads is a member, in the epoch of the
+   * proof: then those are to be trusted that are left, or the operator has chosen.
+   */
+  tellFork({ health, metrics, state, epoch }: ForkPlace): void {
+    if (this.#fork === undefined) return;
+    const { ours, theirs } = this.#fork;
+    const { head, signatures } = theirs.signed;
+    const signers = new Set(ours.signed.signatures.map(({ voter }) => voter));
+    const both = signatures.map(({ voter }) => voter).filter((voter) => signers.has(voter));
+    const isOut = (peer: string): boolean =>
+      (state.get('member', peer)?.removedIndex ?? null) !== null;
+    const isOver = head.epoch < epoch || (both.length > 0 && both.every(isOut));
+    metrics.gauge('cooee_slurp_forked', isOver ? 0 : 1);
+    if (isOver) health.clear('forked-log');
+    else {
+      health.raise({
+        code: 'forked-log',
+        severity: 'error',
+        text: `Two different heads were signed at index ${head.index}, both by ${both.join(', ')}.`,
+        remedy: 'A voter ran twice or was restored from a copy: see docs/operations.md.',
+      });
+    }
   }
 
   /** Which of those on the disk the beginning of an epoch gives up. */

@@ -15,7 +15,7 @@ import { LINKS_MAX } from '../protocol.ts';
 import { EpochBook } from '../recovery/epoch-book.ts';
 import { isRecovery } from '../recovery/recovery-link.ts';
 import { electorateAt, reasonOf, refuseHead, type VoterSet, verifyHead } from './head-rules.ts';
-import { forkCondition, KnownHeads } from './known-heads.ts';
+import { KnownHeads } from './known-heads.ts';
 import { type MissingLink, missingLinks, verifyMissing, votedIn } from './missing-links.ts';
 import { RecoveredChain } from './recovered-chain.ts';
 import { followChain } from './trust-chain.ts';
@@ -50,7 +50,6 @@ export class TrustBook {
   readonly #heads = new KnownHeads();
   /** Indices of the links that are kept. */
   #kept = new Set<number>();
-  #isForkKept = false;
   #writing: Promise<void> = Promise.resolve();
   /** What recoveries do to the chain. */
   readonly recoveries: RecoveredChain;
@@ -80,6 +79,7 @@ export class TrustBook {
     await this.#heads.open(this.#store);
     // First: no link is followed that a recovery gives up.
     await this.recoveries.open();
+    this.#gauge();
     await this.#recoverMissing();
     for (;;) {
       const start = this.#history.last();
@@ -338,11 +338,9 @@ export class TrustBook {
     const ours = this.#heads.meet(theirs);
     if (ours === undefined || equalBytes(ours.signed.head.root, root)) return;
     this.#count('fork');
-    this.#components.health.raise(forkCondition(index));
-    if (!this.#isForkKept) {
-      await this.#store.keepHeads({ 'fork-ours': ours.bytes, 'fork-theirs': theirs.bytes });
-      this.#isForkKept = true;
-    }
+    const keeping = this.#heads.keepFork(this.#store, { ours, theirs });
+    this.#gauge();
+    await keeping;
     // Which of them is this log's is certain once the log is there.
     if (!this.#isOurs(ours.signed) && this.#heads.highest?.signed !== ours.signed) return;
     throw refuseHead('fork', 'two different heads at one index', {
@@ -386,7 +384,9 @@ export class TrustBook {
     const { metrics, meshLog } = this.#components;
     const lag = meshLog.appliedIndex - (this.#heads.highest?.signed.head.index ?? 0);
     metrics.gauge('cooee_slurp_head_lag_entries', Math.max(0, lag));
-    metrics.gauge('cooee_slurp_epoch', this.epochs.current.epoch);
+    const { epoch } = this.epochs.current;
+    metrics.gauge('cooee_slurp_epoch', epoch);
+    this.#heads.tellFork({ ...this.#components, state: meshLog.state, epoch });
   }
 
   #countRefusal(error: unknown): void {

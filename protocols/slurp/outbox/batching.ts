@@ -112,6 +112,7 @@ export class Batching {
     }
     onBatch();
   }
+
   #overtaken(): OutboxBatch | undefined {
     const { isClosed, batches } = this.#components;
     return isClosed() ? undefined : batches.overtaken();

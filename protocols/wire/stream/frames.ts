@@ -77,14 +77,14 @@ export class FrameReader {
   #isOwn = false;
 
   /** Bytes that wait for the rest of their frame. */
-  get pendingBytes(): number {
+  get #pendingBytes(): number {
     return this.#end - this.#at;
   }
 
   /** Adds what arrived. It must not be changed before {@link next} gives undefined. */
   push(chunk: Uint8Array): void {
     if (chunk.byteLength === 0) return;
-    if (this.pendingBytes === 0) {
+    if (this.#pendingBytes === 0) {
       this.#use(chunk, chunk.byteLength, false);
       return;
     }
@@ -113,7 +113,7 @@ export class FrameReader {
 
   /** No whole frame is left: what waits may wait for long. */
   #settle(): void {
-    const { pendingBytes } = this;
+    const pendingBytes = this.#pendingBytes;
     if (pendingBytes === 0) this.#use(NOTHING, 0, false);
     else if (!this.#isOwn || this.#bytes.byteLength > 2 * pendingBytes + IDLE_BYTES) {
       this.#own(pendingBytes);
@@ -125,7 +125,7 @@ export class FrameReader {
    * more than its frame, with what comes now: who keeps that keeps all of the buffer.
    */
   #roomFor(bytes: number): number {
-    const { pendingBytes } = this;
+    const pendingBytes = this.#pendingBytes;
     const least = pendingBytes + bytes;
     if (pendingBytes < FRAME_HEADER_BYTES) return least;
     const size = FRAME_HEADER_BYTES + readPayloadLength(this.#bytes.subarray(this.#at, this.#end));
@@ -135,7 +135,7 @@ export class FrameReader {
   #own(roomBytes: number): void {
     const own = new Uint8Array(roomBytes);
     own.set(this.#bytes.subarray(this.#at, this.#end));
-    this.#use(own, this.pendingBytes, true);
+    this.#use(own, this.#pendingBytes, true);
   }
 
   #use(bytes: Uint8Array, end: number, isOwn: boolean): void {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Redial, type RedialInit, type RedialMember, rotated } from '../../../bootstrap/redial.ts';
+import { Redial, type RedialInit, rotated } from '../../../bootstrap/redial.ts';
 import { silentLogger } from '../../../protocols/interface/index.ts';
 import { ManualClock } from '../wire/manual-clock.ts';
 
@@ -7,7 +7,9 @@ import { ManualClock } from '../wire/manual-clock.ts';
 // the test's.
 describe('Redial', () => {
   let clock: ManualClock;
-  let members: RedialMember[];
+  let members: { readonly peer: string; readonly addresses: readonly string[] }[];
+  /** Whose addresses were asked for. */
+  let asked: string[];
   let connected: Set<string>;
   /** Time and peer of every dial. */
   let dials: [number, string][];
@@ -15,13 +17,21 @@ describe('Redial', () => {
   let onDial: (peer: string) => Promise<void>;
   let redial: Redial;
 
+  const peers = () => ({
+    members: () => members.map(({ peer }) => peer),
+    addressesOf: (peer: string) => {
+      asked.push(peer);
+      return members.find((it) => it.peer === peer)?.addresses ?? [];
+    },
+  });
+
   const start = async (init: RedialInit = {}): Promise<void> => {
     redial = new Redial(
       {
         clock,
         random: { bytes: (count) => new Uint8Array(count), fraction: () => 1 },
         logger: silentLogger,
-        members: () => members,
+        ...peers(),
         isConnected: (peer) => connected.has(peer),
         dial: async (peer) => {
           dials.push([clock.monotonicMs() - 1000, peer]);
@@ -48,6 +58,7 @@ describe('Redial', () => {
     clock = new ManualClock();
     members = [{ peer: 'a', addresses: ['/ip4/192.0.2.1/tcp/1'] }];
     connected = new Set();
+    asked = [];
     dials = [];
     onDial = () => Promise.reject(new Error('no route'));
   });
@@ -113,7 +124,7 @@ describe('Redial', () => {
     members = ['a', 'b', 'c'].map((peer) => ({ peer, addresses: ['/ip4/192.0.2.1/tcp/1'] }));
     let hangs = 0;
     const hanging = new Redial({
-      ...{ clock, logger: silentLogger, members: () => members },
+      ...{ clock, logger: silentLogger, ...peers() },
       random: { bytes: (count) => new Uint8Array(count), fraction: () => 1 },
       isConnected: (peer) => connected.has(peer),
       dial: (peer, _addresses, signal) => {
@@ -161,7 +172,7 @@ describe('Redial', () => {
         clock,
         random: { bytes: (count) => new Uint8Array(count), fraction: () => fraction },
         logger: silentLogger,
-        members: () => members,
+        ...peers(),
         isConnected: () => false,
         dial: () => Promise.reject(new Error('no route')),
       });
@@ -239,7 +250,7 @@ describe('Redial', () => {
         clock,
         random: { bytes: (count) => new Uint8Array(count), fraction: () => 1 },
         logger: silentLogger,
-        members: () => members,
+        ...peers(),
         isConnected: () => false,
         dial: (_peer, _addresses, signal) =>
           new Promise((_, reject) => {
@@ -256,6 +267,16 @@ describe('Redial', () => {
     expect(String(aborted)).toContain('too long');
     expect(hanging.states()[0]?.attempts).toBe(1);
     await hanging.stop();
+  });
+
+  it('asks for the addresses of those alone that it dials', async () => {
+    members = ['a', 'b', 'c'].map((peer) => ({ peer, addresses: ['/ip4/192.0.2.1/tcp/1'] }));
+    connected = new Set(['a', 'b']);
+    await start();
+    await clock.advance(60_000);
+    expect(asked).toEqual(dials.map(([, peer]) => peer));
+    expect(new Set(asked)).toEqual(new Set(['c']));
+    await redial.stop();
   });
 
   it('waits for an address, and uses one that is heard of', async () => {
@@ -279,7 +300,8 @@ describe('Redial', () => {
     const many = new Redial({
       ...{ clock, logger: silentLogger, isConnected: (peer) => connected.has(peer) },
       random: { bytes: (count) => new Uint8Array(count), fraction: () => 1 },
-      members: () => [{ peer: 'a', addresses }],
+      members: () => ['a'],
+      addressesOf: () => addresses,
       dial: async (peer, tried) => {
         firsts.push(tried[0]);
         expect([...tried].sort()).toEqual(addresses);

@@ -87,12 +87,20 @@ describe('packSubmission', () => {
       LIMITS.submissionBlockBytesMax,
     );
     // As many characters, of two bytes each.
-    const over = () => packSubmission(sha256, pr({ patch: full.replace('p', 'é') }));
-    expect(codeOf(over)).toBe('ERR_SUBMISSION_TOO_LARGE');
-    expect(submissionInput.safeParse({ ...pr(), patch: `${full}p` }).success).toBe(false);
+    for (const patch of [full.replace('p', 'é'), `${full}p`]) {
+      const over = () => packSubmission(sha256, pr({ patch }));
+      expect(codeOf(over)).toBe('ERR_SUBMISSION_TOO_LARGE');
+    }
     expect(codeOf(() => packSubmission(sha256, pr({ patch: 'a\ud800' })))).toBe(
       'ERR_SUBMISSION_MALFORMED',
     );
+  });
+
+  it('refuses a text over 256 KiB with the code of a submission over 256 KiB', () => {
+    const long = 'l'.repeat(LIMITS.submissionBytesMax + 1);
+    for (const more of [{ summary: long }, { commits: [long] }, { tests: { log: long } }]) {
+      expect(codeOf(() => packSubmission(sha256, pr(more)))).toBe('ERR_SUBMISSION_TOO_LARGE');
+    }
   });
 
   it('refuses links that the log has no room for', () => {

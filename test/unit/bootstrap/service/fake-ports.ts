@@ -69,7 +69,7 @@ export class FakePorts implements ServicePorts {
 
   async entriesIn(path: string) {
     const names = this.folders.get(path) ?? [];
-    return names.map((it) => ({ name: it.replace('/', ''), isFolder: it.endsWith('/') }));
+    return names.map((it) => ({ name: it.replace('/', ''), isDirectory: () => it.endsWith('/') }));
   }
 
   /** What was done, without questions. */

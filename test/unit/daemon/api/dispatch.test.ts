@@ -67,7 +67,7 @@ const pathOf = (name: RouteName): string =>
     .replace('{index}', '7')
     .replace('{peer}', PEER)
     .replace('{ref}', '458RV')
-    .replace('{id}', 'bafyreia')
+    .replace('{id}', name === 'revokeInvite' ? '0a'.repeat(32) : 'bafyreia')
     .replace('{token}', '458RV') + (QUERIES[name] ?? '');
 
 describe.each<Rights>(['operator', 'agent'])('the %s socket', (rights) => {

@@ -3,6 +3,7 @@ import type { ApiServices } from '../../../../daemon/api/services.ts';
 
 const PEER = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp';
 const TIME = '2026-01-02T03:04:05.678Z';
+const INVITE_ID = '0a'.repeat(32);
 
 const write = (id: string, committed: boolean): WriteView =>
   committed ? { id, state: 'committed', index: 8 } : { id, state: 'accepted' };
@@ -24,7 +25,18 @@ export function fakeMesh(note: (name: string, ...args: readonly unknown[]) => vo
     },
     issueInvite: async (input) => {
       note('issueInvite', input);
-      return { invite: 'cooee1abc', expiresAt: TIME, uses: input.uses };
+      return { id: INVITE_ID, invite: 'cooee1abc', expiresAt: TIME, uses: input.uses };
+    },
+    listInvites: () => [
+      {
+        ...{ id: INVITE_ID, role: 'member', usesLeft: 2, expiresAt: TIME },
+        issuer: { peer: PEER, name: 'a' },
+        joined: [],
+      },
+    ],
+    revokeInvite: async (id, wait) => {
+      note('revokeInvite', id, wait);
+      return write('c3', wait.committed);
     },
     join: async (invite) => {
       note('join', invite);

@@ -14,7 +14,12 @@ describe('Idempotency-Key', () => {
       services: {
         issueInvite: async ({ uses }) => {
           made += 1;
-          return { invite: `cooee1${made}`, expiresAt: '2026-01-02T03:04:05.678Z', uses };
+          return {
+            id: 'ab'.repeat(32),
+            invite: `cooee1${made}`,
+            expiresAt: '2026-01-02T03:04:05.678Z',
+            uses,
+          };
         },
       },
     });

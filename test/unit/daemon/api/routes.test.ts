@@ -125,6 +125,11 @@ const ROWS: { readonly [N in CallName]: Row<N> } = {
     input: { params: { token: '458RV' } },
     calls: ['createSession("458RV")'],
   },
+  listInvites: { input: {}, calls: [] },
+  revokeInvite: {
+    input: { params: { id: '0a'.repeat(32) } },
+    calls: [`revokeInvite("${'0a'.repeat(32)}", ${WAIT})`],
+  },
   listSessions: { input: {}, calls: [] },
   revokeSession: { input: { params: { id: 'abc' } }, calls: ['revokeSession("abc")'] },
   readLog: {

@@ -108,6 +108,30 @@ describe('hostile input', () => {
       .toBe('ok');
   });
 
+  it('tells a handler that its caller hung up, and none whose answer has left', async () => {
+    const signals: AbortSignal[] = [];
+    const gate = latch();
+    const { socketPath, client } = await startBench({
+      services: {
+        stageBackup: async (signal) => {
+          signals.push(signal);
+          if (signals.length > 1) await gate.opened;
+          return { folder: '/h/staging/1', skipped: [] };
+        },
+      },
+    });
+    await client.call('stageBackup');
+    const socket = connect(socketPath);
+    socket.write('POST /v1/backup HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n');
+    await until('the handler runs', () => signals.length === 2);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+    socket.destroy();
+    await until('it is told', () => signals[1]?.aborted === true);
+    expect(signals[1]?.reason).toMatchObject({ code: 'ERR_API_TIMEOUT' });
+    expect(signals[0]?.aborted).toBe(false);
+    gate.open();
+  });
+
   it('takes its place back from who asks and does not read the answer', async () => {
     let answered = 0;
     const json = JSON.stringify({ agents: [], cursor: 'x'.repeat(500_000) });

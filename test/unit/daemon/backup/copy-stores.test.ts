@@ -39,6 +39,8 @@ async function reopened(name: string) {
   return { log, store };
 }
 
+const rest = { logger: silentLogger, signal: new AbortController().signal };
+
 const targets = (name: string) => ({
   log: join(root, name, 'log'),
   store: join(root, name, 'store'),
@@ -53,7 +55,7 @@ describe('a copy of the stores', () => {
       { namespace: 'state', key: 'x', value: value('1') },
       { namespace: 'outbox', key: 'y', value: value('2') },
     ]);
-    await copyStores({ log, store, commitIndex: () => 3, logger: silentLogger }, targets('a-copy'));
+    await copyStores({ log, store, commitIndex: () => 3, ...rest }, targets('a-copy'));
     await Promise.all([log.close(), store.close()]);
     const copy = await reopened('a-copy');
     expect([copy.log.firstIndex, copy.log.lastIndex, copy.log.hardState]).toEqual([
@@ -83,10 +85,7 @@ describe('a copy of the stores', () => {
     const writing = write();
     while (applied < 500) await new Promise((wake) => setImmediate(wake));
     for (const name of ['b-1', 'b-2', 'b-3']) {
-      await copyStores(
-        { log, store, commitIndex: () => log.lastIndex, logger: silentLogger },
-        targets(name),
-      );
+      await copyStores({ log, store, commitIndex: () => log.lastIndex, ...rest }, targets(name));
     }
     isDone = true;
     await writing;

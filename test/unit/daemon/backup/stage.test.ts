@@ -27,13 +27,20 @@ async function homeWith(snapshots: Readonly<Record<string, string>>): Promise<st
   return home;
 }
 
+/** A home in use, with stores that hold nothing. */
+async function useOf(home: string) {
+  const [log, store] = [new MemoryLog(), new MemoryStore()];
+  await log.open();
+  await store.open();
+  const { signal } = new AbortController();
+  const stores = { log, store, commitIndex: () => 0, logger: silentLogger, signal };
+  return { home, nowMs: Date.now(), ...stores };
+}
+
 describe('the copy of a home', () => {
   it('has the snapshots that are whole, and none that is being taken', async () => {
     const home = await homeWith({ bafyone: 'one', bafytwo: 'two', 'taking.part': 'half' });
-    const [log, store] = [new MemoryLog(), new MemoryStore()];
-    await log.open();
-    await store.open();
-    const use = { home, log, store, nowMs: Date.now(), commitIndex: () => 0, logger: silentLogger };
+    const use = await useOf(home);
     const { folder: copy } = await stageHome(use);
     const folder = join(copy, 'mesh', 'snapshots');
     expect(readdirSync(folder).sort()).toEqual(['bafyone', 'bafytwo']);
@@ -44,13 +51,26 @@ describe('the copy of a home', () => {
   it('lacks links, and names them', async () => {
     const home = await homeWith({});
     symlinkSync('/etc/hostname', join(home, 'config.json'));
-    const [log, store] = [new MemoryLog(), new MemoryStore()];
-    await log.open();
-    await store.open();
-    const use = { home, log, store, nowMs: Date.now(), commitIndex: () => 0, logger: silentLogger };
+    const use = await useOf(home);
     const { folder, skipped } = await stageHome(use);
     expect(skipped).toEqual(['config.json']);
     expect(existsSync(join(folder, 'config.json'))).toBe(false);
+  });
+
+  it('is gone at once when nobody waits for it any more', async () => {
+    const home = await homeWith({ bafyone: 'one' });
+    const use = await useOf(home);
+    for (const moment of ['from the start', 'in the middle']) {
+      const ended = new AbortController();
+      const end = (): number => {
+        ended.abort(new Error(moment));
+        return 0;
+      };
+      if (moment === 'from the start') end();
+      const copying = stageHome({ ...use, commitIndex: end, signal: ended.signal });
+      await expect(copying, moment).rejects.toThrow(moment);
+      expect(readdirSync(join(home, 'staging')), moment).toEqual([]);
+    }
   });
 
   it('is made of the same files when nobody uses it', async () => {

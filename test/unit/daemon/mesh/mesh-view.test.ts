@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bestFirst, MeshView, type MeshViewComponents } from '../../../../daemon/mesh/mesh-view.ts';
-import { ADMIN, MEMBER, TestMesh } from '../../membership/mesh-fixture.ts';
+import { MeshState } from '../../../../protocols/slurp/index.ts';
+import { ADMIN, CURATOR, MEMBER, TestMesh } from '../../membership/mesh-fixture.ts';
 
 /** What ADMIN sees of who leads, with those connections. */
 function leaderNow(raft: string | undefined | null, connected: readonly string[]) {
@@ -27,7 +28,7 @@ describe('where a member can be reached', () => {
   } as unknown as MeshViewComponents);
   const logged = ['/ip4/192.0.2.1/tcp/26633'];
   mesh.put(MEMBER, 'member', { addresses: logged });
-  const dialled = () => view.dialTargets().find(({ peer }) => peer === MEMBER)?.addresses;
+  const dialled = () => view.dialAddresses(MEMBER);
 
   it('is as it said itself, and then as the log has it', () => {
     expect(dialled()).toEqual(logged);
@@ -38,6 +39,22 @@ describe('where a member can be reached', () => {
     view.heard(MEMBER, [NEW]);
     view.forget(MEMBER);
     expect(dialled()).toEqual(logged);
+  });
+
+  it('is as the invite names it before there is a member list, with all addresses', () => {
+    const [first, second] = ['/ip4/198.51.100.7/tcp/1', '/ip4/127.0.0.1/tcp/1'] as const;
+    const vouched = [
+      { peer: MEMBER, address: first },
+      { peer: MEMBER, address: second },
+      { peer: CURATOR, address: NEW },
+    ];
+    const state = new MeshState();
+    const joiner = new MeshView({
+      ...{ state, self: ADMIN, vouched, voters: [] },
+    } as unknown as MeshViewComponents);
+    expect(joiner.dialTargets()).toEqual([MEMBER, CURATOR]);
+    expect(joiner.dialAddresses(MEMBER)).toEqual([first, second]);
+    expect(joiner.dialAddresses(CURATOR)).toEqual([NEW]);
   });
 
   it('has bounds, and what only the own host can dial comes last', () => {

@@ -20,7 +20,7 @@ describe('resolveHome', () => {
 
 describe('mayBeHome', () => {
   const entries = (names: readonly string[]) =>
-    names.map((it) => ({ name: it.replace('/', ''), isFolder: it.endsWith('/') }));
+    names.map((it) => ({ name: it.replace('/', ''), isDirectory: () => it.endsWith('/') }));
 
   it.each([
     [],

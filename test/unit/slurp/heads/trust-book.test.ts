@@ -139,6 +139,26 @@ describe('a book of a node that knows the log', () => {
     expect(machine.refusals).toEqual(['stale', 'fork', 'fork']);
   });
 
+  it('says so again after a restart, by the proof that it kept', async () => {
+    const machine = await applied(20);
+    const root = new Uint8Array(32).fill(1);
+    const book = await openBook(machine);
+    await book.accept(headAt(16));
+    await expect(book.accept(headAt(16, { root }))).rejects.toThrow(refused('fork'));
+    const [told] = machine.health.list();
+    expect(told?.text).toContain('at index 16, both by ');
+    for (const peer of names(votersAt(16))) expect(told?.text).toContain(peer);
+    machine.health.clear('forked-log');
+    const gauges = new Map<string, number>();
+    const metrics = {
+      ...machine.metrics,
+      gauge: (name: string, it: number) => gauges.set(name, it),
+    };
+    await openBook(Object.assign(machine, { metrics }));
+    expect(machine.health.list()).toEqual([told]);
+    expect(gauges.get('cooee_slurp_forked')).toBe(1);
+  });
+
   it('finds out two that come at the same moment', async () => {
     const machine = await applied(14);
     const book = await openBook(machine);

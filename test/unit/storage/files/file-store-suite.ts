@@ -103,6 +103,8 @@ function keeps(made: FileStoreCase): void {
     await again.sync('two');
     expect(await again.read('two', 0, 9)).toEqual(bytes(2));
     await again.close();
+    // The handles of a process that is killed go with it; these are this process's.
+    await store.close();
   });
 }
 

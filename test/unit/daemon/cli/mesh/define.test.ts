@@ -8,13 +8,15 @@ const INVITE = `cooee1${'a2'.repeat(40)}`;
 const committed = { id: 'c1', state: 'committed', index: 9 };
 
 describe('invite', () => {
-  const made = { invite: INVITE, expiresAt: '2026-11-22T12:00:00.000Z', uses: 1 };
+  const id = 'ab'.repeat(32);
+  const made = { id, invite: INVITE, expiresAt: '2026-11-22T12:00:00.000Z', uses: 1 };
   const answers = { createInvite: () => made };
 
   it('prints the invite alone on stdout, the rest on stderr', async () => {
     const { exit, stdout, stderr, calls } = await run(['invite'], { answers });
     expect({ exit, stdout }).toEqual({ exit: 0, stdout: `${INVITE}\n` });
     expect(stderr).toContain('for 1 host, until 2026-11-22T12:00:00.000Z (1 d)');
+    expect(stderr).toContain('cooee: to take it back: cooee invites revoke abababababab\n');
     expect(calls[0]?.input).toEqual({ body: {} });
   });
 
@@ -31,6 +33,59 @@ describe('invite', () => {
     expect(JSON.parse(stdout)).toEqual(made);
     expect(stderr).toBe('');
     expect(calls[0]?.input).toEqual({ body: { uses: 3, ttlMs: 5_400_000, role: 'curator' } });
+  });
+});
+
+describe('invites', () => {
+  const row = (id: string, more: object = {}) => ({
+    ...{ id, role: 'member', usesLeft: 2, expiresAt: '2026-11-22T12:00:00.000Z' },
+    issuer: { peer: PEER_A, name: 'alpha' },
+    joined: [],
+    ...more,
+  });
+  const [one, other] = ['ab'.repeat(32), `ab${'cd'.repeat(31)}`] as const;
+  const joined = [{ peer: PEER_B, name: 'be\u001b[31mta' }];
+  const invites = [row(one), row(other, { usesLeft: 1, role: 'admin', joined })];
+  const answers = { listInvites: () => ({ invites }), revokeInvite: () => committed };
+
+  it('lists those that are good', async () => {
+    const { exit, stdout } = await run(['invites'], { answers });
+    expect(exit).toBe(0);
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/u))).toEqual([
+      ['ID', 'ROLE', 'USES', 'LEFT', 'ISSUER', 'JOINED'],
+      [one, 'member', '2', '1 d', 'alpha', '-'],
+      [other, 'admin', '1', '1 d', 'alpha', 'beta'],
+      [''],
+    ]);
+    const script = await run(['invites', '--json'], { answers });
+    expect(JSON.parse(script.stdout)).toEqual({ invites });
+  });
+
+  it('takes one back by the beginning of its id, or by all of one that is not listed', async () => {
+    const begun = await run(['invites', 'revoke', 'ABCDCD'], { answers });
+    expect(begun).toMatchObject({ exit: 0, stdout: `revoked ${other}\n` });
+    const query = { wait: 'committed' };
+    expect(begun.calls.at(-1)?.input).toEqual({ params: { id: other }, query });
+    const gone = 'ef'.repeat(32);
+    const whole = await run(['invites', 'revoke', gone], { answers });
+    expect(whole.calls).toEqual([{ name: 'revokeInvite', input: { params: { id: gone }, query } }]);
+  });
+
+  it.each([
+    ['of none', 'efefef', 3],
+    ['too short', 'abcdc', 3],
+    ['of several', 'ab', 3],
+  ])('does not guess what is %s', async (_name, text, exit) => {
+    const { exit: ended, calls } = await run(['invites', 'revoke', text], { answers });
+    expect(ended).toBe(exit);
+    expect(calls.map(({ name }) => name)).toEqual(['listInvites']);
+  });
+
+  it('asks for more of an id that several begin with: exit 2', async () => {
+    const twins = { ...answers, listInvites: () => ({ invites: [row(one), row(one)] }) };
+    expect(await run(['invites', 'revoke', 'ababab'], { answers: twins })).toMatchObject({
+      exit: 2,
+    });
   });
 });
 

@@ -4,8 +4,9 @@ import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { afterEach, expect, it } from 'vitest';
+import { kadProtocol } from '../../../../../daemon/libp2p/dht.ts';
 import { until } from '../../../../mesh/harness.ts';
-import { admit, startMember, stopAll } from '../../../membership/door/mesh-nodes.ts';
+import { admit, MESH, startMember, stopAll } from '../../../membership/door/mesh-nodes.ts';
 
 const strangers: Libp2p[] = [];
 afterEach(async () => {
@@ -55,4 +56,28 @@ it('lets a stranger send no frame of Yamux that its window has no room for', asy
   send(Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 101, 0xff, 0xff, 0xff, 0xff));
   await until('it is out', () => connection.status !== 'open' && node.net.door.guestCount === 0);
   expect(node.refused('guest-timeout')).toBe(0);
+});
+
+it.each([
+  ['ping', '/ipfs/ping/1.0.0', 4 * 1024],
+  ['the DHT', kadProtocol(MESH), 144 * 1024],
+])('ends a stream of %s that brings too much', async (_name, protocol, bytesMax) => {
+  const [here, there] = [await startMember(), await startMember()];
+  admit(here, there);
+  const connection = await there.net.node.dial(multiaddr(here.address()));
+  const stream = await connection.newStream(protocol);
+  // The length of a message of 4 MiB, and all but the end of it.
+  stream.send(Uint8Array.of(0x80, 0x80, 0x80, 0x02));
+  const piece = new Uint8Array(1024);
+  let sent = 0;
+  while (stream.status === 'open' && sent < 3 * 1024 * 1024) {
+    stream.send(piece);
+    sent += piece.length;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await until('it is ended', () => stream.status !== 'open');
+  expect(stream.status).toBe('reset');
+  // Some is under way while it is being ended.
+  expect(sent).toBeGreaterThan(bytesMax - 1);
+  expect(sent).toBeLessThan(bytesMax + 512 * 1024);
 });
