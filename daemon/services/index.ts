@@ -18,7 +18,7 @@ import { InviteServices } from './invite-services.ts';
 import { LogServices } from './log-services.ts';
 import { MeshServices, type MeshServicesInit } from './mesh-services.ts';
 import { RecordServices } from './record-services.ts';
-import { SubmissionServices } from './submission-services.ts';
+import { SubmissionServices } from './submissions/submission-services.ts';
 import { Why } from './why/index.ts';
 
 /** How long the new leader may take to announce itself, and how often that is looked at. */

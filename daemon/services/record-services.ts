@@ -13,7 +13,7 @@ import { LINK_RELATIONS } from '../../protocols/submission/index.ts';
 import type { HistoryView, RecordView, VersionView } from '../api/routes/index.ts';
 import type { HistoryQuery } from '../api/services.ts';
 import type { Daemon } from '../daemon.ts';
-import type { SubmissionServices } from './submission-services.ts';
+import type { SubmissionServices } from './submissions/submission-services.ts';
 
 /** About the bytes of values in one answer. */
 const PAGE_BYTES_MAX = 4 * 1024 * 1024;

@@ -15,7 +15,7 @@ import {
 import type { Caller } from '../../api/services.ts';
 import type { NodeLife } from '../../mesh/node-life.ts';
 import { resolveAgent } from '../resolve.ts';
-import type { SubmissionServices } from '../submission-services.ts';
+import type { SubmissionServices } from '../submissions/submission-services.ts';
 import { nearbyThings } from './near.ts';
 
 /** One thing that can be asked about. */

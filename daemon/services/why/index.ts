@@ -9,7 +9,7 @@ import type { WhyView } from '../../api/routes/index.ts';
 import type { Caller } from '../../api/services.ts';
 import type { Daemon } from '../../daemon.ts';
 import type { NodeLife } from '../../mesh/node-life.ts';
-import type { SubmissionServices } from '../submission-services.ts';
+import type { SubmissionServices } from '../submissions/submission-services.ts';
 import { explainAgent } from './agent.ts';
 import { type Explanation, fact } from './answer.ts';
 import { explainCall } from './call.ts';

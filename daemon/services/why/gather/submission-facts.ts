@@ -1,6 +1,6 @@
 import type { SubmissionRow } from '../../../api/routes/index.ts';
 import type { NodeLife } from '../../../mesh/node-life.ts';
-import type { SubmissionServices } from '../../submission-services.ts';
+import type { SubmissionServices } from '../../submissions/submission-services.ts';
 import type { SubmissionFacts } from '../submission.ts';
 import { nameIn, waitingFacts, wayFacts } from './way-facts.ts';
 

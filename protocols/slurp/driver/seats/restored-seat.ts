@@ -60,8 +60,8 @@ export interface RestoredSeatComponents {
  * The only voter of a mesh has nobody who could do that. Everything that it ever committed was
  * signed by itself, and its members have it: it follows them until none of those that it reaches
  * knows more, and leads on from there. A mesh without other members has no other log to wait for.
- * It may have made others voters right before, and have signed nothing of it: while one of them says
- * that it is further, this node does not lead, though nothing proves what it says.
+ * It may have made others voters right before, and have signed nothing of it: while one of them
+ * says that it is further, this node does not lead, though nothing proves what it says.
  */
 export class RestoredSeat {
   readonly #components: RestoredSeatComponents;

@@ -3,8 +3,8 @@ import {
   CooeeError,
   type Crypto,
   type SubmissionRecord,
-} from '../../protocols/interface/index.ts';
-import type { Command } from '../../protocols/slurp/index.ts';
+} from '../../../protocols/interface/index.ts';
+import type { Command } from '../../../protocols/slurp/index.ts';
 import {
   type CommitOrder,
   type CommitValue,
@@ -18,8 +18,8 @@ import {
   packSubmission,
   type Submission,
   type SubmissionInput,
-} from '../../protocols/submission/index.ts';
-import { formatAddress, parseAddress } from '../../protocols/ucxl/index.ts';
+} from '../../../protocols/submission/index.ts';
+import { formatAddress, parseAddress } from '../../../protocols/ucxl/index.ts';
 import type {
   BodyOf,
   DecidedView,
@@ -28,11 +28,11 @@ import type {
   SubmissionsView,
   SubmissionView,
   SubmittedView,
-} from '../api/routes/index.ts';
-import type { Caller, SubmissionsQuery, WriteWait } from '../api/services.ts';
-import type { Daemon } from '../daemon.ts';
-import type { NodeLife } from '../mesh/node-life.ts';
-import { timeoutOf } from './mesh-services.ts';
+} from '../../api/routes/index.ts';
+import type { Caller, SubmissionsQuery, WriteWait } from '../../api/services.ts';
+import type { Daemon } from '../../daemon.ts';
+import type { NodeLife } from '../../mesh/node-life.ts';
+import { timeoutOf } from '../mesh-services.ts';
 import { listSubmissions } from './submission-list.ts';
 import {
   committedView,

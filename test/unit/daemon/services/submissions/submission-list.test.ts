@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SubmissionRow } from '../../../../daemon/api/routes/index.ts';
-import type { SubmissionsQuery } from '../../../../daemon/api/services.ts';
-import { listSubmissions } from '../../../../daemon/services/submission-list.ts';
-import { submittedKey, versionKey } from '../../../../protocols/interface/index.ts';
-import { MeshState } from '../../../../protocols/slurp/index.ts';
+import type { SubmissionRow } from '../../../../../daemon/api/routes/index.ts';
+import type { SubmissionsQuery } from '../../../../../daemon/api/services.ts';
+import { listSubmissions } from '../../../../../daemon/services/submissions/submission-list.ts';
+import { submittedKey, versionKey } from '../../../../../protocols/interface/index.ts';
+import { MeshState } from '../../../../../protocols/slurp/index.ts';
 
 // Goal: whoever follows the cursors sees everything once, the newest first, whatever the filters
 // and the size of a page, and also while what waits is being committed.

@@ -3,10 +3,10 @@ import {
   type StateReader,
   type SubmissionRecord,
   versionKey,
-} from '../../protocols/interface/index.ts';
-import { linkTarget, type Submission } from '../../protocols/submission/index.ts';
-import type { SubmissionRow, SubmissionView } from '../api/routes/index.ts';
-import type { RefusedSubmission } from '../submissions/refusals.ts';
+} from '../../../protocols/interface/index.ts';
+import { linkTarget, type Submission } from '../../../protocols/submission/index.ts';
+import type { SubmissionRow, SubmissionView } from '../../api/routes/index.ts';
+import type { RefusedSubmission } from '../../submissions/refusals.ts';
 
 /** Decisions that one view shows. */
 const DECISIONS_MAX = 16;

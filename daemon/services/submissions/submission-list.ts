@@ -1,9 +1,9 @@
-import { CooeeError, type StateReader, submittedKey } from '../../protocols/interface/index.ts';
-import { versionAt } from '../../protocols/submission/index.ts';
-import type { SubmissionRow, SubmissionsView } from '../api/routes/index.ts';
-import type { SubmissionsQuery } from '../api/services.ts';
+import { CooeeError, type StateReader, submittedKey } from '../../../protocols/interface/index.ts';
+import { versionAt } from '../../../protocols/submission/index.ts';
+import type { SubmissionRow, SubmissionsView } from '../../api/routes/index.ts';
+import type { SubmissionsQuery } from '../../api/services.ts';
+import { rowsBehind, type WaitingPlace } from '../waiting-place.ts';
 import { committedView } from './submission-view.ts';
-import { rowsBehind, type WaitingPlace } from './waiting-place.ts';
 
 /** Records that one page looks at, at most: a filter that hits nothing must not hold up others. */
 const LOOKS_MAX = 2_000;

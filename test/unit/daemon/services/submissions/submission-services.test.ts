@@ -2,10 +2,10 @@
 // mistypes one is told so.
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Daemon } from '../../../../daemon/daemon.ts';
-import { SubmissionServices } from '../../../../daemon/services/submission-services.ts';
-import type { Crypto } from '../../../../protocols/interface/index.ts';
-import { MeshState } from '../../../../protocols/slurp/index.ts';
+import type { Daemon } from '../../../../../daemon/daemon.ts';
+import { SubmissionServices } from '../../../../../daemon/services/submissions/submission-services.ts';
+import type { Crypto } from '../../../../../protocols/interface/index.ts';
+import { MeshState } from '../../../../../protocols/slurp/index.ts';
 
 const ADDRESS = 'ucxl://any:architect@shop:checkout/#/x';
 const sha256 = (data: Uint8Array) => new Uint8Array(createHash('sha256').update(data).digest());
