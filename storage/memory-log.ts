@@ -1,10 +1,11 @@
-import type {
-  HardState,
-  LogMark,
-  LogRecord,
-  LogRecovery,
-  LogStore,
-  StoreStatus,
+import {
+  CooeeError,
+  type HardState,
+  type LogMark,
+  type LogRecord,
+  type LogRecovery,
+  type LogStore,
+  type StoreStatus,
 } from '../protocols/interface/index.ts';
 import { damagedError, ioError, notOpenError, withIoError } from './disk/io-error.ts';
 import { WriteQueue } from './disk/write-queue.ts';
@@ -54,6 +55,7 @@ type Job =
   | { readonly kind: 'truncate'; readonly from: number }
   | { readonly kind: 'compact'; readonly before: number };
 
+/** Of an append, as of a log with segments of the default size, and of what is synced together. */
 const GROUP_BYTES_MAX = 4 * 1024 * 1024;
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 const TORN_BYTES = 512;
@@ -136,6 +138,11 @@ export class MemoryLog implements LogStore {
     assertFollows(records, this.#pending);
     if (hardState !== undefined) assertHardState(hardState);
     if (records.length === 0 && hardState === undefined) return;
+    const bytes = bytesOf(records);
+    if (bytes > GROUP_BYTES_MAX) {
+      const details = { bytes, limit: GROUP_BYTES_MAX };
+      throw new CooeeError('ERR_STORAGE_TOO_LARGE', `an append of ${bytes} bytes`, { details });
+    }
     const copies = records.map((record) => ({ ...record, bytes: record.bytes.slice() }));
     const state = hardState === undefined ? {} : { hardState: { ...hardState } };
     const done = this.#queue.push({ kind: 'append', records: copies, ...state });

@@ -8,7 +8,7 @@ import {
   isCooeeError,
   toError,
 } from '../../protocols/interface/index.ts';
-import { JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
+import { isSeatNeeded, JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
 import { type AppliedEntry, serveReplica, vacateSeat } from '../../protocols/slurp/index.ts';
 import type { RequestServer } from '../../protocols/wire/stream.ts';
 import { serveGuests } from '../libp2p/guest-streams.ts';
@@ -129,7 +129,8 @@ export class NodeLife {
   async vacate(peer: string): Promise<void> {
     const { state, leaderAsks } = this.parts;
     const { clock } = this.#components;
-    await vacateSeat({ state, clock, vacate: (it) => leaderAsks.vacate(it) }, peer);
+    const isNeeded = (it: string): boolean => isSeatNeeded(state, it);
+    await vacateSeat({ state, clock, isNeeded, vacate: (it) => leaderAsks.vacate(it) }, peer);
   }
 
   /** Stops everything; never throws. The stores are left to their owner. */

@@ -56,6 +56,7 @@ export async function buildConsensus(
       isUnlinked: () => trust.unlinked().length > 0,
       makeReplica: () => new Replica({ ...pulling, snapshots }),
       installFrom: (peer, indexMin, signal) => snapshots.installFrom(peer, indexMin, signal),
+      snapshotTerm: (index) => snapshots.termAt(index),
     },
     {
       start: init.boot,

@@ -35,6 +35,18 @@ export function memberOf(state: StateReader, peer: string): MemberRecord | undef
   return record !== undefined && record.removedIndex === null ? record : undefined;
 }
 
+/**
+ * Whether the mesh cannot do without that voter: a majority of those that vote now must stay, to
+ * decide who has the seats then and to sign for them. One that was removed keeps its seat until the
+ * leader gives it to another, and nobody hears it any more.
+ */
+export function isSeatNeeded(state: StateReader, peer: string): boolean {
+  const voters = meshOf(state)?.voters ?? [];
+  if (!voters.includes(peer)) return false;
+  const staying = voters.filter((it) => it !== peer && memberOf(state, it) !== undefined);
+  return staying.length <= voters.length / 2;
+}
+
 /** A refusal when the actor is no member of at least that role; undefined when it may go on. */
 function roleProblem(state: StateReader, peer: string, role: MemberRole): Outcome | undefined {
   const actor = memberOf(state, peer);
@@ -139,9 +151,7 @@ export function reduceRemove(
   const member = memberOf(state, body.peer);
   if (member === undefined) return refuse('ERR_MEMBERSHIP_UNKNOWN_PEER');
   if (isLastAdmin(state, member)) return refuse('ERR_MEMBERSHIP_LAST_ADMIN');
-  const voters = meshOf(state)?.voters ?? [];
-  // Of two voters both are needed to decide anything, the removal of a seat included.
-  if (voters.includes(body.peer) && voters.length < 3) return refuse('ERR_MEMBERSHIP_LAST_VOTER');
+  if (isSeatNeeded(state, body.peer)) return refuse('ERR_MEMBERSHIP_LAST_VOTER');
   revokeInvitesOf(state, body.peer);
   const removed = { ...member, removedIndex: context.index };
   const type = isSelf ? 'member:leave' : 'member:remove';

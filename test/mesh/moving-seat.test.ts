@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { type TestHost, TestMesh, until } from './harness.ts';
 import { conditions } from './views.ts';
-import { commitOn, slurpOn, submissionsOn } from './voting.ts';
+import { commitOn, slurpOn, startVoters, submissionsOn } from './voting.ts';
 
 // Goal: the vote of a small mesh is not bound to the host that made it: it moves to another member
 // before its host is let go, and nothing is lost.
@@ -52,5 +52,39 @@ describe('the vote of a mesh of two', () => {
     await expectAlone(second, 'left');
     expect((await slurpOn(first)).isLeader).toBe(true);
     expect((await first.client.call('getStatus', {})).peers.members).toBe(1);
+  });
+});
+
+describe('the votes of a mesh of three', () => {
+  const mesh = new TestMesh();
+  afterAll(() => mesh.close());
+
+  it('stay a majority when two of the hosts are removed in one breath', async () => {
+    const first = mesh.host('one');
+    const others = [mesh.host('two'), mesh.host('three')];
+    await startVoters([first, ...others], 3);
+    // What comes behind a batch shares the next one.
+    const before = [1, 2, 3].map(() => first.client.call('createInvite', { body: {} }));
+    const peers = await Promise.all(others.map((host) => host.peer()));
+    const query = { wait: 'committed' } as const;
+    const removals = peers.map((peer) =>
+      first.client.call('removeMember', { params: { peer }, query }).then(
+        () => '',
+        (error: { code?: string }) => `${error.code} ${peer}`,
+      ),
+    );
+    await Promise.all(before);
+    const [left] = (await Promise.all(removals)).filter((it) => it !== '');
+    if (left !== undefined) {
+      const [code, peer] = left.split(' ') as [string, string];
+      expect(code).toBe('ERR_MEMBERSHIP_LAST_VOTER');
+      await first.json('members', 'remove', peer);
+    }
+    await until('the first votes alone', async () => {
+      const { voters, learners, isLeader } = await slurpOn(first);
+      return isLeader && learners.length === 0 && voters.length === 1;
+    });
+    await commitOn(first, 'after');
+    expect(await conditions(first)).toBe('');
   });
 });

@@ -65,6 +65,8 @@ export class Writes {
       this.#unsaved = this.#unsaved.filter((entry) => entry.index > index);
       this.#durableIndex = Math.max(this.#durableIndex, index);
       this.#handedIndex = Math.max(this.#handedIndex, index);
+      // What was to be cut is gone with the log that it stood in: that did not have this state.
+      if ((this.#truncateFrom ?? Infinity) <= index) this.#truncateFrom = undefined;
       return;
     }
     this.#unsaved = [];

@@ -7,8 +7,6 @@ import {
   type StateReader,
 } from '../../interface/index.ts';
 
-/** With so many voters one can be removed, and the rest finds another for its seat. */
-const REMOVABLE_MIN = 3;
 const ASK_EVERY_MS = 500;
 const PATIENCE_MS = 15_000;
 
@@ -16,21 +14,23 @@ const PATIENCE_MS = 15_000;
 export interface VacateSeatComponents {
   readonly state: StateReader;
   readonly clock: Clock;
+  /** Whether the log would refuse to remove that voter: those that stay are no majority. */
+  readonly isNeeded: (peer: string) => boolean;
   /** See {@link LeaderAsks.vacate}. */
   readonly vacate: (peer: string) => Promise<void>;
 }
 
 /**
- * Before a voter of a mesh of one or two is removed: has its seat given to another member, and
- * waits until that one votes alone and everybody can know it. Does nothing where the removal needs
- * no such help, or is refused anyway.
+ * Before a voter is removed that the others cannot do without, of one or two, or of three of which
+ * another was removed a moment ago: has its seat given to another member, and waits until the rest
+ * votes without it and everybody can know it. One that is a learner by now may have to sign for
+ * that still. Does nothing where the removal needs no such help, or is refused anyway.
  *
- * @throws CooeeError ERR_MEMBERSHIP_LAST_VOTER when nobody took the seat in 15 s;
- * ERR_MEMBERSHIP_FORBIDDEN
+ * @throws CooeeError ERR_MEMBERSHIP_LAST_VOTER when nobody took the seat in 15 s
  */
 export async function vacateSeat(components: VacateSeatComponents, peer: string): Promise<void> {
   const { state, clock, vacate } = components;
-  if (!isLastVoter(state, peer)) return;
+  if (!isWaitedFor(components, peer)) return;
   const untilMs = clock.monotonicMs() + PATIENCE_MS;
   for (let cause: unknown; isSeated(state, peer); await delay(clock, ASK_EVERY_MS)) {
     if (clock.monotonicMs() >= untilMs) {
@@ -44,6 +44,8 @@ export async function vacateSeat(components: VacateSeatComponents, peer: string)
       await vacate(peer);
       cause = undefined;
     } catch (error) {
+      // The log says so too, at an index.
+      if (isCooeeError(error, 'ERR_MEMBERSHIP_FORBIDDEN')) return;
       // Leadership is handed on in the course of it.
       if (!isCooeeError(error, 'ERR_SLURP_NO_LEADER')) throw error;
       cause = error;
@@ -51,14 +53,17 @@ export async function vacateSeat(components: VacateSeatComponents, peer: string)
   }
 }
 
-/** Whether it votes among too few, and others are there of which one is an admin. */
-function isLastVoter(state: StateReader, peer: string): boolean {
-  const { voters = [] } = meshIn(state) ?? {};
+/**
+ * Whether it votes among too few, or may have done so a moment ago; and others are there of which
+ * one is an admin.
+ */
+function isWaitedFor({ state, isNeeded }: VacateSeatComponents, peer: string): boolean {
   const others = [...state.entries('member')].filter(
     ([other, { removedIndex }]) => other !== peer && removedIndex === null,
   );
   const isLed = others.some(([, { role }]) => role === 'admin');
-  return voters.includes(peer) && voters.length < REMOVABLE_MIN && isLed;
+  const isLearner = meshIn(state)?.learners.includes(peer) === true;
+  return (isLearner || isNeeded(peer)) && isLed;
 }
 
 function isSeated(state: StateReader, peer: string): boolean {

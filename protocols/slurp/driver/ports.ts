@@ -55,6 +55,8 @@ export interface RaftDriverComponents {
   /** Role, term or leader changed. */
   readonly onChange: () => void;
   readonly installFrom: InstallFrom;
+  /** Term of the entry at an index that a snapshot here is of. */
+  readonly snapshotTerm?: (index: number) => number | undefined;
   /** Refuses a batch that cannot be proposed yet: it comes again. @throws CooeeError */
   readonly assertReady?: (batch: Batch) => void;
 }

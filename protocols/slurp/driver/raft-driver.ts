@@ -1,4 +1,11 @@
-import { CooeeError, delay, isCooeeError, type LogRecord, toError } from '../../interface/index.ts';
+import {
+  CooeeError,
+  delay,
+  isCooeeError,
+  type LogRecord,
+  type Timer,
+  toError,
+} from '../../interface/index.ts';
 import {
   type Configuration,
   RaftCore,
@@ -28,6 +35,8 @@ import { SnapshotFetch } from './snapshot-fetch.ts';
 const TIMING: Partial<RaftTiming> = { electionMs: 500 };
 const HANDOVER_POLL_MS = 5;
 const TRANSFER_TIMEOUT_MS = 1_000;
+/** When what is committed could not be read, it is tried again after this long. */
+const REAPPLY_MS = 500;
 
 /**
  * Drives the pure core of Raft: persists before it sends, many proposals per fsync, one batch in
@@ -49,6 +58,7 @@ export class RaftDriver {
   #core: RaftCore | undefined;
   #running: Promise<void> | undefined;
   readonly #ticker: Ticker;
+  #reapply: Timer | undefined;
   #fatal: CooeeError | undefined;
   readonly #fetch: SnapshotFetch;
 
@@ -73,13 +83,18 @@ export class RaftDriver {
     });
     this.#sender = new RaftSender({
       ...{ meshLog, link, clock },
-      onUndelivered: (peer) => this.#input({ type: 'unreachable', peer }),
+      onUndelivered: (peer) => {
+        // It is told of a compaction when the files are gone; the entries go before.
+        this.onCompacted(Math.min(meshLog.held.firstIndex - 1, this.status?.commit ?? 0));
+        this.#input({ type: 'unreachable', peer });
+      },
     });
     this.#received = new ReceivedAppends({
       ...{ ...components, meshId: meshLog.meshId, signal: this.#stopped.signal },
       onAppend: (message, entries, timeMs) => {
-        this.#appender.follow(timeMs);
         this.#input({ type: 'message', message, entries });
+        // Entries that the core does not take date nothing.
+        if (this.status?.leader === message.from) this.#appender.follow(timeMs);
       },
     });
   }
@@ -107,6 +122,7 @@ export class RaftDriver {
     }
     this.#stopped.abort(noLeader('the node stops'));
     this.#ticker.stop();
+    this.#reapply?.cancel();
     this.#fetch.stop();
     this.#sender.clear();
     this.#core = undefined;
@@ -266,7 +282,8 @@ export class RaftDriver {
     for (const { id, index } of ready.reads) this.#reads.answer(id, index);
     if (ready.fetchSnapshot !== undefined) {
       this.#fetch.begin(ready.fetchSnapshot, (installed) => {
-        if (this.#core === core) this.#input({ type: 'snapshot-installed', ...installed });
+        // Also a core that a failed write has made anew. Who leads by now has it all in its log.
+        if (!this.isLeader) this.#input({ type: 'snapshot-installed', ...installed });
       });
     }
     this.#tellChange(core.status);
@@ -288,14 +305,28 @@ export class RaftDriver {
     for (const origin of this.#proposals.originsOf(meshLog.commitIndex + 1, index)) {
       this.#sender.tell(origin);
     }
+    this.#apply(index);
+  }
+
+  /** A leader that cannot apply, MeshLog says why, makes room for one that can. */
+  #apply(index: number): void {
+    const { meshLog, logger, clock } = this.#components;
     meshLog.commitTo(index).catch((error: unknown) => {
       if (this.#stopped.signal.aborted) return;
-      // MeshLog has said what is wrong; a leader that cannot apply makes room for one that can.
-      this.#components.logger.error({ err: toError(error) }, 'what is committed is not applied');
-      this.#dropWork('the log cannot be applied');
-      const { status } = this;
-      if (status?.role === 'leader')
-        void this.transfer().catch((reason: unknown) => this.#discard(reason));
+      logger.error({ err: toError(error) }, 'what is committed is not applied');
+      const isHalted = meshLog.halted !== undefined;
+      if (isHalted) this.#dropWork('the log cannot be applied');
+      // What could not be read now may be read later; a halt is for good.
+      else {
+        this.#reapply ??= clock.schedule(REAPPLY_MS, () => {
+          this.#reapply = undefined;
+          this.#apply(meshLog.commitIndex);
+        });
+      }
+      if (!this.isLeader) return;
+      this.transfer().catch((reason: unknown) => {
+        if (isHalted) this.#discard(reason);
+      });
     });
   }
 
@@ -344,8 +375,8 @@ export class RaftDriver {
   }
 
   async #begin(): Promise<void> {
-    const { meshLog, signer, random, clock, link } = this.#components;
-    const { init, tailTimeMs } = await coreInitOf(meshLog);
+    const { meshLog, signer, random, clock, link, snapshotTerm } = this.#components;
+    const { init, tailTimeMs } = await coreInitOf(meshLog, snapshotTerm);
     if (this.#stopped.signal.aborted) return;
     this.#appender.begin(tailTimeMs);
     const { timing } = this.#init;

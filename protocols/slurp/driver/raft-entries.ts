@@ -133,9 +133,13 @@ function recoveredConfiguration(
  * core knows can only be helped with a snapshot, and nobody may have one that is as new: they are
  * up to 65,536 entries apart.
  *
+ * @param snapshotTerm - term of the entry at an index that a snapshot here is of
  * @throws CooeeError ERR_STORAGE_*, ERR_WIRE_*
  */
-export async function coreInitOf(meshLog: MeshLog): Promise<{
+export async function coreInitOf(
+  meshLog: MeshLog,
+  snapshotTerm?: (index: number) => number | undefined,
+): Promise<{
   readonly init: Pick<
     RaftInit,
     'hardState' | 'base' | 'configuration' | 'configurationIndex' | 'log'
@@ -144,7 +148,7 @@ export async function coreInitOf(meshLog: MeshLog): Promise<{
 }> {
   const { held, appliedIndex, appliedTerm } = meshLog;
   const { configuration, configurationIndex } = meshLog.configuration();
-  const base = baseOf({ appliedIndex, appliedTerm, held });
+  const base = baseOf({ appliedIndex, appliedTerm, held }, snapshotTerm);
   const applied = termsOf(held, base.index + 1, Math.min(appliedIndex, held.lastIndex));
   const tail = await readTail(meshLog, base.index + applied.length + 1);
   const { term, vote, commit } = held.hardState;
@@ -164,12 +168,19 @@ export async function coreInitOf(meshLog: MeshLog): Promise<{
   };
 }
 
-/** The first record held stands for what precedes it, unless what precedes it is known. */
-function baseOf(known: Pick<MeshLog, 'appliedIndex' | 'appliedTerm' | 'held'>): RaftInit['base'] {
+/**
+ * The first record held stands for what precedes it, unless what precedes it is known: a follower
+ * may have a snapshot and nothing else, and goes on right behind that.
+ */
+function baseOf(
+  known: Pick<MeshLog, 'appliedIndex' | 'appliedTerm' | 'held'>,
+  snapshotTerm: (index: number) => number | undefined = () => undefined,
+): RaftInit['base'] {
   const { appliedIndex, appliedTerm, held } = known;
   const first = held.firstIndex;
   if (first === 1) return { index: 0, term: 0 };
-  if (appliedIndex === first - 1) return { index: appliedIndex, term: appliedTerm };
+  const before = appliedIndex === first - 1 ? appliedTerm : snapshotTerm(first - 1);
+  if (before !== undefined) return { index: first - 1, term: before };
   return { index: first, term: termAt(held, first) };
 }
 

@@ -21,6 +21,8 @@ export const RUN_ENTRIES_MAX = 64;
 const RUN_BYTES_MAX = 64 * 1024;
 /** Entries that may wait to be hashed: they are held in memory as long. */
 const UNHASHED_MAX = 256;
+/** What is written at once. A log takes several times that, and refuses more. */
+const WRITE_BYTES_MAX = 1024 * 1024;
 
 /** All that is held of a log, committed or not: its end, its root, and the records. */
 export class LogTail {
@@ -71,8 +73,23 @@ export class LogTail {
     });
   }
 
-  /** Writes entries behind all that is held, and the hard state, with one fsync. */
+  /**
+   * Writes entries behind all that is held, and the hard state: with one fsync, but for what came
+   * to a follower while its disk was busy, which may be more than a log takes at once.
+   */
   async persist(records: readonly LogRecord[], hardState: HardState): Promise<void> {
+    let from = 0;
+    for (let to = writeEnd(records, 0); to < records.length; to = writeEnd(records, from)) {
+      const first = records.slice(from, to);
+      // Nothing is committed on the disk that is not there.
+      const commit = Math.min(hardState.commit, first.at(-1)?.index ?? 0);
+      await this.#append(first, { ...hardState, commit });
+      from = to;
+    }
+    await this.#append(from === 0 ? records : records.slice(from), hardState);
+  }
+
+  async #append(records: readonly LogRecord[], hardState: HardState): Promise<void> {
     await this.#noting(this.#log.append(records, hardState));
     this.#recent.push(records);
     for (const { index, bytes } of records) {
@@ -179,4 +196,14 @@ export class LogTail {
       throw error;
     }
   }
+}
+
+/** Where a write ends that begins with the record at `from`: it holds that one, and what fits. */
+function writeEnd(records: readonly LogRecord[], from: number): number {
+  let bytes = 0;
+  for (let to = from; to < records.length; to++) {
+    bytes += records[to]?.bytes.length ?? 0;
+    if (to > from && bytes > WRITE_BYTES_MAX) return to;
+  }
+  return records.length;
 }

@@ -152,6 +152,11 @@ export class Snapshots implements StateMarks {
     return this.#snapshotter.records.find((record) => record.index === index)?.stateCid;
   }
 
+  /** Term of the entry at an index that a snapshot here is of. */
+  termAt(index: number): number | undefined {
+    return this.#snapshotter.records.find((record) => record.index === index)?.term;
+  }
+
   latest(): StateMark | undefined {
     const record = this.#snapshotter.records.at(-1);
     if (record === undefined || !this.isSound) return undefined;

@@ -130,6 +130,7 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
       isUnlinked: () => trust.unlinked().length > 0,
       makeReplica: () => new Replica({ ...common, snapshots }),
       installFrom: (peer, indexMin, signal) => snapshots.installFrom(peer, indexMin, signal),
+      snapshotTerm: (index) => snapshots.termAt(index),
     },
     {
       start: { boot: init.boot, bootNonce: init.bootNonce },

@@ -75,6 +75,12 @@ export class TestMesh {
     });
   }
 
+  /** These vote from now on. */
+  seat(...voters: readonly string[]): void {
+    const mesh = this.state.get('mesh', 'mesh');
+    if (mesh !== undefined) this.state.put('mesh', 'mesh', { ...mesh, voters } as MeshRecord);
+  }
+
   /** The context of the next command, made by `origin`. */
   by(origin: string): ApplyContext {
     this.index++;

@@ -100,6 +100,28 @@ const rows: readonly Row[] = [
     },
   ],
   [
+    'a removal of a second of three voters, while the first has its seat still',
+    (m) => reduceRemove(m.state, { peer: CURATOR }, m.by(ADMIN)),
+    'ERR_MEMBERSHIP_LAST_VOTER',
+    (m) => {
+      m.seat(ADMIN, CURATOR, MEMBER);
+      expect(codeOf(reduceRemove(m.state, { peer: MEMBER }, m.by(ADMIN)))).toBe('ok');
+    },
+  ],
+  [
+    'a removal of a third of five voters, while the others have their seats still',
+    (m) => reduceRemove(m.state, { peer: CURATOR }, m.by(ADMIN)),
+    'ERR_MEMBERSHIP_LAST_VOTER',
+    (m) => {
+      const others = [peerOf(21), peerOf(22)];
+      for (const peer of others) m.put(peer, 'member');
+      m.seat(ADMIN, CURATOR, MEMBER, ...others);
+      for (const peer of others) {
+        expect(codeOf(reduceRemove(m.state, { peer }, m.by(ADMIN)))).toBe('ok');
+      }
+    },
+  ],
+  [
     'a removal of the last admin but a removed one',
     (m) => reduceRemove(m.state, { peer: ADMIN }, m.by(ADMIN)),
     'ERR_MEMBERSHIP_LAST_ADMIN',

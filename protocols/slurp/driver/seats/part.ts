@@ -37,7 +37,7 @@ export class Part {
     const replica = this.#replica;
     await replica?.stop();
     const { meshLog, logger, onChange } = this.#components;
-    if (meshLog.isLogFailed) await meshLog.reopenLog();
+    await this.#mendLog();
     if (meshLog.tailIndex > meshLog.commitIndex && replica !== undefined) {
       // Pulled and never proved: it is not what a leader has acknowledged.
       await meshLog.dropUncommitted();
@@ -67,7 +67,7 @@ export class Part {
     await this.#driver?.stop();
     this.#driver = undefined;
     const { meshLog, makeReplica, onChange } = this.#components;
-    if (meshLog.isLogFailed) await meshLog.reopenLog();
+    await this.#mendLog();
     if (meshLog.tailIndex > meshLog.commitIndex) await meshLog.dropUncommitted();
     const replica = makeReplica();
     await replica.open();
@@ -89,6 +89,13 @@ export class Part {
     if (meshLog.isLogFailed) await meshLog.reopenLog();
     await marks.keep();
     return true;
+  }
+
+  /** Whoever met the failure is stopped, and can neither open the log nor take its word back. */
+  async #mendLog(): Promise<void> {
+    const { meshLog, health } = this.#components;
+    if (meshLog.isLogFailed) await meshLog.reopenLog();
+    health.clear('log-failed');
   }
 
   /** Does neither. */

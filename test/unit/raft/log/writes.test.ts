@@ -76,4 +76,17 @@ describe('Writes', () => {
     kept.restore(5, true);
     expect([kept.durableIndex, kept.take(false).entries.length]).toEqual([5, 1]);
   });
+
+  it('cuts nothing before a state: the log begins behind that', () => {
+    const writes = new Writes(6);
+    writes.truncateFrom(3);
+    for (const index of [3, 4, 5]) writes.append(entry(index));
+    writes.restore(4, true);
+    const { truncateFrom, entries } = writes.take(false);
+    expect([truncateFrom, entries.map(({ index }) => index)]).toEqual([undefined, [5]]);
+    const behind = new Writes(6);
+    behind.truncateFrom(5);
+    behind.restore(4, true);
+    expect(behind.take(false).truncateFrom).toBe(5);
+  });
 });

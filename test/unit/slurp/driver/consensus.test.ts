@@ -39,6 +39,19 @@ describe('a single voter', () => {
     await commit(leader, 'one');
     expect(nameOf(leader)).toBe('one');
   });
+
+  it('says no more that its log cannot be written once it is recovered with it', async () => {
+    world = await RaftWorld.start([founder]);
+    const leader = await world.leader();
+    leader.machine.faults.fail('log:write', systemError('ENOSPC'));
+    expect(await codeOf(leader.submit(rename('lost')))).toBe('ERR_STORAGE_DISK_FULL');
+    expect(leader.machine.health.list().map(({ code }) => code)).toEqual(['log-failed']);
+    leader.machine.faults.mend();
+    // Whoever was to open the log again is stopped.
+    await leader.consensus.refound(async () => undefined);
+    await commit(await world.leader(), 'on the disk');
+    expect(leader.machine.health.list()).toEqual([]);
+  });
 });
 
 describe('a voter that two recoveries halt', () => {

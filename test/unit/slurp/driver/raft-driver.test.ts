@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CooeeError } from '../../../../protocols/interface/index.ts';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
 import { type Command, decodeBatch } from '../../../../protocols/slurp/index.ts';
 import { encodeSigned } from '../../../../protocols/wire/index.ts';
 import { systemError } from '../../../../storage/faults.ts';
@@ -19,6 +19,7 @@ import {
   stranger,
   third,
 } from '../mesh-world.ts';
+import { RaftNode, RaftWorld } from './raft-world.ts';
 
 async function lead() {
   const machine = await Machine.open();
@@ -116,6 +117,27 @@ describe('RaftDriver.propose, of one voter', () => {
     const before = meshLog.appliedTimeMs;
     await leader.propose(batch(2));
     expect(meshLog.appliedTimeMs).toBe(before);
+  });
+
+  it('dates nothing by entries that came from somebody who does not lead', async () => {
+    const { machine, leader, meshLog } = await withMembers();
+    const before = meshLog.appliedTimeMs;
+    const prevIndex = meshLog.tailIndex;
+    const term = leader.driver.status?.term ?? 0;
+    const late = recordsOf([batchOf(second, { seq: 1 }, [rename('late')])], prevIndex + 1, {
+      ...{ term, timeMs: 8_000_000_000_000 },
+    });
+    leader.driver.onMessage(second.peer, {
+      kind: 'raft',
+      message: {
+        ...{ type: 'append', from: second.peer, to: founder.peer, term },
+        ...{ prevIndex, prevTerm: term, count: 1, commit: 0 },
+      },
+      entries: late.map(({ bytes }) => bytes),
+      timeMs: machine.clock.nowMs(),
+    });
+    await leader.propose(batch(3));
+    expect(meshLog.appliedTimeMs).toBeLessThan(before + 60_000);
   });
 
   const forged = () => {
@@ -247,6 +269,57 @@ describe('a leader whose disk fails', () => {
     expect(machine.meshLog.tailIndex).toBe(before);
     expect(machine.health.list().map(({ code }) => code)).toEqual(['upgrade-needed']);
     await leader.stop();
+  });
+});
+
+describe('a leader that cannot read what it has committed', () => {
+  it('keeps its seat, and applies it when it can', async () => {
+    const machine = await Machine.open();
+    await machine.meshLog.append(recordsOf([batch(2), batch(3)]), 1);
+    // Nothing of it is in memory then.
+    await machine.restart();
+    const read = machine.log.read.bind(machine.log);
+    let isFailing = true;
+    const leader = new LoneLeader(machine);
+    machine.log.read = async (...args) => {
+      if (isFailing && leader.driver.isLeader) throw new CooeeError('ERR_STORAGE_IO');
+      return await read(...args);
+    };
+    await machine.clock.advance(1_200);
+    expect(machine.meshLog.appliedIndex).toBe(1);
+    isFailing = false;
+    await machine.clock.advance(600);
+    expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'name 3' });
+    expect(machine.meshLog.appliedIndex).toBe(machine.meshLog.tailIndex);
+    expect(await codeOf(leader.propose(batch(4)))).toBe('ok');
+    await leader.stop();
+  });
+});
+
+describe('a leader whose log has forgotten entries', () => {
+  it('asks who needs them to fetch the state, before the files are gone', async () => {
+    const world = new RaftWorld();
+    const signers = [founder, second, third];
+    for (const signer of signers) {
+      const node = new RaftNode(world, signer);
+      world.nodes.set(signer.peer, node);
+      await node.boot(signers);
+      if (signer === third) continue;
+      const { log, meshLog } = node.machine;
+      const records = recordsOf(Array(20).fill(batch(50)), log.lastIndex + 1);
+      await log.append(records, { term: 2, vote: null, commit: log.lastIndex + 20 });
+      await meshLog.reopenLog();
+    }
+    for (const node of world.nodes.values()) {
+      await node.start();
+      // The core begins with what is there.
+      if (node.signer !== third) await node.machine.log.compactBefore(15);
+    }
+    await world.leader();
+    await world.pass(1_000);
+    const said = world.nodes.get(third.peer)?.machine.logger.lines.map(({ message }) => message);
+    expect(said).toContain('no snapshot yet');
+    await world.stop();
   });
 });
 

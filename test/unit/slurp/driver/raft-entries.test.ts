@@ -51,13 +51,18 @@ async function held(): Promise<Machine> {
 
 /** Further than snapshots of a small state are apart, nearer than those of a large one. */
 const BEHIND = 20_000;
+/** What a log takes. */
+const AT_ONCE = 5_000;
 
 /** Entries that all have the same batch: only the first of them counts. */
 async function append({ machine }: RaftNode, count: number): Promise<void> {
   const { log, meshLog } = machine;
   const batch = batchOf(founder, { seq: 1_000 }, [rename('again')]);
-  const records = recordsOf(Array(count).fill(batch), log.lastIndex + 1);
-  await log.append(records, { term: 2, vote: null, commit: log.lastIndex + count });
+  for (let left = count; left > 0; left -= AT_ONCE) {
+    const batches = Array(Math.min(left, AT_ONCE)).fill(batch);
+    await log.append(recordsOf(batches, log.lastIndex + 1));
+  }
+  await log.append([], { term: 2, vote: null, commit: log.lastIndex });
   await meshLog.reopenLog();
 }
 
@@ -89,6 +94,21 @@ describe('coreInitOf', () => {
     const { init } = await coreInitOf(meshLog);
     expect(init.base).toEqual({ index: 15, term: 4 });
     expect(termsOf(init)).toEqual(Array(5).fill(4));
+  });
+
+  it('begins with the snapshot that its log begins behind, though more is applied', async () => {
+    const { log, meshLog } = await held();
+    await log.compactBefore(13);
+    const asked: number[] = [];
+    const { init } = await coreInitOf(meshLog, (index) => {
+      asked.push(index);
+      return 4;
+    });
+    expect([asked, init.base]).toEqual([[12], { index: 12, term: 4 }]);
+    expect(termsOf(init)).toEqual(Array(8).fill(4));
+    // Of another index, or forgotten.
+    const { init: without } = await coreInitOf(meshLog, () => undefined);
+    expect(without.base).toEqual({ index: 13, term: 4 });
   });
 
   it('lets leaders that were restarted help a voter that is far behind', async () => {

@@ -97,6 +97,26 @@ describe('LogTail', () => {
     expect(await tail.read(1, 10, 1e6)).toEqual(all);
   });
 
+  it('takes more than a log does at once, in pieces that follow each other', async () => {
+    const { machine, tail } = await open();
+    const large = Array.from({ length: 5 * 32 }, (_, i) => {
+      const index = 2 + i;
+      return { index, term: 5, bytes: new Uint8Array(32 * 1024).fill(i) };
+    });
+    const append = machine.log.append.bind(machine.log);
+    const commits: number[] = [];
+    machine.log.append = async (records, hardState) => {
+      commits.push(hardState?.commit ?? -1);
+      await append(records, hardState);
+    };
+    await tail.persist(large, { term: 6, vote: founder.peer, commit: 40 });
+    expect([tail.index, tail.term, machine.log.lastIndex]).toEqual([161, 6, 161]);
+    expect(machine.log.hardState).toEqual({ term: 6, vote: founder.peer, commit: 40 });
+    expect(tail.root()).toEqual(rootOf([GENESIS, ...large]));
+    // Of none of them the disk says that more is committed than it has.
+    expect(commits).toEqual([33, 40, 40, 40, 40]);
+  });
+
   it('counts nothing twice that it finds at its end before it hears of the write', async () => {
     const { machine } = await open();
     let told = (): void => undefined;
