@@ -25,7 +25,8 @@ export default defineConfig({
           isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          expect: { poll: { timeout: 30_000 } },
+          // A test that expects nothing, or whose expectations never ran, is none.
+          expect: { poll: { timeout: 30_000 }, requireAssertions: true },
         },
       },
       { test: { name: 'sim', include: ['test/sim/**/*.test.ts'] } },

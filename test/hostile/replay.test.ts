@@ -178,7 +178,8 @@ const capture = async () => {
   await link(parrot.node, speaker.node, MESH);
   await link(parrot.node, listener.node, MESH);
   speaker.gossip.publish('capability', TEXT);
-  await until('it is heard and captured', () => listener.heard.length + parrot.captured.length > 1);
+  await until('it is heard', () => listener.heard.length > 0);
+  await until('it is captured', () => parrot.captured.length > 0);
   expect(listener.heard[0]?.body).toEqual(TEXT);
   const [data] = parrot.captured;
   return { speaker, listener, listenerKey, parrotKey, parrot, data: data! };

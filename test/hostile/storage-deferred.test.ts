@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,10 @@ import { payload } from './storage-payload.ts';
 // and no batch without what was deferred before it. Method: as in storage-kill.test.ts.
 
 const directories: string[] = [];
+const children: ChildProcess[] = [];
 afterEach(async () => {
+  // One that did not end itself would write on until the disk is full.
+  for (const child of children.splice(0)) child.kill('SIGKILL');
   for (const path of directories.splice(0)) await rm(path, { recursive: true, force: true });
 });
 
@@ -22,6 +25,7 @@ async function runUntilKilled(directory: string, at: readonly [FaultPoint, numbe
   const child = spawn(process.execPath, [script, directory, at[0], String(at[1])], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  children.push(child);
   const signal = new Promise((resolve) => child.once('exit', (_code, name) => resolve(name)));
   const acknowledged: number[] = [];
   for await (const line of createInterface({ input: child.stdout })) {

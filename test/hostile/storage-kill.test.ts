@@ -58,40 +58,56 @@ const newDirectory = async (): Promise<string> => {
   return join(path, 'data');
 };
 
-it.each<[FaultPoint, number]>([
-  ['log:preallocate-sync', 1],
-  ['log:preallocate-sync', 2],
-  ['log:rename', 1],
-  ['log:rename', 2],
-  ['log:directory-sync', 3],
-  ['log:write', 50],
-  ['log:sync', 1],
-  ['log:sync', 50],
-  ['log:synced', 50],
-  ['log:unlink', 1],
-  ['log:repair', 1],
-])('the log killed at %s, time %i', async (point, count) => {
-  const directory = await newDirectory();
-  const acknowledged = await runUntilKilled('log', directory, [point, count]);
+/** All that was acknowledged is there, and it can be written to. */
+const expectWholeLog = async (directory: string, acknowledged: readonly number[]) => {
   const log = new SegmentLog({ logger: silentLogger }, { directory, segmentBytes: SEGMENT_BYTES });
   await log.open();
-  expect(log.lastIndex).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
-  expect(log.marks.get('seat-out') ?? 0).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0);
+  const newest = Math.max(0, ...acknowledged);
+  expect(log.lastIndex).toBeGreaterThanOrEqual(newest);
+  expect(log.marks.get('seat-out') ?? 0).toBeGreaterThanOrEqual(newest);
   for (const index of acknowledged.filter((one) => one >= log.firstIndex)) {
     const [found] = await log.read(index, 1, 1);
     expect(Buffer.compare(found!.bytes, payload(index))).toBe(0);
   }
   await log.append([{ index: log.lastIndex + 1, term: 2, bytes: payload(0) }]);
   await log.close();
+};
+
+// With how many that must have been acknowledged by then: without any, nothing is shown.
+it.each<[FaultPoint, number, number]>([
+  ['log:preallocate-sync', 1, 0],
+  ['log:preallocate-sync', 2, 100],
+  ['log:rename', 1, 0],
+  ['log:rename', 2, 100],
+  ['log:directory-sync', 3, 100],
+  ['log:write', 50, 100],
+  ['log:sync', 1, 0],
+  ['log:sync', 50, 100],
+  ['log:synced', 50, 100],
+  ['log:unlink', 1, 400],
+])('the log killed at %s, time %i', async (point, count, least) => {
+  const directory = await newDirectory();
+  const acknowledged = await runUntilKilled('log', directory, [point, count]);
+  expect(acknowledged.length).toBeGreaterThanOrEqual(least);
+  await expectWholeLog(directory, acknowledged);
 });
 
-it.each<[FaultPoint, number]>([
-  ['store:write', 50],
-  ['store:written', 1],
-  ['store:written', 50],
-])('the key-value store killed at %s, time %i', async (point, count) => {
+it('the log killed at log:repair, when it is opened after a kill', async () => {
+  const directory = await newDirectory();
+  const acknowledged = await runUntilKilled('log', directory, ['log:sync', 50]);
+  expect(acknowledged.length).toBeGreaterThanOrEqual(100);
+  expect(await runUntilKilled('log', directory, ['log:repair', 1])).toEqual([]);
+  await expectWholeLog(directory, acknowledged);
+});
+
+it.each<[FaultPoint, number, number]>([
+  ['store:write', 50, 100],
+  ['store:written', 1, 0],
+  ['store:written', 50, 100],
+])('the key-value store killed at %s, time %i', async (point, count, least) => {
   const directory = await newDirectory();
   const acknowledged = await runUntilKilled('store', directory, [point, count]);
+  expect(acknowledged.length).toBeGreaterThanOrEqual(least);
   const store = new LevelStore({}, { directory });
   await store.open();
   for (const n of acknowledged) {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ const EXAMPLE = resolve(import.meta.dirname, '../../docs/examples/agent.ts');
 
 let mesh: TestMesh;
 let host: TestHost;
+const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   mesh = new TestMesh();
@@ -18,6 +19,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
   await mesh.close();
 });
 
@@ -31,6 +33,7 @@ function run(...args: readonly string[]) {
     },
   );
   const printed = { out: '', err: '' };
+  children.push(child);
   child.stdout.on('data', (chunk: Buffer) => (printed.out += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (printed.err += chunk.toString()));
   const ended = new Promise<number | null>((done) => child.once('close', done));

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CooeeClient } from '../../daemon/client/index.ts';
@@ -41,12 +42,35 @@ export async function until<T>(
 
 // Below what the system gives to connections that go out (32768 and on), and below the port that a
 // daemon takes by itself with those that follow it.
-let nextPort = 12_000 + (process.pid % 450) * 30;
+const FIRST_PORT = 12_000;
+const RANGES = 450;
+const RANGE_PORTS = 30;
+
+let nextPort = await freeRange();
 
 /** A loopback port of this test process's own range. */
 export function freePort(): number {
   nextPort += 1;
-  return nextPort;
+  return nextPort - 1;
+}
+
+/** The first port of a range in which nobody listens: another run of the tests, or a program. */
+async function freeRange(): Promise<number> {
+  for (let i = 0; i < RANGES; i += 1) {
+    const first = FIRST_PORT + ((process.pid + i) % RANGES) * RANGE_PORTS;
+    const ports = Array.from({ length: RANGE_PORTS }, (_, n) => first + n);
+    const taken = await Promise.all(ports.map(isTaken));
+    if (!taken.includes(true)) return first;
+  }
+  throw new Error('there is no range of free ports');
+}
+
+async function isTaken(port: number): Promise<boolean> {
+  const server = createServer();
+  return await new Promise((done) => {
+    server.once('error', () => done(true));
+    server.listen({ port, host: '127.0.0.1' }, () => server.close(() => done(false)));
+  });
 }
 
 /** The daemons that run, so that none outlives its test process, however that ends. */

@@ -102,6 +102,10 @@ export class CoreCluster {
     );
   }
 
+  get harms(): readonly HarmName[] {
+    return this.#nemesis.harms;
+  }
+
   /** Runs it all. @throws Violation */
   async run(): Promise<RunResult> {
     for (const machine of this.#machines) machine.start();

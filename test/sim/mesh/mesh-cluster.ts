@@ -105,6 +105,10 @@ export class MeshCluster {
     });
   }
 
+  get harms(): readonly HarmName[] {
+    return this.#nemesis.harms;
+  }
+
   /** Runs it all. @throws Violation */
   async run(): Promise<RunResult> {
     await this.#found();
@@ -296,10 +300,15 @@ export class MeshCluster {
     const raft = parts?.consensus.raft;
     if (parts === undefined || raft === undefined || raft.commit !== raft.lastIndex) return false;
     if (raft.transferee !== null || this.disaster.isOpen) return false;
+    const { voters, learners } = raft.configuration;
     const isLevel = this.left.every((machine) => {
       const { meshLog, consensus } = this.nodeOf(machine)?.parts ?? {};
-      // One that was cut off until now may still call itself leader while others elect.
-      const isLed = consensus?.raft === undefined || consensus.raft.leader === leader?.peer;
+      // One that was cut off until now may still call itself leader while others elect, and one
+      // that is about to take its seat may have been in a later term.
+      const isLed =
+        consensus?.raft === undefined
+          ? ![...voters, ...learners].includes(machine.peer)
+          : consensus.raft.leader === leader?.peer;
       return meshLog?.appliedIndex === raft.commit && isLed;
     });
     return isLevel && this.#isOneEpoch(leader as Machine);

@@ -5,6 +5,7 @@ import {
   type Signer,
   toError,
 } from '../../../protocols/interface/index.ts';
+import { decodeLinkMessage } from '../../../protocols/slurp/driver/raft-codec.ts';
 import type { CommandBody, CommandKind, Outbox } from '../../../protocols/slurp/index.ts';
 import { toHex } from '../../../protocols/wire/index.ts';
 import type { Machine, Program } from '../world/machine.ts';
@@ -12,6 +13,7 @@ import type { SideMessage } from '../world/network.ts';
 import type { SimProcess } from '../world/process.ts';
 import type { SimRandom } from '../world/random.ts';
 import { SimStreams } from '../world/streams.ts';
+import { Violation } from '../world/world.ts';
 import type { MeshCluster } from './mesh-cluster.ts';
 import {
   buildParts,
@@ -43,6 +45,8 @@ export class MeshNode implements Program {
   #parts: MeshParts | undefined;
   #isDead = false;
   #isSuperseded = false;
+  /** Whom it must refuse right now. */
+  #toRefuse: string | undefined;
   readonly #witness: NodeWitness;
 
   constructor(
@@ -86,8 +90,14 @@ export class MeshNode implements Program {
 
   onMessage(from: string, bytes: Uint8Array): void {
     this.#guard(() => {
-      if (this.parts !== undefined) this.#witness.heard(from, bytes, this.parts);
+      const { parts } = this;
+      const isBetrayed = parts !== undefined && this.#witness.isBetrayed(from, bytes, parts);
+      if (parts !== undefined) this.#witness.heard(from, bytes, parts);
+      this.#toRefuse = isBetrayed ? from : undefined;
       this.#parts?.consensus.onMessage(from, bytes);
+      if (this.#toRefuse === undefined) return;
+      const who = `${this.#machine.name} listens to ${this.#cluster.nameOf(from)}`;
+      throw new Violation('lost-state-is-refused', `${who}, who has less than it signed for`);
     });
   }
 
@@ -187,7 +197,12 @@ export class MeshNode implements Program {
       logger: this.#logger(),
       streams: this.#streams,
       link: {
-        send: (peer, message) => !this.#isDead && network.send(self, peer, message),
+        send: (peer, message) => {
+          if (peer === this.#toRefuse && isRefusal(message, { from: self, to: peer })) {
+            this.#toRefuse = undefined;
+          }
+          return !this.#isDead && network.send(self, peer, message);
+        },
         isConnected: (peer) => network.isConnected(self, peer),
       },
       connected: () => peers.filter((peer) => network.isConnected(self, peer)),
@@ -267,4 +282,8 @@ export class MeshNode implements Program {
     else if (isCooeeError(error, 'ERR_SLURP_SUPERSEDED')) this.#startOver();
     else this.#cluster.onDamaged(this.#machine, error);
   }
+}
+
+function isRefusal(bytes: Uint8Array, way: Parameters<typeof decodeLinkMessage>[1]): boolean {
+  return decodeLinkMessage(bytes, way).kind === 'refused';
 }

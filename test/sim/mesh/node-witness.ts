@@ -120,6 +120,20 @@ export class NodeWitness {
     this.#cluster.foundOut(from, { index: parts.meshLog.appliedIndex, branch });
   }
 
+  /** By its own words a voter has less than it signed for: it must not be listened to. */
+  isBetrayed(from: string, bytes: Uint8Array, parts: MeshParts): boolean {
+    const message = decodeLinkMessage(bytes, { from, to: this.#signer.peer });
+    if (message.kind !== 'hello') return false;
+    const { hello } = message;
+    const { consensus, meshLog, trust } = parts;
+    const { configuration } = meshLog.configuration();
+    const seats = [configuration, consensus.raft?.configuration ?? configuration];
+    if (!seats.every(({ voters }) => voters.includes(from))) return false;
+    // Nobody takes part who says so itself, or is of another epoch.
+    if (hello.hasLostState || hello.epoch !== epochOf(meshLog.state).id) return false;
+    return lostStateProblem(from, hello, trust.signedBy(from)?.signed) !== undefined;
+  }
+
   /** What it holds of what is committed must still be there when the log has gone on. */
   recovering({ hadSeat }: { readonly hadSeat: boolean }, parts: MeshParts): () => void {
     const { book } = this.#cluster;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { drawsDisaster } from '../mesh/recovery/draw.ts';
+import type { HarmName } from '../world/nemesis.ts';
 import type { PartName } from './parts.ts';
 
 /** A fault put into the product on purpose: the simulator must find it. */
@@ -11,6 +12,8 @@ export interface Mutation {
   readonly part: PartName;
   /** Seeds in which it is looked for; of the mesh those that lose no majority, when not said. */
   readonly draws?: (seed: number) => boolean;
+  /** What brings it out: of those seeds only the ones that draw all of these harms. */
+  readonly harms?: readonly HarmName[];
   /** From the root of the repository. */
   readonly file: string;
   readonly edits: readonly Edit[];
@@ -41,6 +44,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'commit-an-old-term-by-count',
     part: 'core',
+    harms: ['lose-power', 'partition', 'failed-sync'],
     file: 'protocols/raft/roles/lead.ts',
     edits: [
       {
@@ -71,6 +75,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'forget-the-vote-on-restart',
     part: 'core',
+    harms: ['lose-all-power', 'slow-disk'],
     file: 'protocols/raft/roles/node.ts',
     edits: [
       {
@@ -82,6 +87,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'answer-a-read-unconfirmed',
     part: 'core',
+    harms: ['partition', 'one-way'],
     file: 'protocols/raft/roles/requests.ts',
     edits: [
       { find: 'lead.reads.add(id, commit);', replace: 'node.outgoing.answerRead(id, commit);' },
@@ -91,6 +97,7 @@ export const MUTATIONS: readonly Mutation[] = [
     // What waits for the disk goes out without waiting for it.
     name: 'skip-an-fsync',
     part: 'mesh',
+    harms: ['lose-all-power', 'slow-disk'],
     file: 'protocols/slurp/driver/raft-driver.ts',
     edits: [
       {
@@ -135,6 +142,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 're-admit-a-damaged-voter',
     part: 'mesh',
+    harms: ['back-up', 'restore'],
     file: 'protocols/slurp/driver/seats/introduction-rules.ts',
     edits: [
       {
@@ -157,6 +165,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'forget-the-log-before-the-state-is-durable',
     part: 'mesh',
+    harms: ['lose-all-power', 'failed-sync'],
     file: 'protocols/slurp/snapshot/snapshots.ts',
     edits: [{ find: 'await this.#snapshotter.sync(at.signed);', replace: '' }],
   },

@@ -1,7 +1,7 @@
 import { toError } from '../../../protocols/interface/index.ts';
 import type { RunInit, RunResult } from '../world/run.ts';
 import { Violation } from '../world/world.ts';
-import { type PartName, simulationOf } from './parts.ts';
+import { builderOf, type PartName } from './parts.ts';
 
 /** What became of one seed. */
 export interface SeedReport extends RunInit {
@@ -20,7 +20,7 @@ export interface SeedReport extends RunInit {
 export async function runSeed(part: PartName, init: RunInit): Promise<SeedReport> {
   const beganMs = performance.now();
   const about = { part, ...init };
-  const simulation = await simulationOf(part, init);
+  const simulation = (await builderOf(part))(init);
   let stray: unknown;
   const onStray = (error: unknown): void => {
     stray ??= error;

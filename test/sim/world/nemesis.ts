@@ -170,6 +170,11 @@ export class Nemesis {
     this.#init = init;
   }
 
+  /** The harms that it does. */
+  get harms(): readonly HarmName[] {
+    return this.#init.harms;
+  }
+
   start(): void {
     this.#isOn = true;
     this.#next();

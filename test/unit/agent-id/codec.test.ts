@@ -84,7 +84,7 @@ describe('structure', () => {
     fc.assert(
       fc.property(prefix, (fields) => {
         const token = codec.pack(TOKEN_V2, fields);
-        return token.length === 8 && isSame(fields, codec.unpack(token));
+        expect(token.length === 8 && isSame(fields, codec.unpack(token))).toBe(true);
       }),
       { numRuns: 20_000 },
     );
@@ -126,7 +126,7 @@ describe('reading', () => {
       fc.property(granted, disguises, (fields, ways) => {
         const token = codec.encodeToken(fields);
         const typed = Array.from(token, (symbol, at) => disguise(symbol, ways[at]!)).join('');
-        return isSame(fields, codec.decodeToken(typed));
+        expect(isSame(fields, codec.decodeToken(typed))).toBe(true);
       }),
     );
   });
@@ -140,9 +140,8 @@ describe('reading', () => {
         const refusal = codec.refusalOf(text);
         if (refusal === null) {
           const fields = codec.decodeToken(text);
-          return fields.reserved === 0 && [1, 2].includes(fields.version);
-        }
-        return thrownBy(() => codec.decodeToken(text)).code === refusal;
+          expect(fields.reserved === 0 && [1, 2].includes(fields.version)).toBe(true);
+        } else expect(thrownBy(() => codec.decodeToken(text)).code).toBe(refusal);
       }),
       { numRuns: 2_000 },
     );

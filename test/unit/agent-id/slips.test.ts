@@ -72,7 +72,8 @@ describe('version 2', () => {
     fc.assert(
       fc.property(fields, (given) => {
         const slips = tokenNeighbours(codec.encodeToken(given));
-        return slips.every((typed) => codec.refusalOf(typed) === 'ERR_AGENT_ID_CHECKSUM');
+        const refusals = new Set(slips.map((typed) => codec.refusalOf(typed)));
+        expect([...refusals]).toEqual(['ERR_AGENT_ID_CHECKSUM']);
       }),
       { numRuns: 500 },
     );
@@ -94,7 +95,9 @@ describe('version 2', () => {
   it('has a linear checksum, which the proof above stands on', () => {
     const word = fc.bigInt({ min: 0n, max: 2n ** 40n - 1n });
     fc.assert(
-      fc.property(word, word, (a, b) => syndromeOf(a ^ b) === (syndromeOf(a) ^ syndromeOf(b))),
+      fc.property(word, word, (a, b) => {
+        expect(syndromeOf(a ^ b)).toBe(syndromeOf(a) ^ syndromeOf(b));
+      }),
     );
   });
 

@@ -198,6 +198,15 @@ describe('reduceRetire', () => {
 });
 
 describe('reduceRebind', () => {
+  it('is refused to an admin who is a member no more', () => {
+    const world = new World();
+    const [token] = tokens(world.grant(makeClaim(alice, [claimed(tuple('a'))])));
+    world.remove(admin.peer);
+    expect(world.rebind(token!, bob.peer, admin.peer)).toMatchObject({
+      code: 'ERR_MEMBERSHIP_NOT_MEMBER',
+    });
+  });
+
   it('moves the whole host, for admins only, to members only', () => {
     const world = new World();
     const agents = [claimed(tuple('a')), claimed(tuple('b', '1'))];

@@ -119,6 +119,7 @@ describe('LivenessService', () => {
     await mesh.clock.advance(120_000);
     victim.freeze();
     await within(75_000, () => others.every((it) => it.stateOf(victim) === 'unreachable'));
+    expect(others).toHaveLength(4);
   });
 
   it('keeps one as a suspect that others reach, and says who does', async () => {
@@ -238,6 +239,7 @@ describe('a member that means no good', () => {
         : ((await handler?.(peer, body, signal)) ?? new Uint8Array());
     mesh.kill(b);
     await within(5_000, () => a.stateOf(b) === 'unreachable');
+    expect(a.stateOf(liar)).toBe('alive');
   });
 
   it('says goodbye for nobody else', async () => {

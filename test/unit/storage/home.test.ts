@@ -212,7 +212,9 @@ describe('the machine', () => {
     const path = join(await temporaryFolder(), 'home');
     await (await openHome(path, { ...here, marks: async () => [machine('c', 'host')] })).close();
     const marks = async () => [machine('a'), machine('c', 'host')];
-    await (await openHome(path, { ...here, marks })).close();
+    const opened = await openHome(path, { ...here, marks });
+    expect(opened.path).toBe(path);
+    await opened.close();
   });
 
   it('is not known by the same id of another kind', async () => {

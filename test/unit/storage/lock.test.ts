@@ -89,9 +89,9 @@ describe('the lock of a home', () => {
   it('is taken although a power cut has damaged its files', async () => {
     const home = await temporaryFolder();
     await (await lockHome(home)).release();
-    for (const name of await readdir(join(home, 'lock'))) {
-      if (name !== 'LOCK') await writeFile(join(home, 'lock', name), 'garbage');
-    }
+    const names = (await readdir(join(home, 'lock'))).filter((name) => name !== 'LOCK');
+    expect(names).toContain('CURRENT');
+    for (const name of names) await writeFile(join(home, 'lock', name), 'garbage');
     await (await lockHome(home)).release();
   });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { CID } from 'multiformats/cid';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { isCooeeError } from '../../../protocols/interface/index.ts';
+import { type CooeeError, isCooeeError } from '../../../protocols/interface/index.ts';
 import {
   decodeAs,
   decodeCanonical,
@@ -212,6 +212,11 @@ describe('decodeAs', () => {
     expect(decode({ v: 1, name: 'a' })).toEqual({ v: 1, name: 'a' });
   });
 
+  it('gives what the schema makes of it', () => {
+    const named = z.strictObject({ v: z.literal(1), name: z.string().default('nobody') });
+    expect(decodeAs(named, encodeCanonical({ v: 1 }), 100)).toEqual({ v: 1, name: 'nobody' });
+  });
+
   it.each([
     ['a later version', { v: 2, name: 'a' }, 'ERR_WIRE_VERSION'],
     ['a later version of another form', { v: 9, other: [1] }, 'ERR_WIRE_VERSION'],
@@ -232,20 +237,24 @@ describe('decodeAs', () => {
   });
 
   it("bounds what it quotes of a peer's words", () => {
-    try {
-      decode({ v: 1, name: 'a', ['k'.repeat(50_000)]: 1 });
-      expect.unreachable();
-    } catch (error) {
-      expect((error as Error).message.length).toBeLessThan(500);
-    }
+    const strange = thrownBy(() => decode({ v: 1, name: 'a', ['k'.repeat(50_000)]: 1 }));
+    expect(strange.code).toBe('ERR_WIRE_MALFORMED');
+    expect(strange.message.length).toBeLessThan(500);
     const map = z.record(z.string(), z.number());
-    try {
-      decodeAs(map, encodeCanonical({ ['k'.repeat(50_000)]: 'x' }), 100_000);
-      expect.unreachable();
-    } catch (error) {
-      expect(JSON.stringify(error).length + (error as Error).message.length).toBeLessThan(1500);
-    }
+    const wrong = encodeCanonical({ ['k'.repeat(50_000)]: 'x' });
+    const named = thrownBy(() => decodeAs(map, wrong, 100_000));
+    expect(named.code).toBe('ERR_WIRE_MALFORMED');
+    expect(JSON.stringify(named).length + named.message.length).toBeLessThan(1500);
   });
+
+  /** What it threw; what else it gave is no CooeeError. */
+  function thrownBy(task: () => unknown): CooeeError {
+    try {
+      return task() as CooeeError;
+    } catch (error) {
+      return error as CooeeError;
+    }
+  }
 });
 
 describe('equalBytes', () => {

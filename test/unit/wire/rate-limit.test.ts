@@ -12,6 +12,16 @@ describe('TokenBucket', () => {
     expect(bucket.take(200)).toBe(false);
   });
 
+  it.each([
+    [0, 1],
+    [-1, 1],
+    [Number.NaN, 1],
+    [1, 0],
+    [1, Number.NaN],
+  ])('is not made for a rate of %d and a burst of %d', (ratePerSecond, burst) => {
+    expect(() => new TokenBucket({ ratePerSecond, burst }, 0)).toThrow(RangeError);
+  });
+
   it('saves up no more than the burst', () => {
     const bucket = new TokenBucket({ ratePerSecond: 5, burst: 3 }, 0);
     expect(bucket.take(1_000_000, 4)).toBe(false);

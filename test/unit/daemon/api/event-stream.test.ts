@@ -41,7 +41,7 @@ function follow(bench: Bench, init: Parameters<Bench['client']['watch']>[0] = {}
   })();
   return {
     seen,
-    sees: (...expected: string[]) => expect.poll(() => seen, { timeout: 5_000 }).toEqual(expected),
+    sees: (...expected: string[]) => expect.poll(() => seen).toEqual(expected),
     end: async () => {
       stop.abort();
       await done;
@@ -242,14 +242,13 @@ describe('events', () => {
   });
 
   it('end when the server stops, which does not wait for them', async () => {
-    const bench = await startBench();
+    // Whatever is cut off at the end of the time of grace is cut off long after this test.
+    const bench = await startBench({ stopGraceMs: 3_600_000 });
     const raw = openRaw(bench.socketPath);
     await until('it is open', () => raw.text().includes('cooee events'));
     const closed = new Promise((resolve) => raw.socket.on('close', resolve));
-    const before = performance.now();
     await bench.stop();
     await closed;
-    expect(performance.now() - before).toBeLessThan(1_500);
     expect(bench.events.readerCount).toBe(0);
   });
 });

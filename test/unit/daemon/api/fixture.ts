@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { EventLog, type EventLogInit } from '../../../../daemon/api/event-log.ts';
 import type {
   AgentView,
@@ -338,11 +338,13 @@ export function codeOf(answer: RawAnswer): string {
   return (JSON.parse(answer.body) as { error: { code: string } }).error.code;
 }
 
-/** Retries until `check` gives true; fails after 5 s. */
+/** Retries until `check` gives true; fails after 30 s. */
 export async function until(what: string, check: () => boolean): Promise<void> {
   const end = Date.now() + 30_000;
-  while (!check()) {
-    if (Date.now() > end) throw new Error(`did not happen in 30 s: ${what}`);
+  let isSo = check();
+  while (!isSo && Date.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 2));
+    isSo = check();
   }
+  expect(isSo, `within 30 s: ${what}`).toBe(true);
 }

@@ -317,7 +317,7 @@ describe('on the wire', () => {
       it.world.write((state) => state.put('mesh', 'leader', leader));
     });
     await bench.node.publisher.enrol([agent('llama3-70b')]);
-    await expect.poll(() => bench.gossip.sent.length, { timeout: 4_000 }).toBe(1);
+    await expect.poll(() => bench.gossip.sent.length).toBe(1);
     await sealer.stop();
     const body = Buffer.from(bench.gossip.sent[0]!);
     const { hash } = { hash: '9a795cd2ec088c75c010e251827e762c6ff3865d36c66dd9581d8e47a9b4951e' };

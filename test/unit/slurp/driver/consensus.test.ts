@@ -244,6 +244,7 @@ describe('three voters', () => {
     for (const node of all) await node.revive({ log: 'lost', storeBatches: 0 });
     await world.leader();
     await world.until(() => all.every((node) => nameOf(node) === 'durable'));
+    expect(all).toHaveLength(3);
   });
 
   it('answer a proposal to who does not lead with where to try again', async () => {

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
 import {
   electorateAt,
   isSameVoters,
   joinSignatures,
   majorityOf,
+  reasonOf,
+  refuseHead,
   verifyHead,
 } from '../../../../protocols/slurp/heads/head-rules.ts';
 import { decodeHead } from '../../../../protocols/slurp/index.ts';
@@ -19,6 +22,16 @@ const sets = [
   { index: 9, voters: names(four) },
 ];
 const root = new Uint8Array(32).fill(7);
+
+describe('reasonOf', () => {
+  it('names what is wrong with a head, and nothing else', () => {
+    expect(reasonOf(refuseHead('too-few'))).toBe('too-few');
+    expect(reasonOf(new CooeeError('ERR_SLURP_ANCHOR'))).toBe('anchor');
+    for (const other of [new CooeeError('ERR_STORAGE_IO'), new Error('fork'), undefined]) {
+      expect(reasonOf(other)).toBeUndefined();
+    }
+  });
+});
 
 describe('electorateAt', () => {
   it.each([

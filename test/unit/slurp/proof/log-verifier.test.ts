@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CooeeError, type LogRecord } from '../../../../protocols/interface/index.ts';
-import { LogVerifier, type VerifiedLog } from '../../../../protocols/slurp/index.ts';
+import { decodeHead, LogVerifier, type VerifiedLog } from '../../../../protocols/slurp/index.ts';
 import { AuditTree } from '../../../../protocols/slurp/proof/audit-tree.ts';
-import { openBook } from '../heads/voters.ts';
+import { headBy, openBook } from '../heads/voters.ts';
 import {
   batchOf,
   codeOf,
@@ -11,9 +11,10 @@ import {
   MESH,
   recordsOf,
   rename,
+  rootOf,
   second,
 } from '../mesh-world.ts';
-import { batches, headAt, links, records } from './fixture.ts';
+import { batches, headAt, links, records, votersAt } from './fixture.ts';
 
 const LENGTH = 700;
 
@@ -38,7 +39,7 @@ async function verifier(change: (record: LogRecord) => LogRecord = (it) => it, f
     }
     return verified;
   };
-  return { machine, run, made, log };
+  return { machine, run, made, log, trust };
 }
 
 const at = (index: number, bytes: Uint8Array) => (record: LogRecord) =>
@@ -103,6 +104,35 @@ describe('LogVerifier', () => {
   ])('finds %s', async (_name, bytes, index, code) => {
     const { run } = await verifier(at(400, bytes));
     expect((await run()).problem).toMatchObject({ index, code });
+  });
+
+  it('finds a log that ends before its signed head', async () => {
+    const { run, log } = await verifier();
+    const { read } = log;
+    log.read = async (from, countMax, bytesMax) =>
+      from > 500 ? [] : await read(from, Math.min(countMax, 501 - from), bytesMax);
+    expect((await run()).problem).toMatchObject({ index: 501, code: 'ERR_STORAGE_DAMAGED' });
+  });
+
+  it('says nothing of a log of which no head is known', async () => {
+    const { made, trust } = await verifier();
+    trust.highest = () => undefined;
+    expect(await codeOf(made.step(await made.begin()))).toBe('ERR_SLURP_NO_LEADER');
+  });
+
+  it('goes through a long log step by step', async () => {
+    const { made, machine, trust, log } = await verifier();
+    const long = recordsOf(Array(5_000).fill(batches[0]), 1);
+    log.read = async (from, countMax) => long.slice(from - 1, from - 1 + countMax);
+    const by = votersAt(LENGTH);
+    const bytes = headBy(by, { index: long.length, root: rootOf(long), by });
+    const signed = decodeHead(bytes);
+    trust.highest = () => ({ bytes, signed });
+    trust.verify = () => signed;
+    const first = await machine.run(made.step(await made.begin()));
+    expect([first.frontier.size, first.head, first.problem]).toEqual([4_096, undefined, undefined]);
+    const second = await machine.run(made.step(first));
+    expect(second).toMatchObject({ from: 1, head: { index: 5_000 } });
   });
 
   it('is not taken in by a frontier that the caller made up', async () => {

@@ -10,6 +10,8 @@ import {
   toBase64,
   verifyProof,
 } from '../../../../protocols/slurp/index.ts';
+import { leafHash } from '../../../../protocols/wire/index.ts';
+import { auditPath } from '../../wire/audit-path.ts';
 import { anchorAt, headBy, some } from '../heads/voters.ts';
 import {
   batchOf,
@@ -19,6 +21,7 @@ import {
   MESH,
   recordsOf,
   rename,
+  rootOf,
   second,
 } from '../mesh-world.ts';
 import { changes, headAt, LENGTH, links, prover, records, viaFile, votersAt } from './fixture.ts';
@@ -111,17 +114,13 @@ describe('a proof', () => {
     expect(() => verifyProof(crypto, json)).toThrow(refused('malformed'));
   });
 
-  it('with a batch that its origin did not sign is refused, even under a signed head', async () => {
-    const forged = batchOf(second, { seq: 1 }, [rename('x')]);
-    forged[forged.length - 1] = (forged.at(-1) as number) ^ 1;
-    const log = [records[0], recordsOf([forged], 2)[0]] as typeof records;
-    const { rootOf } = await import('../mesh-world.ts');
-    const { leafHash } = await import('../../../../protocols/wire/index.ts');
-    const { auditPath } = await import('../../wire/audit-path.ts');
+  /** Of a log of two entries, the second with this batch, whose head its only voter signed. */
+  async function proofWith(batch: Uint8Array): Promise<Proof> {
+    const log = [records[0], recordsOf([batch], 2)[0]] as typeof records;
     const leaves = log.map(({ bytes }) => leafHash(crypto.sha256, bytes));
     const path = auditPath(crypto.sha256, leaves, 1);
     const head = headBy(some(1), { index: 2, root: rootOf(log), by: some(1) });
-    const proof = {
+    return {
       ...(await proofs.make(77)),
       index: 2,
       entry: toBase64(log[1]?.bytes as Uint8Array),
@@ -129,7 +128,26 @@ describe('a proof', () => {
       head: toBase64(head),
       links: [],
     };
+  }
+
+  it('with a batch that its origin did not sign is refused, even under a signed head', async () => {
+    const forged = batchOf(second, { seq: 1 }, [rename('x')]);
+    forged[forged.length - 1] = (forged.at(-1) as number) ^ 1;
+    const proof = await proofWith(forged);
     expect(() => verifyProof(crypto, proof)).toThrow(refused('batch'));
+  });
+
+  it('with a batch of another mesh is refused, even under a signed head', async () => {
+    const ours = await proofWith(batchOf(second, { seq: 1 }, [rename('x')]));
+    expect(verifyProof(crypto, ours).batch.mesh).toBe(MESH);
+    const mesh = `bafyrei${'b'.repeat(52)}`;
+    const theirs = await proofWith(batchOf(second, { seq: 1, mesh }, [rename('x')]));
+    expect(() => verifyProof(crypto, theirs)).toThrow(refused('mesh'));
+  });
+
+  it('that names another mesh than its head is refused for that', async () => {
+    const proof = { ...(await proofs.make(77)), mesh: `bafyrei${'b'.repeat(52)}` };
+    expect(() => verifyProof(crypto, proof)).toThrow(refused('mesh'));
   });
 
   it('under a head that too few or the wrong voters signed is refused', async () => {
@@ -182,6 +200,21 @@ describe('ProofMaker', () => {
 
   it('proves nothing that no head speaks of', async () => {
     expect(await codeOf(proofs.make(LENGTH + 1))).toBe('ERR_API_NOT_FOUND');
+  });
+
+  it('proves no entry that it has behind the last head, nor one that it has not yet', async () => {
+    const { machine } = await prover(200);
+    const makerAt = (index: number): ProofMaker => {
+      const bytes = headAt(index);
+      const head = { bytes, signed: decodeHead(bytes) };
+      const trust = { highest: () => head, links: async () => [] } as unknown as TrustBook;
+      return new ProofMaker({ ...machine, meshLog: machine.meshLog, trust, crypto });
+    };
+    const details = { index: 180, head: 150 };
+    const behind = makerAt(150).make(180);
+    await expect(behind).rejects.toMatchObject({ code: 'ERR_API_NOT_FOUND', details });
+    // The head was heard, and the entries are still on their way.
+    expect(await codeOf(makerAt(300).make(250))).toBe('ERR_API_NOT_FOUND');
   });
 
   it('still proves what is kept after the log was compacted, and says what is not', async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { StateReader } from '../../../../protocols/interface/index.ts';
 import { EpochBook, RECOVERY_KEYS } from '../../../../protocols/slurp/index.ts';
-import { cidOf, encodeCanonical } from '../../../../protocols/wire/index.ts';
+import { verifyRecovery } from '../../../../protocols/slurp/recovery/recovery-link.ts';
+import { cidOf, encodeCanonical, merkleRoot } from '../../../../protocols/wire/index.ts';
 import { refused, some } from '../heads/voters.ts';
 import {
   batchOf,
@@ -84,6 +85,61 @@ describe('EpochBook without a state', () => {
     const foreign = batchOf(founder, { seq: 1 }, [{ kind: 'mesh.genesis', body: {} }]);
     for (const genesis of [Uint8Array.of(1, 2, 3), other, foreign]) {
       expect((await openEmpty({ genesis })).book.key).toBeUndefined();
+    }
+  });
+});
+
+describe('what a recovery leaves out', () => {
+  const root = new Uint8Array(32).fill(5);
+  const leaf = { size: 9, peaks: [root] };
+
+  /** A node at that index of the first epoch that follows a recovery behind entry 9, or none. */
+  async function openAt(appliedIndex: number, { frontier = leaf, isFollowing = true } = {}) {
+    const { store, health } = await Machine.open();
+    const state = { get: () => undefined, size: () => 0 } as unknown as StateReader;
+    const meshLog = { meshId: MESH, appliedIndex, state, frontierAt: () => frontier };
+    const book = new EpochBook({ meshLog, store, crypto, health });
+    await book.open();
+    const bytes = recoveryAt({ index: 9, root: merkleRoot(crypto.sha256, leaf) });
+    if (isFollowing) {
+      const named = { mesh: MESH, key: operator.publicKey };
+      await book.adopt(verifyRecovery(crypto, named, bytes));
+    }
+    return book;
+  }
+
+  it('is nothing while none is followed', async () => {
+    const book = await openAt(10, { isFollowing: false });
+    for (let i = 0; i < 10; i++) book.misfit();
+    expect([book.isBehind, book.awaitedIndex, book.isSuperseded]).toEqual([
+      false,
+      undefined,
+      false,
+    ]);
+  });
+
+  it('is what is applied behind its place, and what is another log at it', async () => {
+    const other = { size: 9, peaks: [new Uint8Array(32)] };
+    const superseded = await Promise.all([
+      openAt(8, { frontier: other }),
+      openAt(9),
+      openAt(9, { frontier: other }),
+      openAt(10),
+    ]);
+    expect(superseded.map((book) => book.isSuperseded)).toEqual([false, false, true, true]);
+    expect(superseded.map((book) => book.awaitedIndex)).toEqual([9, 9, 9, 9]);
+  });
+
+  it('is what does not fit again and again, unless it does in between', async () => {
+    const book = await openAt(5);
+    for (const expected of [false, false]) {
+      book.misfit();
+      expect(book.isSuperseded).toBe(expected);
+    }
+    book.fit();
+    for (const expected of [false, false, true]) {
+      book.misfit();
+      expect(book.isSuperseded).toBe(expected);
     }
   });
 });

@@ -6,6 +6,7 @@ import {
   isRecovery,
   namedVoters,
   verifyRecovery,
+  withGenesis,
 } from '../../../../protocols/slurp/recovery/recovery-link.ts';
 import { encodeCanonical } from '../../../../protocols/wire/index.ts';
 import { refused } from '../heads/voters.ts';
@@ -74,6 +75,15 @@ describe('a recovery', () => {
         expect(read).toBeUndefined();
       }),
     );
+  });
+
+  it('takes a genesis with it, and keeps the one that it has', () => {
+    const bare = recoveryAt({ index: 9 });
+    const whole = recoveryAt({ index: 9, genesis: GENESIS_BODY });
+    expect(withGenesis(bare, GENESIS_BODY)).toEqual(whole);
+    expect(withGenesis(whole, encodeCanonical({ v: 1 }))).toBe(whole);
+    // Both together are more than a recovery may be.
+    expect(withGenesis(bare, new Uint8Array(64 * 1024))).toBe(bare);
   });
 
   it('is told from a head, and says its index and voters before it is checked', () => {

@@ -1,4 +1,4 @@
-import { connect as connectTo, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect as connectTo, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../../daemon/system/clock.ts';
 import { silentLogger } from '../../../../../protocols/interface/index.ts';
@@ -23,20 +23,22 @@ afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
 });
 
-/** What a router does that forwards a port: 127.0.0.1 to 127.0.0.2. */
-async function forward(port: number): Promise<void> {
+/** What a router does that forwards a port: 127.0.0.1 to 127.0.0.2. @returns the port */
+async function forward(): Promise<number> {
   const server = createServer((outer) => {
-    const inner = connectTo(port, '127.0.0.2');
+    const inner = connectTo((server.address() as AddressInfo).port, '127.0.0.2');
     for (const socket of [outer, inner]) {
       socket.on('error', () => [outer, inner].forEach((it) => void it.destroy()));
     }
     outer.pipe(inner).pipe(outer);
   });
   servers.push(server);
-  await new Promise<void>((done) => server.listen(port, '127.0.0.1', done));
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail);
+    server.listen(0, '127.0.0.1', done);
+  });
+  return (server.address() as AddressInfo).port;
 }
-
-const freePort = (): number => 31_000 + Math.floor(Math.random() * 1500);
 
 describe('a member that is asked to dial back', () => {
   it('reaches who can be reached, three times at once at the most', async () => {
@@ -50,7 +52,7 @@ describe('a member that is asked to dial back', () => {
 
   it('does not reach who listens elsewhere than it is seen, or nowhere', async () => {
     const b = await startMember();
-    const elsewhere = await startMember({ listen: [`/ip4/127.0.0.2/tcp/${freePort()}`] });
+    const elsewhere = await startMember({ listen: ['/ip4/127.0.0.2/tcp/0'] });
     const nowhere = await startMember({ listen: [] });
     admit(b, elsewhere, nowhere);
     await connect(elsewhere, b);
@@ -68,8 +70,7 @@ describe('a member that is asked to dial back', () => {
   });
 
   it('finds a port that is forwarded, and the node tells it to the others', async () => {
-    const port = freePort();
-    await forward(port);
+    const port = await forward();
     const a = await startMember({ listen: [`/ip4/127.0.0.2/tcp/${port}`] });
     const relay = await startMember({ relay: true });
     admit(a, relay);
@@ -80,8 +81,7 @@ describe('a member that is asked to dial back', () => {
   });
 
   it('does not take back what another relay has found', async () => {
-    const port = freePort();
-    await forward(port);
+    const port = await forward();
     const a = await startMember({ listen: [`/ip4/127.0.0.2/tcp/${port}`] });
     const [relay, other] = [await startMember({ relay: true }), await startStranger([HOP])];
     let asked = 0;

@@ -181,7 +181,9 @@ describe('HeadService', () => {
     const leader = mesh.lead(third);
     mesh.node(one).isAway = true;
     leader.service.start();
-    await mesh.advance(11_000);
+    await mesh.advance(9_000);
+    expect(leader.machine.health.list()).toEqual([]);
+    await mesh.advance(2_000);
     expect(leader.shown).toEqual([]);
     expect(leader.machine.health.list().map(({ code }) => code)).toContain('voters-unproved');
     expect(leader.service.unproved(10_000)).toEqual(names(some(1)));
