@@ -1,4 +1,4 @@
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import v8 from 'node:v8';
 
 /** Entries of the log after which a node is one with work to do. */
 const WORK_ENTRIES = 200;
@@ -19,6 +19,9 @@ const NEW_SPACE_BYTES = 32 * 1024 * 1024;
  */
 const OLD_SPACE_GROWTH_PERCENT = 60;
 
+/** What {@link letHeapGrow} asks and tells V8. */
+export type V8 = Pick<typeof v8, 'getHeapSpaceStatistics' | 'setFlagsFromString'>;
+
 /**
  * Lets the space for new objects grow once the log moves, which main.ts has kept small: a third of
  * the time of a commit went into clearing 1 MB over and over, and what was moved out of it too
@@ -27,7 +30,10 @@ const OLD_SPACE_GROWTH_PERCENT = 60;
  *
  * @param log tells of each entry that is applied
  */
-export function letHeapGrow(log: { onApplied(listener: () => void): unknown }): void {
+export function letHeapGrow(
+  log: { onApplied(listener: () => void): unknown },
+  { getHeapSpaceStatistics, setFlagsFromString }: V8 = v8,
+): void {
   let left = WORK_ENTRIES;
   let factor = 1;
   let isBounded = false;
@@ -37,14 +43,10 @@ export function letHeapGrow(log: { onApplied(listener: () => void): unknown }): 
     left = LOOK_ENTRIES;
     if (!isBounded) setFlagsFromString(`--heap-growing-percent=${OLD_SPACE_GROWTH_PERCENT}`);
     isBounded = true;
-    const wanted = newSpaceBytes() < NEW_SPACE_BYTES ? 2 : 1;
+    const space = getHeapSpaceStatistics().find((it) => it.space_name === 'new_space');
+    const wanted = (space?.space_size ?? 0) < NEW_SPACE_BYTES ? 2 : 1;
     if (wanted === factor) return;
     factor = wanted;
     setFlagsFromString(`--semi-space-growth-factor=${factor}`);
   });
-}
-
-function newSpaceBytes(): number {
-  const space = getHeapSpaceStatistics().find((it) => it.space_name === 'new_space');
-  return space?.space_size ?? 0;
 }

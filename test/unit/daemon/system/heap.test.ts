@@ -1,27 +1,27 @@
-import { afterEach, expect, it, vi } from 'vitest';
-import { letHeapGrow } from '../../../../daemon/system/heap.ts';
+import type { HeapSpaceInfo } from 'node:v8';
+import { expect, it } from 'vitest';
+import { letHeapGrow, type V8 } from '../../../../daemon/system/heap.ts';
 
 const MB = 1024 * 1024;
 
-const heap = vi.hoisted(() => ({ flags: [] as string[], newSpaceMb: 1 }));
-vi.mock('node:v8', () => ({
-  setFlagsFromString: (flag: string) => heap.flags.push(flag),
-  getHeapSpaceStatistics: () => [
-    { space_name: 'old_space', space_size: 500 * MB },
-    { space_name: 'new_space', space_size: heap.newSpaceMb * MB },
-  ],
-}));
-afterEach(() => {
-  heap.flags.length = 0;
+const heap = { flags: [] as string[], newSpaceMb: 1 };
+const space = (name: string, sizeMb: number): HeapSpaceInfo => ({
+  ...{ space_name: name, space_size: sizeMb * MB, space_used_size: 0 },
+  ...{ space_available_size: 0, physical_space_size: 0 },
 });
+const v8: V8 = {
+  setFlagsFromString: (flag) => heap.flags.push(flag),
+  getHeapSpaceStatistics: () => [space('old_space', 500), space('new_space', heap.newSpaceMb)],
+};
 
 it('lets the heap grow once the log has moved, as far as it pays, and bounds what is old', () => {
   let applied = (): void => undefined;
-  letHeapGrow({
-    onApplied: (listener) => {
+  const log = {
+    onApplied: (listener: () => void) => {
       applied = listener;
     },
-  });
+  };
+  letHeapGrow(log, v8);
   const apply = (count: number): void => {
     for (let i = 0; i < count; i++) applied();
   };
