@@ -133,8 +133,9 @@ describe('first light', () => {
     beta.run('up', '--home', beta.home, ...flagsOf(beta), '--join', printed.stdout.trim());
     await until('beta greets', () => beta.stdout.includes('next'));
 
-    const told = await alpha.json<{ invite: string; expiresAt: string; uses: number }>('invite');
+    const told = await alpha.json<{ invite: string }>('invite');
     expect(told).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{64}$/u),
       invite: expect.stringMatching(/^cooee1/u),
       expiresAt: expect.stringMatching(/Z$/u),
       uses: 1,
