@@ -27,9 +27,13 @@ async function main(): Promise<number> {
     process.argv.slice(2),
     processHost({
       loadDaemon: async () => {
-        isDaemon = true;
         await keepHeapSmall();
-        return await import('./run.ts');
+        const daemon = await import('./run.ts');
+        const runDaemon: typeof daemon.runDaemon = (options) => {
+          isDaemon = true;
+          return daemon.runDaemon(options);
+        };
+        return { ...daemon, runDaemon };
       },
       loadBackup: async () => (await import('./backup/index.ts')).backupTools,
       watchHolder: async (home) => (await import('./system/home-holder.ts')).watchHolder(home),

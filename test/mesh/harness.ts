@@ -45,6 +45,7 @@ export async function until<T>(
 const FIRST_PORT = 12_000;
 const RANGES = 450;
 const RANGE_PORTS = 30;
+const STRIDE = 149;
 
 let nextPort = await freeRange();
 
@@ -57,7 +58,8 @@ export function freePort(): number {
 /** The first port of a range in which nobody listens: another run of the tests, or a program. */
 async function freeRange(): Promise<number> {
   for (let i = 0; i < RANGES; i += 1) {
-    const first = FIRST_PORT + ((process.pid + i) % RANGES) * RANGE_PORTS;
+    // The next process has the next range: far from it, and by and by through all of them.
+    const first = FIRST_PORT + ((process.pid + i * STRIDE) % RANGES) * RANGE_PORTS;
     const ports = Array.from({ length: RANGE_PORTS }, (_, n) => first + n);
     const taken = await Promise.all(ports.map(isTaken));
     if (!taken.includes(true)) return first;

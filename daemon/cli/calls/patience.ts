@@ -17,10 +17,13 @@ export async function patiently<T>(
   ask: () => Promise<T>,
 ): Promise<T> {
   for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
+    const beganMs = performance.now();
     try {
       return await ask();
     } catch (error) {
       const mayPass = isCooeeError(error) && isPassing(error);
+      // A frozen daemon takes the time of a whole request to be given up.
+      waitedMs += performance.now() - beganMs;
       if (!mayPass || waitedMs >= PATIENCE_MS) throw error;
     }
     await delay(RETRY_MS);

@@ -33,11 +33,17 @@ export async function runInvite(context: CliContext, flags: InviteFlags): Promis
   // The request took a moment of its own: an invite of 24 h shall not read as one of 23.
   const aboutMs = Date.parse(made.expiresAt) - context.host.nowMs() + REQUEST_MS;
   const leftMs = Math.min(aboutMs, body.ttlMs ?? aboutMs);
+  // A daemon that runs on from before an upgrade does not say it.
+  const id: string | undefined = made.id;
+  const takeBack =
+    id === undefined
+      ? ''
+      : `cooee: to take it back: ${context.command} invites revoke ${id.slice(0, ID_CHARS)}\n`;
   const uses = made.uses === 1 ? '1 host' : `${made.uses} hosts`;
   context.remark(
     `cooee: for ${uses}, until ${made.expiresAt} (${formatDuration(leftMs)}); ` +
       'keep it secret until it is used\n' +
-      `cooee: to take it back: ${context.command} invites revoke ${made.id.slice(0, ID_CHARS)}\n` +
+      takeBack +
       'cooee: hint: on the other host: cooee join INVITE\n',
   );
   return 0;

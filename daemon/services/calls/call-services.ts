@@ -166,7 +166,8 @@ export class CallServices {
   #logAheadMs(): number {
     const { parts } = this.#daemon.memberNode;
     const meshNowMs = this.#clock.nowMs() - (skewMsOf(parts) ?? 0);
-    const aheadMs = Math.round(parts.calls.logTimeMs - meshNowMs);
+    // By what time has passed, not by this host's clock: that may have been set since.
+    const aheadMs = Math.round((parts.calls.logTimeLeastMs ?? meshNowMs) - meshNowMs);
     return aheadMs > AHEAD_MS_MIN ? aheadMs : 0;
   }
 

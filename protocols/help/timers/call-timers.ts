@@ -68,6 +68,11 @@ export class CallTimers {
     return this.#time.nowMs();
   }
 
+  /** See {@link LogTime.leastMs}. */
+  get logTimeLeastMs(): number | undefined {
+    return this.#time.leastMs;
+  }
+
   /** Role, term or leader changed. */
   onLeadership(): void {
     const leads = !this.#isStopped && this.#components.isLeader();

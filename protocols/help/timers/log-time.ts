@@ -30,6 +30,15 @@ export class LogTime {
     return Math.max(nowMs + offsetMs, timeMs + Math.floor(monotonicMs - atMs));
   }
 
+  /**
+   * Agreed time now at the least: our clock has no part in it. Undefined before the first entry.
+   */
+  get leastMs(): number | undefined {
+    if (this.#heard === undefined) return undefined;
+    const { timeMs, atMs } = this.#heard;
+    return timeMs + Math.floor(this.#clock.monotonicMs() - atMs);
+  }
+
   #reading(): { readonly nowMs: number; readonly monotonicMs: number } {
     return { nowMs: this.#clock.nowMs(), monotonicMs: this.#clock.monotonicMs() };
   }

@@ -15,7 +15,7 @@ export function isWithinUtf8(text: string, bytesMax: number): boolean {
 
 /**
  * Whether a text comes out of its UTF-8 as it went in: no lone surrogates, and no byte order mark
- * in front, which decoders swallow. What came out of UTF-8 always does.
+ * in front, which most decoders swallow.
  */
 export function isKeptByUtf8(text: string): boolean {
   return text.isWellFormed() && !text.startsWith('\ufeff');

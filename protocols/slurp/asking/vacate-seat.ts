@@ -29,14 +29,23 @@ export interface VacateSeatComponents {
  * @throws CooeeError ERR_MEMBERSHIP_LAST_VOTER when nobody took the seat in 15 s
  */
 export async function vacateSeat(components: VacateSeatComponents, peer: string): Promise<void> {
-  const { state, clock, vacate } = components;
+  const { state, clock, isNeeded, vacate } = components;
   if (!isWaitedFor(components, peer)) return;
   const untilMs = clock.monotonicMs() + PATIENCE_MS;
-  for (let cause: unknown; isSeated(state, peer); await delay(clock, ASK_EVERY_MS)) {
+  for (
+    let cause: unknown;
+    isSeated(state, peer) && isWaitedFor(components, peer);
+    await delay(clock, ASK_EVERY_MS)
+  ) {
     if (clock.monotonicMs() >= untilMs) {
+      const isNecessary = isNeeded(peer);
+      // Nobody leads who could take a learner's seat: the log removes it when somebody does.
+      if (!isNecessary && cause !== undefined) return;
       const message =
         cause === undefined
-          ? 'no other member could take its seat'
+          ? isNecessary
+            ? 'no other member could take its seat'
+            : 'it has to sign for the last change of the voters first'
           : 'the last voter does not answer, and only it can hand its seat on';
       throw new CooeeError('ERR_MEMBERSHIP_LAST_VOTER', message, { cause });
     }

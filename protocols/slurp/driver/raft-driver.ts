@@ -14,6 +14,7 @@ import {
   type RaftTiming,
   type Ready,
 } from '../../raft/index.ts';
+import { isUnread } from '../log/halt.ts';
 import type { AppliedEntry } from '../machine/apply.ts';
 import { Appender } from './appender.ts';
 import { Ticker } from './clocks/ticker.ts';
@@ -84,7 +85,7 @@ export class RaftDriver {
     this.#sender = new RaftSender({
       ...{ meshLog, link, clock },
       onUndelivered: (peer) => {
-        // It is told of a compaction when the files are gone; the entries go before.
+        // A compaction is told when the files are gone; the entries go before.
         this.onCompacted(Math.min(meshLog.held.firstIndex - 1, this.status?.commit ?? 0));
         this.#input({ type: 'unreachable', peer });
       },
@@ -150,8 +151,8 @@ export class RaftDriver {
     });
 
   /**
-   * Takes batches of one origin into the log, in their order; resolves with an index at which the
-   * outcome of the first is known, and of those behind it that were taken, once applied here.
+   * Takes batches of one origin into the log, in order; resolves with an index at which the outcome
+   * of the first is known, and of those behind it that were taken, once applied here.
    *
    * @param isOwn from this node's own outbox
    * @throws CooeeError as {@link Proposals.add}; ERR_SLURP_NO_LEADER, ERR_STORAGE_*: try again
@@ -197,8 +198,7 @@ export class RaftDriver {
   }
 
   /**
-   * Hands leadership to a voter, the one that is furthest when none is named; resolves when this
-   * node leads no more.
+   * Hands leadership to a voter, or to the one that is furthest; resolves when it leads no more.
    *
    * @throws CooeeError ERR_SLURP_NO_LEADER when there is nobody to hand it to, or it did not happen
    * within a second
@@ -314,16 +314,16 @@ export class RaftDriver {
     meshLog.commitTo(index).catch((error: unknown) => {
       if (this.#stopped.signal.aborted) return;
       logger.error({ err: toError(error) }, 'what is committed is not applied');
-      const isHalted = meshLog.halted !== undefined;
+      // What could not be read now may be read later; a halt, or damage, is for good.
+      const isHalted = meshLog.halted !== undefined || !isUnread(error);
       if (isHalted) this.#dropWork('the log cannot be applied');
-      // What could not be read now may be read later; a halt is for good.
       else {
         this.#reapply ??= clock.schedule(REAPPLY_MS, () => {
           this.#reapply = undefined;
           this.#apply(meshLog.commitIndex);
         });
       }
-      if (!this.isLeader) return;
+      if (!this.isLeader || (!isHalted && this.status?.transferee !== null)) return;
       this.transfer().catch((reason: unknown) => {
         if (isHalted) this.#discard(reason);
       });

@@ -34,6 +34,7 @@ export class KnownHeads {
   /** The first that was found. */
   #fork: Fork | undefined;
   #isForkKept = false;
+  #isForkOver = false;
   /** By index, of the last heads that were verified, the youngest last. */
   readonly #recent = new Map<number, KeptHead>();
   /** Of each voter whose signature the highest does not have: the last that had it. */
@@ -109,9 +110,16 @@ export class KnownHeads {
     if (oldest.done !== true) this.#recent.delete(oldest.value);
   }
 
-  /** Two contradict each other. The first pair is the proof, and stays. @throws CooeeError */
+  /**
+   * Two contradict each other. The first pair is the proof, and stays until it says nothing of this
+   * mesh any more. @throws CooeeError
+   */
   async keepFork(store: Pick<TrustStore, 'keepHeads'>, found: Fork): Promise<void> {
-    this.#fork ??= found;
+    if (this.#fork === undefined || this.#isForkOver) {
+      this.#fork = found;
+      this.#isForkKept = false;
+      this.#isForkOver = false;
+    }
     if (this.#isForkKept) return;
     const { ours, theirs } = this.#fork;
     await store.keepHeads({ 'fork-ours': ours.bytes, 'fork-theirs': theirs.bytes });
@@ -130,7 +138,8 @@ export class KnownHeads {
     const both = signatures.map(({ voter }) => voter).filter((voter) => signers.has(voter));
     const isOut = (peer: string): boolean =>
       (state.get('member', peer)?.removedIndex ?? null) !== null;
-    const isOver = head.epoch < epoch || (both.length > 0 && both.every(isOut));
+    const isOver = head.epoch < epoch || both.every(isOut);
+    this.#isForkOver = isOver;
     metrics.gauge('cooee_slurp_forked', isOver ? 0 : 1);
     if (isOver) health.clear('forked-log');
     else {

@@ -8,7 +8,7 @@ import type { VoterSet } from './head-rules.ts';
 import type { KnownHeads } from './known-heads.ts';
 import type { MissingLink } from './missing-links.ts';
 import type { ChainLink } from './trust-chain.ts';
-import type { TrustStore } from './trust-store.ts';
+import type { HeadName, TrustStore } from './trust-store.ts';
 import type { VoterHistory } from './voter-history.ts';
 
 /** What {@link RecoveredChain} works with: parts of the book that it is a part of. */
@@ -31,8 +31,8 @@ export class RecoveredChain {
   readonly #components: RecoveredChainComponents;
   readonly #listeners: (() => void)[] = [];
   #turn: Promise<unknown> = Promise.resolve();
-  /** What the recovery that is followed gives up is not forgotten yet: the disk failed. */
-  #isOwed = false;
+  /** Heads that are given up, and not forgotten on the disk yet: it failed. */
+  #owed: readonly HeadName[] | undefined;
 
   constructor(components: RecoveredChainComponents) {
     this.#components = components;
@@ -154,7 +154,7 @@ export class RecoveredChain {
     }
     // Where it was done, or an end of the program later, the state has it before the chain does.
     const followed = epochs.isSplit ? epochs.newest : undefined;
-    const isOwed = this.#isOwed && epochs.newest?.id === id;
+    const isOwed = this.#owed !== undefined && epochs.newest?.id === id;
     const isNew = followed !== undefined || isOwed || this.#isMissing(link.set);
     if (verdict === 'known' && isNew) await this.#giveUp(link, followed);
     else if (this.#isMissing(link.set)) {
@@ -177,20 +177,21 @@ export class RecoveredChain {
     const { store, kept, heads, meshLog } = this.#components;
     const { index, epoch } = link.set;
     const { commitIndex } = meshLog;
-    this.#isOwed = true;
+    const beginning = { index, epoch, commitIndex };
+    // In memory at once: what is heard meanwhile is of the new epoch.
+    const names = [...(this.#owed ?? []), ...heads.givenUpBy(beginning)];
+    this.#owed = names;
+    heads.giveUp(beginning);
     // Before its place too: what is not in the log here may be of another branch than this one.
     const links = [...(await store.linksBefore(epoch, Math.min(index, commitIndex)))];
     if (rival !== undefined && rival.entryIndex !== index) links.push(rival.entryIndex);
-    const beginning = { index, epoch, commitIndex };
-    const names = heads.givenUpBy(beginning);
     const isKept = kept().has(index) && rival === undefined;
     if (links.length + names.length > 0 || !isKept) {
       await store.keepRecovery(link, { links, heads: names });
     }
     for (const it of links) kept().delete(it);
     kept().add(index);
-    heads.giveUp(beginning);
-    this.#isOwed = false;
+    this.#owed = undefined;
   }
 }
 

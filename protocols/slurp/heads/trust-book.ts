@@ -145,8 +145,7 @@ export class TrustBook {
 
   /**
    * Verifies a head, after the links that came with it. Two heads at one index with different roots
-   * are proof that voters are at fault: both are kept. One that is older than the highest is
-   * information and no more.
+   * prove that voters are at fault: both are kept. One older than the highest is information only.
    *
    * @throws CooeeError as {@link verify}; ERR_STORAGE_*
    */
@@ -178,8 +177,7 @@ export class TrustBook {
   }
 
   /**
-   * Takes a verified head as the highest: the caller has seen that the log here has its root. It
-   * is kept before this resolves.
+   * Takes a verified head as the highest, whose root the log here has. It is kept when it resolves.
    */
   async adopt(bytes: Uint8Array, signed: SignedHead): Promise<void> {
     const adopting = this.#writing.then(async () => {
@@ -334,9 +332,11 @@ export class TrustBook {
   }
 
   async #assertNoFork(theirs: KeptHead): Promise<void> {
-    const { index, root } = theirs.signed.head;
+    const { index, root, epoch } = theirs.signed.head;
     const ours = this.#heads.meet(theirs);
-    if (ours === undefined || equalBytes(ours.signed.head.root, root)) return;
+    // A recovery leads to another log, which is no fault of those who signed for this one.
+    if (ours === undefined || ours.signed.head.epoch !== epoch) return;
+    if (equalBytes(ours.signed.head.root, root)) return;
     this.#count('fork');
     const keeping = this.#heads.keepFork(this.#store, { ours, theirs });
     this.#gauge();

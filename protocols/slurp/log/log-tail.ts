@@ -21,8 +21,8 @@ export const RUN_ENTRIES_MAX = 64;
 const RUN_BYTES_MAX = 64 * 1024;
 /** Entries that may wait to be hashed: they are held in memory as long. */
 const UNHASHED_MAX = 256;
-/** What is written at once. A log takes several times that, and refuses more. */
-const WRITE_BYTES_MAX = 1024 * 1024;
+/** What is written at once: more than a leader gathers, half of what a log takes. */
+const WRITE_BYTES_MAX = 2 * 1024 * 1024;
 
 /** All that is held of a log, committed or not: its end, its root, and the records. */
 export class LogTail {

@@ -239,7 +239,7 @@ export class MeshLog {
 
   /**
    * Writes what a voter must not forget: entries behind all that is held and the hard state, as a
-   * rule with one fsync. Of more than a mebibyte the first ones may be there when this fails.
+   * rule with one fsync. Of more than 2 MiB the first ones may be there when this fails.
    *
    * @throws CooeeError ERR_STORAGE_* : nothing was appended as far as callers may know
    */

@@ -52,14 +52,14 @@ export class RecoveryExchange {
 
   /** Answers other members. */
   async start(): Promise<void> {
-    const { responder, meshId, report, genesis } = this.#components;
+    const { responder, meshId, report } = this.#components;
     await responder.handle(recoveryProtocol(meshId), async (peer, body) => {
       const ask = recoveryAsk.decode(body);
       await this.#learn(peer, ask.links);
       return recoveryAnswer.encode({
         report: report(),
         links: await this.#links(),
-        ...(ask.genesis ? { genesis: await genesis() } : {}),
+        ...(ask.genesis ? { genesis: await this.#genesis() } : {}),
       });
     });
   }
@@ -69,16 +69,13 @@ export class RecoveryExchange {
    * asked for what the mesh id is made of, when that is not here.
    */
   met(peer: string): void {
-    const { trust, logger } = this.#components;
-    if (trust.epochs.newest !== undefined) {
+    if (this.#components.trust.epochs.newest !== undefined) {
       this.#show(peer, AGAIN_MS_MIN);
       return;
     }
-    this.#genesis()
-      .then((genesis) => {
-        if (genesis === undefined) this.#show(peer, AGAIN_MS_MIN);
-      })
-      .catch((error: unknown) => logger.debug({ err: toError(error) }, 'the store is not read'));
+    void this.#genesis().then((genesis) => {
+      if (genesis === undefined) this.#show(peer, AGAIN_MS_MIN);
+    });
   }
 
   /** There is news: all that are connected are shown it. */
@@ -93,14 +90,14 @@ export class RecoveryExchange {
    * @throws CooeeError ERR_WIRE_*, the refusal of the other side
    */
   async ask(peer: string): Promise<RecoveryAnswer> {
-    const { requester, meshId, trust } = this.#components;
+    const { requester, meshId } = this.#components;
     const isLacking = (await this.#genesis()) === undefined;
     const body = recoveryAsk.encode({ links: await this.#links(), genesis: isLacking });
     const options = { timeoutMs: ASK_TIMEOUT_MS };
     const bytes = await requester.request(peer, recoveryProtocol(meshId), body, options);
     const answer = recoveryAnswer.decode(bytes);
     // First: a recovery that comes with it may be of no use without.
-    if (answer.genesis !== undefined) await trust.epochs.keepGenesis(answer.genesis);
+    if (answer.genesis !== undefined) await this.#keep(answer.genesis);
     await this.#learn(peer, answer.links);
     return answer;
   }
@@ -131,14 +128,22 @@ export class RecoveryExchange {
     return genesis === undefined ? links : links.map((it) => withGenesis(it, genesis));
   }
 
-  /** A damaged one is as good as none: others have it. */
+  /** One that is damaged, or cannot be read now, is as good as none: others have it. */
   async #genesis(): Promise<Uint8Array | undefined> {
     try {
       return await this.#components.genesis();
     } catch (error) {
-      if (isCooeeError(error) && error.code.startsWith('ERR_WIRE_')) return undefined;
-      throw error;
+      this.#components.logger.debug({ err: toError(error) }, 'the genesis cannot be read');
+      return undefined;
     }
+  }
+
+  /** Where it cannot be kept now, it is asked for again: what else was answered counts. */
+  async #keep(genesis: Uint8Array): Promise<void> {
+    const { trust, logger } = this.#components;
+    await trust.epochs.keepGenesis(genesis).catch((error: unknown) => {
+      logger.debug({ err: toError(error) }, 'the genesis is not kept');
+    });
   }
 
   /** A forged one is counted and said; what else the peer says is its own matter. */

@@ -15,8 +15,10 @@ export const TOLD_GENESIS_KEY = 'genesis-told';
  * @throws CooeeError ERR_WIRE_*, ERR_STORAGE_*
  */
 export async function genesisOf(store: KeyValueStore): Promise<Uint8Array | undefined> {
+  const told = await store.get('head', TOLD_GENESIS_KEY);
+  if (told !== undefined) return told;
   const bytes = await store.get('head', GENESIS_KEY);
-  if (bytes === undefined) return await store.get('head', TOLD_GENESIS_KEY);
+  if (bytes === undefined) return undefined;
   const { origin, commands } = decodeBatch(bytes).value;
   return encodeCanonical({ v: 1, ...commands[0]?.body, peer: origin });
 }

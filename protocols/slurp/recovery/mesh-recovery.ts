@@ -151,6 +151,8 @@ export class MeshRecovery {
   async #survey(options: RecoverOptions) {
     const { trust, signer, exchange, meshLog, report, dial, connected } = this.#components;
     const voters = trust.voters();
+    // It opens a failed store: without one nothing can be asked or kept.
+    const genesis = await this.#genesis();
     await dial(voters.filter((peer) => peer !== signer.peer));
     const asked = await Promise.all(
       connected().map(async (peer) => {
@@ -185,7 +187,7 @@ export class MeshRecovery {
     };
     return {
       plan,
-      genesis: await this.#genesis(),
+      genesis: genesis ?? (await this.#genesis()),
       maybeLed: isChoosing || facts.unproved.length > 0,
     };
   }

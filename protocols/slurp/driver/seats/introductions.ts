@@ -86,8 +86,12 @@ export class Introductions {
    * here, or that there was a later term. Nothing proves it.
    */
   get isPassed(): boolean {
-    const { tailIndex, term } = this.#components.meshLog;
-    return [...this.#claims.values()].some((it) => it.lastIndex > tailIndex || it.term > term);
+    const { meshLog, member } = this.#components;
+    const { tailIndex, term } = meshLog;
+    return [...this.#claims].some(([peer, claim]) => {
+      const isFurther = claim.lastIndex > tailIndex || claim.term > term;
+      return isFurther && (member(peer)?.removedIndex ?? null) === null;
+    });
   }
 
   /** Introduces this node to every voter and learner that is connected, if it may speak. */
@@ -178,7 +182,8 @@ export class Introductions {
       metrics.count('cooee_slurp_voters_refused_total', { reason: 'epoch' });
       return;
     }
-    if (!hello.hasLostState) this.#claims.set(peer, hello);
+    if (hello.hasLostState) this.#claims.delete(peer);
+    else this.#claims.set(peer, hello);
     const reason = introductionProblem(peer, hello, {
       isConfigured: this.#isConfigured(peer),
       member: member(peer) ?? (this.#proved.has(peer) ? UNKNOWN_START : undefined),

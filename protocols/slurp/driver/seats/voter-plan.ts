@@ -121,12 +121,14 @@ function superfluous(input: VoterPlanInput): string | undefined {
 }
 
 function promote(input: VoterPlanInput): Configuration | undefined {
-  const { configuration, target, members } = input;
+  const { configuration, target, members, leaving } = input;
   const { voters, learners } = configuration;
   const staying = voters.length - leavingVoters(input).length;
   const missing = votersWanted(target, members.length) - staying;
   if (missing <= 0) return undefined;
-  const ready = learners.filter((peer) => seatOf(input, peer)?.isCaughtUp === true);
+  const ready = learners.filter(
+    (peer) => leaving?.has(peer) !== true && seatOf(input, peer)?.isCaughtUp === true,
+  );
   // From an odd number it takes two, one after the other; from an even one the next may go ahead.
   const needed = voters.length % 2 === 0 ? 1 : Math.min(2, missing);
   const [next] = ready;

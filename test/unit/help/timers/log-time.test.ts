@@ -40,3 +40,12 @@ it('is not too late when our clock is set back, and learns when it is set forwar
   time.heard(5_200);
   expect(time.nowMs()).toBe(5_200);
 });
+
+it('is at the least what has passed since the last entry, whatever our clock is set to', () => {
+  const { hands, time } = clock(9_000);
+  expect(time.leastMs).toBeUndefined();
+  time.heard(5_000);
+  hands.nowMs += 86_400_000;
+  hands.monotonicMs += 100;
+  expect(time.leastMs).toBe(5_100);
+});

@@ -119,6 +119,20 @@ describe('two heads that contradict each other', () => {
     expect(told(1)).toEqual([[], 0]);
   });
 
+  it('takes the next pair when the first says nothing any more', async () => {
+    const { heads, removed, told } = forked();
+    const written: object[] = [];
+    const store = { keepHeads: async (pair: object) => void written.push(pair) };
+    await heads.keepFork(store, { ours: kept([1, 2], 1), theirs: kept([2, 3], 2) });
+    const [two = '', one = ''] = names(some(2, 1));
+    removed.add(two);
+    expect(told()[1]).toBe(0);
+    const [ours, theirs] = [kept([1, 3], 1), kept([1, 2], 2)];
+    await heads.keepFork(store, { ours, theirs });
+    expect(written.at(-1)).toEqual({ 'fork-ours': ours.bytes, 'fork-theirs': theirs.bytes });
+    expect(told()).toEqual([[`Two different heads were signed at index 9, both by ${one}.`], 1]);
+  });
+
   it('keeps the first pair, also when the disk took it only later', async () => {
     const { heads, told } = forked();
     const written: object[] = [];

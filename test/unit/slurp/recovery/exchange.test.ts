@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CooeeError } from '../../../../protocols/interface/index.ts';
 import { genesisOf, RecoveryExchange } from '../../../../protocols/slurp/index.ts';
 import { recoveryAnswer, recoveryAsk } from '../../../../protocols/slurp/recovery/protocol.ts';
 import { FIRST_EPOCH } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
@@ -85,6 +86,21 @@ describe('members that meet', () => {
     ]);
     await a.machine.restart({ log: 'kept' });
     expect(await genesisOf(a.machine.store)).toEqual(GENESIS_BODY);
+  });
+
+  it('answer and ask also while the store of one fails', async () => {
+    const { a, b } = await pair(undefined, GENESIS_BODY);
+    const link = recoveryAt({ index: 20, voters: some(1) });
+    await a.trust.recover(link);
+    const fails = async () => {
+      throw new CooeeError('ERR_STORAGE_NOT_OPEN');
+    };
+    const { get, batch } = a.machine.store;
+    Object.assign(a.machine.store, { get: fails, batch: fails });
+    expect((await a.exchange.ask('b')).report).toEqual(REPORT);
+    expect(b.trust.epochs.newest?.id).toBe(a.trust.epochs.newest?.id);
+    expect((await b.exchange.ask('a')).report).toEqual(REPORT);
+    Object.assign(a.machine.store, { get, batch });
   });
 
   it('take nothing for the genesis that is not', async () => {

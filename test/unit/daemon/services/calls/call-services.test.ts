@@ -73,20 +73,25 @@ it('a call that was refused is shown with the code, to who asks for it', async (
 
 it.each([
   // What is asked for is an hour and a half from now, by a clock that shows 1 s.
-  { logTimeMs: 900, skewMs: undefined, atMs: 5_401_000 },
-  { logTimeMs: 2_500, skewMs: 300, atMs: 5_401_000 },
-  { logTimeMs: 86_401_000, skewMs: undefined, atMs: 5_401_000 + 86_400_000 },
-  { logTimeMs: 86_401_000, skewMs: 0.5, atMs: 5_401_000 + 86_400_001 },
+  { logTimeLeastMs: undefined, skewMs: undefined, atMs: 5_401_000 },
+  { logTimeLeastMs: 900, skewMs: undefined, atMs: 5_401_000 },
+  { logTimeLeastMs: 2_500, skewMs: 300, atMs: 5_401_000 },
+  { logTimeLeastMs: 86_401_000, skewMs: undefined, atMs: 5_401_000 + 86_400_000 },
+  { logTimeLeastMs: 86_401_000, skewMs: 0.5, atMs: 5_401_000 + 86_400_001 },
   // The log goes by the clocks of the others: it is this one that is a day behind.
-  { logTimeMs: 86_401_000, skewMs: -86_400_000, atMs: 5_401_000 },
+  { logTimeLeastMs: 86_401_000, skewMs: -86_400_000, atMs: 5_401_000 },
 ])('a deadline that is to come has not passed in a log that is ahead: %o', async (it) => {
-  const { logTimeMs, skewMs, atMs } = it;
+  const { logTimeLeastMs, skewMs, atMs } = it;
   const written: unknown[] = [];
   const write = async (_kind: string, body: { readonly deadline: unknown }) => {
     written.push(body.deadline);
     return { id: 'aaa', state: 'accepted' };
   };
-  const parts = { writer: { write }, calls: { logTimeMs }, liveness: { skewMs: () => skewMs } };
+  const parts = {
+    writer: { write },
+    calls: { logTimeLeastMs },
+    liveness: { skewMs: () => skewMs },
+  };
   const daemon = { memberNode: { parts } } as unknown as Daemon;
   const calls = new CallServices(daemon, new ManualClock());
   const severity = 'info' as const;

@@ -132,6 +132,10 @@ describe('a node whose log begins anew', () => {
     const hello = { ...START, term: 0, lastIndex: 0, hasLostState: false, epoch: '', ...claim };
     node.onMessage(second.peer, { kind: 'hello', isAnswer: false, hello });
     expect(node.isPassed).toBe(isPassed);
+    const lost = { ...hello, lastIndex: 0, hasLostState: true };
+    node.onMessage(second.peer, { kind: 'hello', isAnswer: false, hello: lost });
+    expect(node.isPassed).toBe(false);
+    node.onMessage(second.peer, { kind: 'hello', isAnswer: false, hello });
     node.forgetAll();
     expect(node.isPassed).toBe(false);
   });
