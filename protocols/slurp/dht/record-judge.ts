@@ -56,14 +56,15 @@ export class RecordJudge {
   /**
    * Checks a record; counts it when it is refused.
    *
+   * @param isRead - it is to be read, not kept: an older proof of the same change will do
    * @throws CooeeError ERR_SLURP_RECORD (details.reason: see RecordRefusal), ERR_SLURP_HEAD,
    * ERR_SLURP_ANCHOR, ERR_WIRE_*, ERR_STORAGE_*
    */
-  async judge(key: Uint8Array, value: Uint8Array): Promise<Judged> {
+  async judge(key: Uint8Array, value: Uint8Array, { isRead } = { isRead: false }): Promise<Judged> {
     try {
       const name = parseKey(this.#context.mesh, key);
       const judged = name.kind === 'head' ? await this.#head(value) : this.#agent(name, value);
-      this.#assertNotOlder(keyText(name), ageOf(judged));
+      this.#assertNotOlder(keyText(name), ageOf(judged), isRead);
       return judged;
     } catch (error) {
       const reason = refusalOf(error);
@@ -124,11 +125,15 @@ export class RecordJudge {
   }
 
   /**
-   * Remembers the newest of each key: bounded by the agents there are, since others do not pass.
+   * Remembers the newest of each key: bounded by the agents there are, since others do not pass. To
+   * who reads it is all one how old the proof of the same change is: holders have different ones.
    */
-  #assertNotOlder(key: string, age: Age): void {
+  #assertNotOlder(key: string, age: Age, isRead: boolean): void {
     const before = this.#seen.get(key);
-    if (before !== undefined && isOlder(age, before)) throw refuseRecord('stale');
+    if (before !== undefined && isOlder(age, before)) {
+      if (isRead && age.index === before.index) return;
+      throw refuseRecord('stale');
+    }
     this.#seen.delete(key);
     this.#seen.set(key, age);
     if (this.#seen.size <= SEEN_MAX) return;

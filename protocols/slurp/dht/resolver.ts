@@ -66,7 +66,7 @@ export class RecordResolver {
     for (const value of values.slice(0, VALUES_MAX)) {
       try {
         // A record that is older than one before it is refused as stale: the last one stands.
-        newest = await judge.judge(key, value);
+        newest = await judge.judge(key, value, { isRead: true });
       } catch (error) {
         logger.debug({ err: toError(error) }, 'a record of the DHT is refused');
       }

@@ -12,7 +12,7 @@ import {
 } from '../../../../protocols/slurp/index.ts';
 import { encodeCanonical } from '../../../../protocols/wire/index.ts';
 import { headBy, linksOf, logWith, rotation, some } from '../heads/voters.ts';
-import { batchOf, founder, MESH, rootOf, second } from '../mesh-world.ts';
+import { batchOf, codeOf, founder, MESH, rootOf, second } from '../mesh-world.ts';
 import { grantOf, Node, retireOf } from './dht-world.ts';
 
 /** Wrote everything, and has it all. */
@@ -166,6 +166,19 @@ describe('a record of an agent', () => {
     expect(await reasonOf(node, keyOf(granted), bytesOf(retired))).toBe('ok');
     expect(await reasonOf(node, keyOf(granted), bytesOf(later))).toBe('stale');
     expect(node.refused('stale')).toBe(2);
+  });
+
+  it('with an older proof of the same change may be read, of an earlier one not', async () => {
+    const node = await emptied();
+    const later = await recordOf(granted.record, granted.index, 9);
+    const read = (value: Parameters<typeof bytesOf>[0]) =>
+      codeOf(node.judge.judge(keyOf(granted), bytesOf(value), { isRead: true }));
+    expect(await reasonOf(node, keyOf(granted), bytesOf(later))).toBe('ok');
+    expect(await read(granted)).toBe('ok');
+    // What is kept is still no older than what was seen.
+    expect(await reasonOf(node, keyOf(granted), bytesOf(granted))).toBe('stale');
+    expect(await reasonOf(node, keyOf(granted), bytesOf(retired))).toBe('ok');
+    expect(await read(later)).toBe('ERR_SLURP_RECORD');
   });
 
   it('that is not what this node applied is refused, however well it is proved', async () => {
