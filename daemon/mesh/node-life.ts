@@ -9,7 +9,12 @@ import {
   toError,
 } from '../../protocols/interface/index.ts';
 import { isSeatNeeded, JOIN_PROTOCOL, memberOf } from '../../protocols/membership/index.ts';
-import { type AppliedEntry, serveReplica, vacateSeat } from '../../protocols/slurp/index.ts';
+import {
+  type AppliedEntry,
+  registerStart,
+  serveReplica,
+  vacateSeat,
+} from '../../protocols/slurp/index.ts';
 import type { RequestServer } from '../../protocols/wire/stream.ts';
 import { serveGuests } from '../libp2p/guest-streams.ts';
 import type { NodeComponents, NodeInit, NodeParts } from '../node.ts';
@@ -18,7 +23,6 @@ import { LEVELS } from '../system/version.ts';
 import { bestFirst } from './mesh-view.ts';
 
 const FOLLOW_RETRY_MS = 200;
-
 /** A start goes on without its registration after this time: the leader may be away. */
 const REGISTER_WAIT_MS = 500;
 
@@ -368,18 +372,15 @@ export class NodeLife {
   async #register(): Promise<void> {
     if (this.#isRegistered) return;
     this.#isRegistered = true;
-    const { writer } = this.parts;
+    const { clock, logger } = this.#components;
     const { boot, name } = this.init;
-    const registered = this.#note(
-      writer.decide(
-        'member.boot',
-        { ...boot, name, addresses: [...this.addresses()], levels: [...LEVELS] },
-        { alone: true },
-      ),
-      'this start is not registered',
+    const registering = registerStart(
+      { clock, logger, outbox: this.parts.outbox },
+      { ...boot, name, addresses: [...this.addresses()], levels: [...LEVELS] },
+      this.#stopped.signal,
     );
-    // A joiner that is told of its own start before it greets its user has nothing left to wait
-    // for.
+    const registered = this.#note(registering, 'this start is not registered');
+    // A joiner that is told of its start before it greets its user has nothing left to wait for.
     await Promise.race([registered, this.#pause(REGISTER_WAIT_MS)]);
   }
 

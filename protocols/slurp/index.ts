@@ -56,6 +56,7 @@ export {
   submitResponse,
 } from './protocol.ts';
 export * from './recovery/index.ts';
+export { type RegisterStartComponents, registerStart } from './register-start.ts';
 export { Replica, type ReplicaComponents } from './replica/replica.ts';
 export { type ReplicaServerComponents, serveReplica } from './replica/replica-server.ts';
 export { mendInstall } from './snapshot/install.ts';

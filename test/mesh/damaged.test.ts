@@ -22,7 +22,7 @@ import {
 // Goal: a voter whose disk was damaged comes back by itself, and gets its vote back from the others
 // alone: what it promised before is forgotten with the damage.
 
-const EVERY = 32;
+const EVERY = 128;
 
 interface Seats {
   readonly voters: readonly string[];

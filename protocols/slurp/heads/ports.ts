@@ -24,8 +24,8 @@ export interface StateMark {
 export interface StateMarks {
   /** CID of this node's own state at a mark; undefined when it has none (yet, or any more). */
   cidAt(index: number): string | undefined;
-  /** The newest mark whose state this node has put together. */
-  latest(): StateMark | undefined;
-  /** Called when {@link latest} is a new one. */
+  /** Marks whose state this node has put together and still holds, the newest first. */
+  recent(): readonly StateMark[];
+  /** Called when {@link recent} has a new one. */
   onMark(listener: () => void): void;
 }

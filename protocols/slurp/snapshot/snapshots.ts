@@ -157,11 +157,19 @@ export class Snapshots implements StateMarks {
     return this.#snapshotter.records.find((record) => record.index === index)?.term;
   }
 
+  /** The newest of {@link recent}. */
   latest(): StateMark | undefined {
-    const record = this.#snapshotter.records.at(-1);
-    if (record === undefined || !this.isSound) return undefined;
-    const { index, stateCid, timeMs, frontier } = record;
-    return { index, stateCid, timeMs, root: merkleRoot(this.#components.crypto.sha256, frontier) };
+    return this.recent()[0];
+  }
+
+  recent(): readonly StateMark[] {
+    if (!this.isSound) return [];
+    const { sha256 } = this.#components.crypto;
+    return this.#snapshotter.records
+      .map(({ index, stateCid, timeMs, frontier }) => {
+        return { index, stateCid, timeMs, root: merkleRoot(sha256, frontier) };
+      })
+      .reverse();
   }
 
   onMark(listener: () => void): void {

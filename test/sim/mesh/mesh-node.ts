@@ -6,7 +6,13 @@ import {
   toError,
 } from '../../../protocols/interface/index.ts';
 import { decodeLinkMessage } from '../../../protocols/slurp/driver/raft-codec.ts';
-import type { CommandBody, CommandKind, Outbox } from '../../../protocols/slurp/index.ts';
+import {
+  type CommandBody,
+  type CommandKind,
+  type Outbox,
+  registerStart,
+  type Submitted,
+} from '../../../protocols/slurp/index.ts';
 import { toHex } from '../../../protocols/wire/index.ts';
 import type { Machine, Program } from '../world/machine.ts';
 import type { SideMessage } from '../world/network.ts';
@@ -42,6 +48,7 @@ export class MeshNode implements Program {
   readonly #random: SimRandom;
   readonly #streams: SimStreams;
   readonly #health = new SimHealth();
+  readonly #ended = new AbortController();
   #parts: MeshParts | undefined;
   #isDead = false;
   #isSuperseded = false;
@@ -124,6 +131,7 @@ export class MeshNode implements Program {
 
   onKilled(): void {
     this.#isDead = true;
+    this.#ended.abort(new CooeeError('ERR_API_STARTING', 'it was killed'));
   }
 
   /**
@@ -137,19 +145,29 @@ export class MeshNode implements Program {
     const outbox = this.parts?.outbox;
     if (outbox === undefined) return undefined;
     try {
-      const { id, accepted } = outbox.submit(kind, body, options);
-      accepted.then(
-        () => {
-          this.#cluster.world.log(`${this.#machine.name} accepted ${kind} ${id.slice(-6)}`);
-          this.#cluster.states.accepted(id, this.#machine.name);
-        },
-        () => undefined,
-      );
-      return id;
+      return this.#handIn(outbox, kind, body, options).id;
     } catch (error) {
       if (!(error instanceof CooeeError)) throw error;
       return undefined;
     }
+  }
+
+  #handIn<K extends CommandKind>(
+    outbox: Outbox,
+    kind: K,
+    body: CommandBody<K>,
+    options: Parameters<Outbox['submit']>[2] = {},
+  ): Submitted {
+    const submitted = outbox.submit(kind, body, options);
+    const { id, accepted } = submitted;
+    accepted.then(
+      () => {
+        this.#cluster.world.log(`${this.#machine.name} accepted ${kind} ${id.slice(-6)}`);
+        this.#cluster.states.accepted(id, this.#machine.name);
+      },
+      () => undefined,
+    );
+    return submitted;
   }
 
   /** Looks at what changed since the last step. */
@@ -173,7 +191,19 @@ export class MeshNode implements Program {
       parts.recoveries.met(peer);
     }
     const body = { boot, bootNonce, name, addresses: [], levels: [1, 1] as [number, number] };
-    this.submit('member.boot', body, { alone: true });
+    void this.#register(parts.outbox, body);
+  }
+
+  async #register(own: Outbox, body: CommandBody<'member.boot'>): Promise<void> {
+    const outbox: Pick<Outbox, 'submit'> = {
+      submit: (...parameters) => this.#handIn(own, ...parameters),
+    };
+    const clock = this.#machine.clock.of(this.process);
+    try {
+      await registerStart({ outbox, clock, logger: this.#logger() }, body, this.#ended.signal);
+    } catch (error) {
+      if (!(error instanceof CooeeError)) this.#fail(error);
+    }
   }
 
   #ports(): MeshPorts {

@@ -15,12 +15,12 @@ import type { Head } from '../../machine/codec.ts';
 import { pullRequest, pullResponse, replicaProtocol } from '../../protocol.ts';
 import { untilAborted } from '../../until-aborted.ts';
 import { encodeHeadBody, type VoterSet } from '../head-rules.ts';
-import type { Leadership, StateMarks } from '../ports.ts';
+import type { Leadership } from '../ports.ts';
 import type { TrustBook } from '../trust-book.ts';
 import { collectHead, stopsSigning } from './collect.ts';
 import type { HeadSigner } from './head-signer.ts';
 import { linkRoot } from './link-root.ts';
-import { OtherStates } from './other-states.ts';
+import { MarkSigning, type MarkSigningComponents } from './mark-signing.ts';
 import { Pace } from './pace.ts';
 
 /** Heads that a leader shows by itself: five a second (docs/protocols/slurp.md, Heads). */
@@ -40,11 +40,9 @@ const RETRY_MS = 500;
 /** A change of voters that stays without its link for so long is worth a condition. */
 const UNLINKED_MS_MAX = 10_000;
 const FETCH_TIMEOUT_MS = 2_000;
-/** A leader with another state than the others tries to hand over so often. */
-const OUTVOTED_MS = 10_000;
 
 /** What {@link HeadService} works with. */
-export interface HeadServiceComponents {
+export interface HeadServiceComponents extends Pick<MarkSigningComponents, 'marks' | 'onOutvoted'> {
   readonly meshLog: MeshLog;
   readonly trust: TrustBook;
   readonly signer: HeadSigner;
@@ -57,13 +55,6 @@ export interface HeadServiceComponents {
   readonly health: Health;
   readonly logger: Logger;
   readonly leadership: Leadership;
-  /** Undefined while no snapshots are made. */
-  readonly marks?: StateMarks | undefined;
-  /**
-   * A majority of the voters has one and the same state at a mark, and this leader another: it
-   * should not lead, so that the others' can be signed.
-   */
-  readonly onOutvoted?: ((index: number) => void) | undefined;
   /** Members that may have a link that is missing here. */
   readonly sources: () => readonly string[];
   /** Shows a head to the mesh; one with the same key replaces another that still waits. */
@@ -78,26 +69,29 @@ export interface HeadServiceComponents {
 export class HeadService {
   readonly #components: HeadServiceComponents;
   readonly #pace: Pace;
+  readonly #marks: MarkSigning;
   readonly #stopped = new AbortController();
   #idle: Timer | undefined;
   #current: { readonly bytes: Uint8Array; readonly index: number } | undefined;
   /** Term and index of {@link #current}. */
   #currentTerm = 0;
-  /** Index of the last mark whose state is in a signed head. */
-  #markIndex = 0;
   /** Many entries came between the last two heads. */
   #isRush = false;
   /** Voters found this node's clock wrong: the agreed time is used. */
   #isClockDoubted = false;
   #unlinkedSinceMs: number | undefined;
-  /** When {@link HeadServiceComponents.onOutvoted} was told last. */
-  #outvotedMs = Number.NEGATIVE_INFINITY;
   /** Term in which old links were looked for. */
   #searchedTerm = 0;
 
   constructor(components: HeadServiceComponents) {
     this.#components = components;
     this.#pace = new Pace(components.clock, () => this.#round());
+    this.#marks = new MarkSigning({
+      ...components,
+      isUnlinked: (index) => this.#unlinked().some(({ set }) => set.index <= index),
+      sign: (of, onRefused) => this.#sign(of, onRefused),
+      publish: (bytes) => this.#publish(bytes, 'mark'),
+    });
     components.marks?.onMark(() => this.changed());
   }
 
@@ -173,7 +167,7 @@ export class HeadService {
       await this.#makeLinks();
       await this.#signLast();
       // Last: a voter whose snapshot is not done, or not the same, must not hold up the others.
-      await this.#signMark();
+      if (!(await this.#marks.sign())) this.#pace.ask(DEMAND_MS);
     } catch (thrown) {
       if (this.#stopped.signal.aborted) return;
       const error = toError(thrown);
@@ -201,40 +195,6 @@ export class HeadService {
     this.#isRush = index - before >= RUSH_ENTRIES;
     this.#show();
     if (meshLog.appliedIndex > index) this.changed();
-  }
-
-  /** A head with the CID of the state, at the newest mark. */
-  async #signMark(): Promise<void> {
-    const { marks, trust } = this.#components;
-    const mark = marks?.latest();
-    const known = Math.max(this.#markIndex, trust.mark()?.signed.head.index ?? 0);
-    if (mark === undefined || mark.index <= known) return;
-    const { index, root, stateCid } = mark;
-    // Nobody signs for an epoch that is over: the next mark will have a head again.
-    if ((trust.electorateAt(index).epoch ?? 0) < trust.epochs.current.epoch) return;
-    // A change that came in the meantime has its link made first: nobody would make it later.
-    if (this.#unlinked().some(({ set }) => set.index <= index)) {
-      this.#pace.ask(DEMAND_MS);
-      return;
-    }
-    const others = new OtherStates(trust.electorateAt(index).signers.length);
-    try {
-      const bytes = await this.#sign({ index, root, stateCid }, (error) => others.heard(error));
-      this.#markIndex = index;
-      this.#publish(bytes, 'mark');
-    } finally {
-      if (others.isMajority) this.#tellOutvoted(index);
-    }
-  }
-
-  /** Again only after a while: who should take over may not be able to right now. */
-  #tellOutvoted(index: number): void {
-    const { clock, logger, onOutvoted } = this.#components;
-    const nowMs = clock.monotonicMs();
-    if (nowMs - this.#outvotedMs < OUTVOTED_MS) return;
-    this.#outvotedMs = nowMs;
-    logger.error({ index }, 'a majority of the voters has another state than this leader');
-    onOutvoted?.(index);
   }
 
   /** Changes that no head has passed yet: those who follow wait for their links. */

@@ -173,8 +173,8 @@ export class HeadSigner {
     const { meshLog, crypto, marks, store } = this.#components;
     const frontier = meshLog.frontierAt(index);
     if (frontier !== undefined) return merkleRoot(crypto.sha256, frontier);
-    const mark = marks?.latest();
-    if (mark?.index === index) return mark.root;
+    const mark = marks?.recent().find((it) => it.index === index);
+    if (mark !== undefined) return mark.root;
     return await linkRoot(store, meshLog.state, index);
   }
 

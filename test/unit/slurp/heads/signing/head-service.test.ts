@@ -280,6 +280,28 @@ describe('HeadService', () => {
     await leader.service.stop();
   });
 
+  it('has the mark before signed when the others have no state of the newest', async () => {
+    const { mesh, leader } = await led(29);
+    leader.service.start();
+    await mesh.advance(0);
+    const markAt = (index: number, fill: string) => {
+      const stateCid = `bafyrei${fill.repeat(52)}`;
+      return { index, stateCid, root: rootOf(records.slice(0, index)), timeMs: START_MS };
+    };
+    for (const { marks } of mesh.nodes.values()) marks.set(markAt(16, 'a'));
+    leader.marks.set(markAt(24, 'b'));
+    await mesh.advance(500);
+    expect(shownBy(leader)).toEqual([
+      ['head', 29],
+      ['mark', 16],
+    ]);
+    // They go on with the newest once they have it, and never back.
+    for (const peer of [two, third]) mesh.node(peer).marks.set(markAt(24, 'b'));
+    await mesh.advance(1_000);
+    expect(shownBy(leader).slice(2)).toEqual([['mark', 24]]);
+    await leader.service.stop();
+  });
+
   it('uses the agreed time when the voters find its clock wrong', async () => {
     const { mesh, leader } = await led(10);
     const { clock } = leader.machine;

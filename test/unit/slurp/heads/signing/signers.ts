@@ -23,17 +23,16 @@ import { openBook } from '../voters.ts';
 
 /** Marks that a test sets. */
 export class TestMarks implements StateMarks {
-  readonly cids = new Map<number, string>();
-  mark: StateMark | undefined;
+  readonly #marks: StateMark[] = [];
   readonly listeners: (() => void)[] = [];
-  cidAt = (index: number): string | undefined => this.cids.get(index);
-  latest = (): StateMark | undefined => this.mark;
+  cidAt = (index: number): string | undefined =>
+    this.#marks.find((mark) => mark.index === index)?.stateCid;
+  recent = (): readonly StateMark[] => this.#marks;
   onMark(listener: () => void): void {
     this.listeners.push(listener);
   }
   set(mark: StateMark): void {
-    this.mark = mark;
-    this.cids.set(mark.index, mark.stateCid);
+    this.#marks.unshift(mark);
     for (const listener of this.listeners) listener();
   }
 }

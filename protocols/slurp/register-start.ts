@@ -1,0 +1,49 @@
+import { type Clock, CooeeError, delay, type Logger, toError } from '../interface/index.ts';
+import type { CommandBody } from './machine/kinds.ts';
+import type { Outbox } from './outbox/outbox.ts';
+
+/** A disk that is full has room again when somebody made some; so long nothing is tried. */
+const AGAIN_MS = 1_000;
+
+/** What {@link registerStart} works with. */
+export interface RegisterStartComponents {
+  readonly outbox: Pick<Outbox, 'submit'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Registers a start of this node in the log: until then a voter that lost its disk is given no seat
+ * anew, and nobody has its addresses. While the outbox cannot keep the command, it is handed in
+ * again and again; twice is as good as once.
+ *
+ * @returns once it is decided, however long that takes
+ * @throws CooeeError why it was not, ERR_MEMBERSHIP_REMOVED and ERR_MEMBERSHIP_CLONE among others;
+ * the signal's reason
+ */
+export async function registerStart(
+  { outbox, clock, logger }: RegisterStartComponents,
+  body: CommandBody<'member.boot'>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      const { accepted, decided } = outbox.submit('member.boot', body, { alone: true });
+      await accepted;
+      const word = await decided;
+      if ('error' in word) throw word.error;
+      return;
+    } catch (error) {
+      if (!isUnkept(error)) throw error;
+      const say = isFirst ? 'warn' : 'debug';
+      logger[say]({ err: toError(error) }, 'this start cannot be registered yet');
+    }
+    await delay(clock, AGAIN_MS, signal);
+  }
+}
+
+/** Whether it was refused for want of room, or by a disk that fails. */
+function isUnkept(error: unknown): boolean {
+  if (!(error instanceof CooeeError)) return false;
+  return error.code === 'ERR_SLURP_OUTBOX_FULL' || error.code.startsWith('ERR_STORAGE_');
+}
