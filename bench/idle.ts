@@ -1,18 +1,16 @@
 // What a daemon takes of its host while nobody asks anything of it: processor time, wake-ups, bytes
 // on the disk and on the network, by the size of the mesh. Real daemons on loopback; Linux tells a
 // process's share in /proc. Run: npm run build && node bench/idle.ts [--json]
-import { readdirSync, readFileSync } from 'node:fs';
 import { TestMesh, until } from '../test/mesh/harness.ts';
 import { type Figure, figureOf, print } from './lib/figure.ts';
 import { type Host, startHosts } from './lib/full-mesh.ts';
+import { cpuMs, diskBytes, loopbackBytes, wakeUps } from './lib/proc.ts';
 import { rest, rssMb } from './lib/process.ts';
 
 const SIZES = [1, 3, 8, 16];
 /** Until the work of the start is over: detection, voters, first announcements. */
 const SETTLE_MS = 30_000;
 const MEASURED_MS = 30_000;
-/** Of the kernel's clock in /proc (`getconf CLK_TCK`): 100 on every Linux. */
-const TICKS_PER_SECOND = 100;
 
 interface Taken {
   readonly cpuMs: number;
@@ -20,28 +18,11 @@ interface Taken {
   readonly diskBytes: number;
 }
 
-function takenBy(pid: number): Taken {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  const io = readFileSync(`/proc/${pid}/io`, 'latin1');
-  let wakeUps = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'latin1');
-    wakeUps += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-  }
-  return {
-    cpuMs: (ticks * 1000) / TICKS_PER_SECOND,
-    wakeUps,
-    diskBytes: Number(/^write_bytes: (\d+)/m.exec(io)?.[1] ?? 0),
-  };
-}
-
-/** Bytes that all processes of this machine sent to each other, with their headers. */
-function loopbackBytes(): number {
-  const line = /^\s*lo:\s*(\d+)/m.exec(readFileSync('/proc/net/dev', 'latin1'));
-  return Number(line?.[1] ?? 0);
-}
+const takenBy = (pid: number): Taken => ({
+  cpuMs: cpuMs(pid),
+  wakeUps: wakeUps(pid),
+  diskBytes: diskBytes(pid),
+});
 
 const perSecond = (difference: number): number => difference / (MEASURED_MS / 1000);
 

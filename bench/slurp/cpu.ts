@@ -1,15 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { type Comparison, comparisonOf } from '../lib/comparison.ts';
+import { cpuMs, mainThreadMs } from '../lib/proc.ts';
 import { rest } from '../lib/process.ts';
 import { type Cluster, MEMBERS, settled } from './cluster/cluster.ts';
 import { contenders, onCluster, progress, type Setting } from './setting.ts';
 import { WriterProcess } from './writer-process.ts';
 
-/** Of /proc: Linux on every machine that Node.js runs on. */
-const TICKS_PER_SECOND = 100;
-/** Fields of /proc/PID/stat behind the name, from 0. */
-const UTIME = 11;
-const STIME = 12;
 const IN_FLIGHT = 64;
 
 /** CPU that a commit takes, µs of a process's time. */
@@ -25,34 +20,19 @@ interface Run {
   readonly parallel: Cost;
 }
 
-function ticks(path: string): number {
-  const text = readFileSync(path, 'latin1');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[UTIME]) + Number(fields[STIME]);
-}
-
-function processTicks(pid: number): number {
-  return ticks(`/proc/${pid}/stat`);
-}
-
-/** Threads come and go: what is gone counts in the process alone. */
-function mainTicks(pid: number): number {
-  return ticks(`/proc/${pid}/task/${pid}/stat`);
-}
-
 async function costOf(cluster: Cluster, task: () => Promise<number>): Promise<Cost> {
   const leader = await settled(cluster);
   const pids = MEMBERS.map((at) => cluster.pid(at));
   const leaderPid = pids[leader] ?? 0;
-  const before = { all: pids.map(processTicks), main: mainTicks(leaderPid) };
+  const before = { all: pids.map(cpuMs), main: mainThreadMs(leaderPid) };
   const count = await task();
   await settled(cluster);
-  const perCommitUs = (used: number): number => (used * 1e6) / TICKS_PER_SECOND / count;
-  const used = pids.map((pid, at) => processTicks(pid) - (before.all[at] ?? 0));
+  const perCommitUs = (usedMs: number): number => (usedMs * 1000) / count;
+  const used = pids.map((pid, at) => cpuMs(pid) - (before.all[at] ?? 0));
   const followers = used.filter((_, at) => at !== leader);
   return {
     leader: perCommitUs(used[leader] ?? 0),
-    mainThread: perCommitUs(mainTicks(leaderPid) - before.main),
+    mainThread: perCommitUs(mainThreadMs(leaderPid) - before.main),
     follower: perCommitUs(followers.reduce((sum, it) => sum + it, 0) / followers.length),
   };
 }

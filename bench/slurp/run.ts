@@ -1,6 +1,7 @@
 // The log of three voters under load, killed, frozen, started; beside etcd where it is installed.
-// `npm run bench:slurp -- [--short] [--long] [--no-etcd] [--only NAME,…]`; writes
-// bench/results/slurp.json.
+// `npm run bench:slurp -- [--short] [--long] [--no-etcd] [--sync-us N] [--only NAME,…]`; writes
+// bench/results/slurp.json. With --sync-us each sync of both takes so many microseconds longer, as on
+// a slower disk: what takes etcd most of its time there takes ours little of it.
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Comparison, isKept, printComparisons, ratioOf } from '../lib/comparison.ts';
@@ -35,6 +36,7 @@ const { values: flags } = parseArgs({
     'no-etcd': { type: 'boolean', default: false },
     only: { type: 'string' },
     voters: { type: 'string', default: '3' },
+    'sync-us': { type: 'string', default: '0' },
   },
 });
 
@@ -45,6 +47,7 @@ const setting: Setting = {
   isLong: flags.long,
   hasEtcd: version !== undefined,
   voters: Number(flags.voters),
+  syncUs: Number(flags['sync-us']),
 };
 if (version === undefined) {
   console.log('Without etcd: no ratios (Debian has it in etcd-server, which need not be running).');

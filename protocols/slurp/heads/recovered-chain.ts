@@ -5,7 +5,7 @@ import { recoveryIn } from '../recovery/recovery-entry.ts';
 import type { Recovery } from '../recovery/recovery-link.ts';
 import { ChainWalk } from './chain-walk.ts';
 import type { VoterSet } from './head-rules.ts';
-import type { KnownHeads } from './known-heads.ts';
+import type { KnownHeads } from './known/known-heads.ts';
 import type { MissingLink } from './missing-links.ts';
 import type { ChainLink } from './trust-chain.ts';
 import type { HeadName, TrustStore } from './trust-store.ts';
@@ -93,6 +93,25 @@ export class RecoveredChain {
   /** Whether there is any to look for. */
   get isIncomplete(): boolean {
     return this.#missingIndices().length > 0;
+  }
+
+  /**
+   * Keeps links that were just verified. A recovery that is followed meanwhile looks for those that
+   * it gives up before they are there.
+   *
+   * @returns those that are in force
+   * @throws CooeeError ERR_STORAGE_*
+   */
+  async keep(links: readonly ChainLink[]): Promise<ReadonlySet<ChainLink>> {
+    const { store, history, epochs, kept } = this.#components;
+    await store.keepLinks(links);
+    const inForce = new Set(links.filter(({ set }) => history.isInForce(set)));
+    for (const { set } of inForce) kept().add(set.index);
+    const over = links.filter((link) => !inForce.has(link)).map(({ set }) => set.index);
+    // In the recovery's own place that is what is kept from now on.
+    const forgotten = over.filter((index) => index !== epochs.newest?.entryIndex);
+    if (forgotten.length > 0) await store.forgetLinks(forgotten);
+    return inForce;
   }
 
   /**

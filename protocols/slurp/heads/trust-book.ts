@@ -14,8 +14,9 @@ import { decodeHead, type SignedHead } from '../machine/codec.ts';
 import { LINKS_MAX } from '../protocol.ts';
 import { EpochBook } from '../recovery/epoch-book.ts';
 import { isRecovery } from '../recovery/recovery-link.ts';
-import { electorateAt, reasonOf, refuseHead, type VoterSet, verifyHead } from './head-rules.ts';
-import { KnownHeads } from './known-heads.ts';
+import { electorateAt, reasonOf, refuseHead, verifyHead } from './head-rules.ts';
+import { ForkProof } from './known/fork-proof.ts';
+import { KnownHeads } from './known/known-heads.ts';
 import { type MissingLink, missingLinks, verifyMissing, votedIn } from './missing-links.ts';
 import { RecoveredChain } from './recovered-chain.ts';
 import { followChain } from './trust-chain.ts';
@@ -48,9 +49,9 @@ export class TrustBook {
   readonly #history: VoterHistory;
   readonly #listeners: ((head: KeptHead) => void)[] = [];
   readonly #heads = new KnownHeads();
+  readonly #fork = new ForkProof();
   /** Indices of the links that are kept. */
   #kept = new Set<number>();
-  #writing: Promise<void> = Promise.resolve();
   /** What recoveries do to the chain. */
   readonly recoveries: RecoveredChain;
 
@@ -77,6 +78,7 @@ export class TrustBook {
     this.#kept = await this.#store.linkIndices();
     await this.epochs.open();
     await this.#heads.open(this.#store);
+    await this.#fork.open(this.#store);
     // First: no link is followed that a recovery gives up.
     await this.recoveries.open();
     this.#gauge();
@@ -85,7 +87,7 @@ export class TrustBook {
       const start = this.#history.last();
       const links = await this.#store.linksAfter(start.index, LINKS_MAX);
       const { links: ahead } = followChain(this.#components.crypto, this.#start(), links);
-      for (const { set } of ahead) this.#extend(set);
+      for (const { set } of ahead) this.#history.extend(set);
       if (links.length < LINKS_MAX || this.#history.last().index === start.index) break;
     }
     this.#components.meshLog.onApplied(() => this.#settle());
@@ -178,16 +180,13 @@ export class TrustBook {
 
   /**
    * Takes a verified head as the highest, whose root the log here has. It is kept when it resolves.
+   *
+   * @throws CooeeError ERR_SLURP_HEAD when a recovery has given it up meanwhile, ERR_STORAGE_*
    */
   async adopt(bytes: Uint8Array, signed: SignedHead): Promise<void> {
-    const adopting = this.#writing.then(async () => {
-      if (signed.head.index <= (this.#heads.highest?.signed.head.index ?? 0)) return;
-      await this.#store.keepHeads(this.#heads.keptWith({ bytes, signed }));
-      this.#heads.raise({ bytes, signed });
-      this.#gauge();
-    });
-    this.#writing = adopting.catch(() => undefined);
-    await adopting;
+    const head = { bytes, signed };
+    await this.#heads.adopt(this.#store, head, () => this.#assertInForce(signed));
+    this.#gauge();
   }
 
   /**
@@ -210,9 +209,8 @@ export class TrustBook {
       const ahead = followChain(crypto, this.#start(), heads).links;
       const fresh = [...own, ...ahead];
       if (fresh.length === 0) return;
-      await this.#store.keepLinks(fresh);
-      for (const { set } of fresh) this.#kept.add(set.index);
-      for (const { set } of ahead) this.#extend(set);
+      const kept = await this.recoveries.keep(fresh);
+      for (const link of ahead) if (kept.has(link)) this.#history.extend(link.set);
     } catch (error) {
       this.#countRefusal(error);
       throw error;
@@ -284,12 +282,6 @@ export class TrustBook {
     return { mesh: this.#components.meshLog.meshId, epoch: set.epoch, set, key };
   }
 
-  #extend(set: VoterSet): void {
-    // The state may have got there while the link was written.
-    if (set.index <= this.#history.last().index) return;
-    this.#history.extend(set);
-  }
-
   /** A log that has another root at the anchor is another log, whoever signed it. */
   #assertAnchor({ head }: SignedHead): void {
     const { index, root } = this.#anchor;
@@ -312,6 +304,13 @@ export class TrustBook {
     }
   }
 
+  /** A recovery may have been followed since it was verified. */
+  #assertInForce({ head }: SignedHead): void {
+    if (this.#history.isInForce(head)) return;
+    this.#count('epoch');
+    throw refuseHead('epoch');
+  }
+
   /** Takes in what was verified. */
   async #absorb(head: KeptHead): Promise<void> {
     const { bytes, signed } = head;
@@ -319,6 +318,7 @@ export class TrustBook {
     await this.#assertNoFork(head);
     const { isLink } = this.electorateAt(index);
     if (isLink && !this.#kept.has(index)) await this.learn([bytes]);
+    this.#assertInForce(signed);
     const isLate = isLink || stateCid !== undefined;
     if (!isLate && index < (this.#heads.highest?.signed.head.index ?? 0)) this.#count('stale');
     if (index > (this.#heads.newest?.signed.head.index ?? 0)) this.#heads.newest = head;
@@ -338,7 +338,7 @@ export class TrustBook {
     if (ours === undefined || ours.signed.head.epoch !== epoch) return;
     if (equalBytes(ours.signed.head.root, root)) return;
     this.#count('fork');
-    const keeping = this.#heads.keepFork(this.#store, { ours, theirs });
+    const keeping = this.#fork.keep(this.#store, { ours, theirs });
     this.#gauge();
     await keeping;
     // Which of them is this log's is certain once the log is there.
@@ -386,7 +386,7 @@ export class TrustBook {
     metrics.gauge('cooee_slurp_head_lag_entries', Math.max(0, lag));
     const { epoch } = this.epochs.current;
     metrics.gauge('cooee_slurp_epoch', epoch);
-    this.#heads.tellFork({ ...this.#components, state: meshLog.state, epoch });
+    this.#fork.tell({ ...this.#components, state: meshLog.state, epoch });
   }
 
   #countRefusal(error: unknown): void {

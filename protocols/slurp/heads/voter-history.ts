@@ -1,5 +1,5 @@
 import { type StateReader, type VoterSetRecord, voterSetKey } from '../../interface/index.ts';
-import { isSameVoters, type VoterSet } from './head-rules.ts';
+import { electorateAt, isSameVoters, type VoterSet } from './head-rules.ts';
 
 /** What {@link VoterHistory} reads. */
 export interface VoterHistoryLog {
@@ -71,6 +71,8 @@ export class VoterHistory {
 
   /** A link was verified that leads on from {@link last}. */
   extend(set: VoterSet): void {
+    // The state may have got there while the link was written.
+    if (set.index <= this.last().index) return;
     this.#ahead.push(set);
   }
 
@@ -114,6 +116,13 @@ export class VoterHistory {
     const gap = this.gap();
     if (gap === undefined || index >= gap.to.index) return false;
     return index > (gap.isOwn ? this.#log.appliedIndex : gap.base.index);
+  }
+
+  /** Whether what was verified for an index is so still: it is not when a recovery gave it up. */
+  isInForce({ index, epoch }: { readonly index: number; readonly epoch: number }): boolean {
+    if (this.isUnknown(index)) return false;
+    const known = electorateAt(this.sets(), index).epoch;
+    return known === undefined || known === epoch;
   }
 
   #known(): readonly VoterSet[] {

@@ -1,47 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { CooeeError } from '../../../../protocols/interface/index.ts';
+import { CooeeError, type StoreWrite } from '../../../../protocols/interface/index.ts';
 import { VoterHistory } from '../../../../protocols/slurp/heads/voter-history.ts';
 import { decodeHead } from '../../../../protocols/slurp/index.ts';
 import { epochOf } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
-import { codeOf, GENESIS, Machine, operator, rootOf } from '../mesh-world.ts';
+import { codeOf, GENESIS, Machine, operator } from '../mesh-world.ts';
 import { applyRecovery, forger, recoverOn, recoveryAt } from '../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
-import { anchorAt, batchesWith, headBy, names, openBook, refused, some } from './voters.ts';
+import { applied, held, keysOf, left, newHead, oldHead, recovered, three } from './epochs.ts';
+import { anchorAt, headBy, names, openBook, refused, some } from './voters.ts';
 
 expectNoUnhandled();
-
-// Three vote from entry 5 on; the third one is what is left of them.
-const three = some(1, 2, 3);
-const [, , left] = three as [never, never, (typeof three)[number]];
-const changes = new Map([
-  [3, some(1, 2)],
-  [5, three],
-]);
-const batches = batchesWith(changes, 40);
-
-/** A node that has applied the log up to there. */
-async function applied(index: number): Promise<Machine> {
-  const machine = await Machine.open();
-  await machine.take(batches.slice(0, index - 1));
-  return machine;
-}
-
-/** The machine that goes on at that index, and what the operator signed. */
-async function recovered(index: number, epoch = 1) {
-  const machine = await applied(index);
-  const link = await recoverOn(machine, left, { epoch, term: 6 + epoch });
-  return { machine, link };
-}
-
-const oldHead = async (machine: Machine) => {
-  const records = await machine.records();
-  return headBy(three, { index: records.length, root: rootOf(records), by: three });
-};
-const newHead = async (machine: Machine, epoch = 1) => {
-  const records = await machine.records();
-  const root = rootOf(records);
-  return headBy([left], { index: records.length, root, by: [left], epoch, term: 9 });
-};
 
 describe('a recovery in the log', () => {
   it('begins an epoch with the voters that it names, which later changes keep', async () => {
@@ -114,9 +82,7 @@ describe('a node that hears of a recovery', () => {
     store.batch = batch;
     await book.recover(link);
     expect([told, await book.links(0, 9)]).toEqual([[1], []]);
-    const rows: string[] = [];
-    for await (const [key] of store.entries('chain')) rows.push(key);
-    expect(rows.map(Number)).toEqual([21]);
+    expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
   });
 
   it('knows of it after a loss of power', async () => {
@@ -126,9 +92,7 @@ describe('a node that hears of a recovery', () => {
     await machine.restart({ log: 'kept' });
     const book = await openBook(machine);
     expect([book.epochs.current.epoch, book.voters()]).toEqual([1, [left.peer]]);
-    const rows: string[] = [];
-    for await (const [key] of machine.store.entries('chain')) rows.push(key);
-    expect(rows.map(Number)).toEqual([21]);
+    expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
   });
 
   it('goes past a change of voters that those before it never signed for', async () => {
@@ -211,6 +175,31 @@ describe('a node that hears of a recovery', () => {
     expect(machine.refusals).toEqual(['signature', 'signature']);
     expect(book.epochs.current.epoch).toBe(0);
     expect(operator.publicKey).not.toEqual(forger.publicKey);
+  });
+});
+
+describe('a link that is written while a recovery is followed', () => {
+  it.each([
+    [21, true],
+    [30, true],
+    [30, false],
+  ])('is none when that gives it up (%i, on the disk: %s)', async (index, isOnDisk) => {
+    const { machine: source, link } = await recovered(20);
+    const machine = await applied(18);
+    const book = await openBook(machine);
+    const isLink = ({ namespace }: StoreWrite) => namespace === 'chain';
+    const { reached, release } = held(machine, isLink, isOnDisk);
+    const root = new Uint8Array(32);
+    const learning = book.learn([headBy(three, { index, root, by: some(1, 2, 3, 4) })]);
+    await reached;
+    await book.recover(link);
+    release();
+    await learning;
+    expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
+    for (const it of [book, await openBook(machine)]) {
+      expect([it.voters(), it.chainIndex]).toEqual([[left.peer], 21]);
+      expect((await it.accept(await newHead(source))).head.epoch).toBe(1);
+    }
   });
 });
 

@@ -1,25 +1,12 @@
-import type { Health, Metrics, StateReader } from '../../interface/index.ts';
-import type { HeadName, KeptHead, TrustStore } from './trust-store.ts';
+import type { HeadName, KeptHead, TrustStore } from '../trust-store.ts';
 
 const nameOf = (voter: string): HeadName => `voter/${voter}`;
 
 /** Verified heads of different indices that a later one is compared with. */
 const RECENT_MAX = 64;
 
-/** Two heads of one index with different roots: proof that a voter is at fault. */
-interface Fork {
-  readonly ours: KeptHead;
-  readonly theirs: KeptHead;
-}
-
-/** What {@link KnownHeads.tellFork} goes by. */
-export interface ForkPlace {
-  readonly health: Health;
-  readonly metrics: Metrics;
-  readonly state: StateReader;
-  /** The epoch that is followed. */
-  readonly epoch: number;
-}
+/** Values of heads by name; those without one are forgotten. */
+type KeptHeads = Partial<Record<HeadName, Uint8Array | undefined>>;
 
 /** The verified heads that a book keeps at hand. */
 export class KnownHeads {
@@ -31,21 +18,15 @@ export class KnownHeads {
   mark: KeptHead | undefined;
   /** The last head called out that names voters whom this node does not know yet. */
   early: KeptHead | undefined;
-  /** The first that was found. */
-  #fork: Fork | undefined;
-  #isForkKept = false;
-  #isForkOver = false;
   /** By index, of the last heads that were verified, the youngest last. */
   readonly #recent = new Map<number, KeptHead>();
   /** Of each voter whose signature the highest does not have: the last that had it. */
   readonly #signed = new Map<string, KeptHead>();
+  #writing: Promise<void> = Promise.resolve();
 
   /** Loads what was kept. @throws CooeeError ERR_WIRE_* when it is damaged, ERR_STORAGE_* */
   async open(store: Pick<TrustStore, 'head' | 'signedHeads'>): Promise<void> {
     for (const [voter, head] of await store.signedHeads()) this.#signed.set(voter, head);
-    const [ours, theirs] = [await store.head('fork-ours'), await store.head('fork-theirs')];
-    if (ours !== undefined && theirs !== undefined) this.#fork = { ours, theirs };
-    this.#isForkKept = this.#fork !== undefined;
     this.highest = await store.head('highest');
     this.mark = await store.head('mark');
     this.newest = this.highest;
@@ -60,15 +41,49 @@ export class KnownHeads {
     return isSignedBy(this.highest, voter) ? this.highest : this.#signed.get(voter);
   }
 
+  /**
+   * Makes this the highest, unless there is a higher one; it is kept when it resolves.
+   *
+   * @param assertInForce throws when a recovery that was followed gives this head up
+   * @throws CooeeError what that throws, ERR_STORAGE_*
+   */
+  async adopt(
+    store: Pick<TrustStore, 'keepHeads'>,
+    head: KeptHead,
+    assertInForce: () => void,
+  ): Promise<void> {
+    const adopting = this.#writing.then(async () => {
+      assertInForce();
+      if (head.signed.head.index <= (this.highest?.signed.head.index ?? 0)) return;
+      const kept = this.#keptWith(head);
+      await store.keepHeads(kept);
+      try {
+        assertInForce();
+      } catch (error) {
+        // What was followed meanwhile gave up the highest that it met, which was not this one yet.
+        await store.keepHeads(this.#keptNow(Object.keys(kept) as HeadName[]));
+        throw error;
+      }
+      this.#raise(head);
+    });
+    this.#writing = adopting.catch(() => undefined);
+    await adopting;
+  }
+
   /** What the disk has to keep, and to forget, with this as the highest. */
-  keptWith(highest: KeptHead): Partial<Record<HeadName, Uint8Array | undefined>> {
-    const kept: Partial<Record<HeadName, Uint8Array | undefined>> = { highest: highest.bytes };
+  #keptWith(highest: KeptHead): KeptHeads {
+    const kept: KeptHeads = { highest: highest.bytes };
     for (const [voter, head] of this.#signedWith(highest)) kept[nameOf(voter)] = head?.bytes;
     return kept;
   }
 
-  /** This is the highest from now on. */
-  raise(highest: KeptHead): void {
+  /** What the disk has to keep under these names, and to forget, as it is here. */
+  #keptNow(names: readonly HeadName[]): KeptHeads {
+    const heads = new Map(this.#named());
+    return Object.fromEntries(names.map((name) => [name, heads.get(name)?.bytes]));
+  }
+
+  #raise(highest: KeptHead): void {
     for (const [voter, head] of this.#signedWith(highest)) {
       if (head === undefined) this.#signed.delete(voter);
       else this.#signed.set(voter, head);
@@ -110,56 +125,16 @@ export class KnownHeads {
     if (oldest.done !== true) this.#recent.delete(oldest.value);
   }
 
-  /**
-   * Two contradict each other. The first pair is the proof, and stays until it says nothing of this
-   * mesh any more. @throws CooeeError
-   */
-  async keepFork(store: Pick<TrustStore, 'keepHeads'>, found: Fork): Promise<void> {
-    if (this.#fork === undefined || this.#isForkOver) {
-      this.#fork = found;
-      this.#isForkKept = false;
-      this.#isForkOver = false;
-    }
-    if (this.#isForkKept) return;
-    const { ours, theirs } = this.#fork;
-    await store.keepHeads({ 'fork-ours': ours.bytes, 'fork-theirs': theirs.bytes });
-    this.#isForkKept = true;
-  }
-
-  /**
-   * Raises `forked-log` while one of those that signed both heads is a member, in the epoch of the
-   * proof: then those are to be trusted that are left, or the operator has chosen.
-   */
-  tellFork({ health, metrics, state, epoch }: ForkPlace): void {
-    if (this.#fork === undefined) return;
-    const { ours, theirs } = this.#fork;
-    const { head, signatures } = theirs.signed;
-    const signers = new Set(ours.signed.signatures.map(({ voter }) => voter));
-    const both = signatures.map(({ voter }) => voter).filter((voter) => signers.has(voter));
-    const isOut = (peer: string): boolean =>
-      (state.get('member', peer)?.removedIndex ?? null) !== null;
-    const isOver = head.epoch < epoch || both.every(isOut);
-    this.#isForkOver = isOver;
-    metrics.gauge('cooee_slurp_forked', isOver ? 0 : 1);
-    if (isOver) health.clear('forked-log');
-    else {
-      health.raise({
-        code: 'forked-log',
-        severity: 'error',
-        text: `Two different heads were signed at index ${head.index}, both by ${both.join(', ')}.`,
-        remedy: 'A voter ran twice or was restored from a copy: see docs/operations.md.',
-      });
-    }
-  }
-
   /** Which of those on the disk the beginning of an epoch gives up. */
   givenUpBy(beginning: EpochBeginning): HeadName[] {
-    const kept: [HeadName, KeptHead | undefined][] = [
-      ['highest', this.highest],
-      ['mark', this.mark],
-    ];
-    for (const [voter, head] of this.#signed) kept.push([nameOf(voter), head]);
+    const kept = this.#named();
     return kept.filter(([, head]) => isGivenUp(head, beginning)).map(([name]) => name);
+  }
+
+  /** Those that are on the disk, by their names there. */
+  #named(): readonly (readonly [HeadName, KeptHead | undefined])[] {
+    const voters = [...this.#signed].map(([voter, head]) => [nameOf(voter), head] as const);
+    return [['highest', this.highest], ['mark', this.mark], ...voters];
   }
 
   /** Forgets what the beginning of an epoch gives up. */
