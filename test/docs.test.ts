@@ -51,36 +51,67 @@ describe('pages', () => {
   it('have JSON blocks that parse', () => expect(format(jsonFindings(pages))).toBe(''));
 });
 
-describe('README.md', () => {
-  const readme = texts.get('README.md') ?? '';
+describe('commands in examples', () => {
+  const program = join(root, 'dist/daemon/main.js');
+  const cache = new Map<string, Help>();
+  const helpOf = (commands: readonly string[]): Help => {
+    const key = commands.join(' ');
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const run = spawnSync(process.execPath, [program, ...commands, '--help'], {
+      encoding: 'utf8',
+      timeout: HELP_TIMEOUT_MS,
+    });
+    expect(run.status, `cooee ${key} --help: ${run.stderr}`).toBe(0);
+    const help = parseHelp(run.stdout);
+    cache.set(key, help);
+    return help;
+  };
+  const scripts =
+    (JSON.parse(texts.get('package.json') ?? '{}') as { scripts?: Record<string, string> })
+      .scripts ?? {};
+  const pagesWith = (name: string) =>
+    pages.filter(({ text }) => examplesOf(text, name).length > 0).map(({ path }) => path);
 
-  it('shows commands and flags that the program knows', () => {
-    const program = join(root, 'dist/daemon/main.js');
-    if (!existsSync(program)) throw new Error('dist/ is missing: run npm run build');
-    const cache = new Map<string, Help>();
-    const helpOf = (commands: readonly string[]): Help => {
-      const key = commands.join(' ');
-      const known = cache.get(key);
-      if (known !== undefined) return known;
-      const run = spawnSync(process.execPath, [program, ...commands, '--help'], {
-        encoding: 'utf8',
-        timeout: HELP_TIMEOUT_MS,
-      });
-      expect(run.status, `cooee ${key} --help: ${run.stderr}`).toBe(0);
-      const help = parseHelp(run.stdout);
-      cache.set(key, help);
-      return help;
-    };
-    const examples = examplesOf(readme, 'cooee');
-    expect(examples.length, 'README.md shows no cooee command').toBeGreaterThan(0);
-    expect(format(exampleFindings('README.md', examples, helpOf))).toBe('');
-  }, 60_000);
-
-  it('names npm scripts that exist', () => {
-    const manifest = JSON.parse(texts.get('package.json') ?? '{}') as {
-      scripts?: Record<string, string>;
-    };
-    expect(examplesOf(readme, 'npm').length, 'README.md shows no npm command').toBeGreaterThan(0);
-    expect(format(scriptFindings('README.md', readme, manifest.scripts ?? {}))).toBe('');
+  it('stand where people look for them', () => {
+    const wanted = ['README.md', 'docs/operations.md', 'docs/backup-and-recovery.md'];
+    expect(pagesWith('cooee')).toEqual(expect.arrayContaining(wanted));
+    expect(pagesWith('npm')).toEqual(expect.arrayContaining(['README.md', 'docs/testing.md']));
   });
+
+  it.each(pagesWith('cooee'))(
+    'of cooee are known to the program, with their flags: %s',
+    (path) => {
+      if (!existsSync(program)) throw new Error('dist/ is missing: run npm run build');
+      const examples = examplesOf(texts.get(path) ?? '', 'cooee');
+      expect(format(exampleFindings(path, examples, helpOf))).toBe('');
+    },
+    60_000,
+  );
+
+  it.each(pagesWith('npm'))('of npm are scripts that exist: %s', (path) => {
+    expect(format(scriptFindings(path, texts.get(path) ?? '', scripts))).toBe('');
+  });
+});
+
+describe('docs/protocols/slurp.md', () => {
+  const source = texts.get('protocols/slurp/machine/kinds.ts') ?? '';
+  const kinds = [...source.matchAll(/^ {2}'([a-z]+\.[a-z]+)': /gm)].map(([, kind]) => kind);
+  /** The kinds that the first column of the table behind a heading names, in order. */
+  const named = (heading: string): (string | undefined)[] => {
+    const [, section = ''] = (texts.get('docs/protocols/slurp.md') ?? '').split(`\n${heading}\n`);
+    const [text = ''] = section.split('\n## ');
+    const columns = [...text.matchAll(/^\| ([^|]+)\|/gm)].map(([, column = '']) => column);
+    return columns.flatMap((column) =>
+      [...column.matchAll(/`([a-z]+\.[a-z]+)`/g)].map(([, kind]) => kind),
+    );
+  };
+
+  it.each(['## Command and batch', '## Who may write, what expires, what wins'])(
+    'has every kind of command, once: %s',
+    (heading) => {
+      expect(kinds.length).toBeGreaterThan(20);
+      expect(named(heading).toSorted()).toEqual(kinds.toSorted());
+    },
+  );
 });

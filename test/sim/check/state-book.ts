@@ -28,6 +28,12 @@ export class StateBook {
   /** What tokens and numbers stand for. */
   readonly #named = new Map<string, string>();
   readonly #isSingleUse = new Set<string>();
+  readonly #kinds = new Set<string>();
+
+  /** Kinds of commands that were applied and not refused. */
+  get kinds(): readonly string[] {
+    return [...this.#kinds];
+  }
 
   get acceptedCount(): number {
     return this.#accepted.size;
@@ -77,7 +83,9 @@ export class StateBook {
         throw new Violation('applied-once', `command ${command.kind} is decided at ${where}`);
       }
       owner.decided.set(command.id, { index, by });
-      if (outcome.ok && outcome.events !== undefined) this.#effects(owner, command, index);
+      if (!outcome.ok) continue;
+      this.#kinds.add(command.kind);
+      if (outcome.events !== undefined) this.#effects(owner, command, index);
     }
   }
 

@@ -122,6 +122,7 @@ export class MeshCluster {
       steps: this.world.step,
       commit: this.book.commit,
       elections: this.book.elections,
+      kinds: this.states.kinds,
     };
   }
 

@@ -14,4 +14,6 @@ export interface RunResult {
   readonly steps: number;
   readonly commit: number;
   readonly elections: number;
+  /** Kinds of commands that were applied and not refused; nothing where there are none. */
+  readonly kinds?: readonly string[];
 }

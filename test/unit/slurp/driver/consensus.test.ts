@@ -316,7 +316,8 @@ describe('three voters', () => {
     const full = Object.assign(new Error('no space'), { code: 'ENOSPC' });
     leader.machine.faults.fail('log:write', full);
     const refused = codeOf(leader.submit(rename('lost')));
-    await world.until(() => world.leaders.some((it) => it !== leader));
+    // Sooner than by an election: it asks the one that is furthest to stand.
+    await world.until(() => world.leaders.some((it) => it !== leader), 200);
     expect(await refused).toBe('ERR_STORAGE_DISK_FULL');
     expect(leader.machine.health.list().map(({ code }) => code)).toContain('log-failed');
     await commit(world.leaders.find((it) => it !== leader) as RaftNode, 'without it');
@@ -352,7 +353,8 @@ describe('three voters', () => {
     world = await RaftWorld.start();
     const leader = await world.leader();
     const stopped = leader.consensus.stop();
-    await world.until(() => world.leaders.some((it) => it !== leader));
+    // It is asked to stand: an election would take half a second at least.
+    await world.until(() => world.leaders.some((it) => it !== leader), 200);
     await Promise.all([stopped, world.pass(100)]);
     leader.kill();
     expect(world.leaders).toHaveLength(1);

@@ -165,11 +165,8 @@ describe('Submit', () => {
 
   it.each([
     ['garbage', new Uint8Array(9), 'ERR_WIRE_MALFORMED'],
-    [
-      'too many hops',
-      encodeCanonical({ v: 1, hops: HOPS_MAX + 1, batch: BATCH }),
-      'ERR_WIRE_MALFORMED',
-    ],
+    ['too many hops', submitRequest.encode(HOPS_MAX + 1, [BATCH]), 'ERR_WIRE_MALFORMED'],
+    ['fewer hops than none', submitRequest.encode(-1, [BATCH]), 'ERR_WIRE_MALFORMED'],
     ['a large batch', submitRequest.encode(1, [new Uint8Array(65 * 1024)]), 'ERR_WIRE_MALFORMED'],
     [
       'much in all',
@@ -178,7 +175,7 @@ describe('Submit', () => {
     ],
     ['many batches', submitRequest.encode(1, new Array(17).fill(BATCH)), 'ERR_WIRE_MALFORMED'],
     ['no batch', submitRequest.encode(1, []), 'ERR_WIRE_MALFORMED'],
-    ['a later version', encodeCanonical({ v: 2, hops: 1, batch: BATCH }), 'ERR_WIRE_VERSION'],
+    ['a later version', encodeCanonical({ v: 2, hops: 1, batches: [BATCH] }), 'ERR_WIRE_VERSION'],
   ])('refuses a request with %s', async (_name, body, code) => {
     const net = new Net();
     await net.join('L', { links: [], leader: 'L', leads: true });

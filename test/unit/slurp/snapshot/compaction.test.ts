@@ -66,6 +66,9 @@ describe('the compaction policy', () => {
       false,
       false,
     ]);
+    // With marks that are further apart too.
+    const far = (from: number) => isSnapshotDue(from, { signed: 65_536, first: 1 }, 65_536);
+    expect([61_440, 61_441].map(far)).toEqual([true, false]);
     expect([7_000, 7_177].map((from) => due(from, 7_177))).toEqual([true, false]);
     expect(isSnapshotDue(1, { signed: 0, first: 1 }, 8_192)).toBe(false);
     expect(isSnapshotDue(8, { signed: 16, first: 1 }, 16)).toBe(true);

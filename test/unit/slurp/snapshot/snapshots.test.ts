@@ -346,6 +346,10 @@ describe('Divergence', () => {
     const asked = wires.requester('x');
     const blocks = asked.request('node', blockProtocol(MESH), blockRequest.encode([MESH]));
     expect(await codeOf(blocks)).toBe('ERR_SLURP_DIVERGED');
+    const pull = asked.request('node', replicaProtocol(MESH), pullRequest.encode(1));
+    expect(await codeOf(pull)).toBe('ERR_SLURP_DIVERGED');
+    // Nor does it sign for a state.
+    expect(node.snapshots.cidAt(2 * EVERY)).toBeUndefined();
     wires.onAnswer = (_peer, _protocol, answer) => answer;
     await node.rest(5_000);
     expect(seen).toEqual([false, true]);

@@ -28,6 +28,18 @@ it('a clock a year ahead moves nothing, and is told of until it is set', () => {
   expect(codes()).toEqual([]);
 });
 
+it.each([
+  [30_000, []],
+  [30_001, ['clock-off']],
+  [-30_001, ['clock-off']],
+])('a clock that is %i ms off is told of: %j', (offMs, told) => {
+  const { clocks, codes } = world();
+  clocks.heard('a', NOW_MS);
+  clocks.heard('b', NOW_MS + offMs);
+  clocks.agreedMs();
+  expect(codes()).toEqual(told);
+});
+
 it('a node that leads no more leaves the telling to the one that does', () => {
   const { clocks, codes } = world();
   clocks.heard('a', NOW_MS);

@@ -9,11 +9,21 @@ import { MeshState } from '../../../../../protocols/slurp/index.ts';
 import { recordLogger } from '../../../storage/record-logger.ts';
 import { ManualClock } from '../../mesh-world.ts';
 
+/** The end of its log. */
+const LAST = 1_000;
+
 /** A leader A with members, and what it was made to change. */
 function start(
   members: string,
-  options: { readonly mute?: string; readonly announced?: number } = {},
+  options: {
+    mute?: string;
+    readonly announced?: number;
+    /** How many entries the others lack, and since when they are silent. */
+    readonly lag?: number;
+    readonly silentMs?: number;
+  } = {},
 ) {
+  const { lag = 0, silentMs = 0 } = options;
   const clock = new ManualClock();
   const state = new MeshState();
   const mesh = { votersTarget: 'auto', voters: ['A'], learners: [] };
@@ -29,18 +39,18 @@ function start(
   const progressOf = (peer: string): PeerProgress => ({
     peer,
     isLearner: configuration.learners.includes(peer),
-    match: options.mute?.includes(peer) === true ? 0 : 10,
+    match: options.mute?.includes(peer) === true ? 0 : LAST - lag,
     isActive: options.mute?.includes(peer) !== true,
-    answeredMs: options.mute?.includes(peer) === true ? 0 : clock.monotonicMs(),
+    answeredMs: options.mute?.includes(peer) === true ? 0 : clock.monotonicMs() - silentMs,
     hasLostLog: false,
   });
-  const raft = { role: 'leader' as RaftStatus['role'], commit: 10, configurationIndex: 5 };
+  const raft = { role: 'leader' as RaftStatus['role'], commit: LAST, configurationIndex: 5 };
   const autopilot = new Autopilot({
     clock,
     logger: recordLogger(),
     state,
     status: () => ({
-      ...{ self: 'A', term: 2, vote: 'A', leader: 'A', lastIndex: 10, lastTerm: 2 },
+      ...{ self: 'A', term: 2, vote: 'A', leader: 'A', lastIndex: LAST, lastTerm: 2 },
       ...{ transferee: null, canVote: true, ignoredCount: 0, configuration, ...raft },
       progress: [...configuration.voters, ...configuration.learners].map(progressOf),
     }),
@@ -67,6 +77,35 @@ describe('Autopilot', () => {
     expect(changes).toEqual(['A+BC', 'AB+C', 'ABC+']);
   });
 
+  it.each([
+    [256, 1_000, ['A+BC', 'AB+C', 'ABC+']],
+    [257, 1_000, ['A+BC']],
+    [256, 1_001, ['A+BC']],
+  ])(
+    'seats learners that lack %i entries and answered %i ms ago: %j',
+    async (lag, silentMs, all) => {
+      const { clock, autopilot, changes } = start('ABC', { lag, silentMs });
+      await clock.advance(2_000);
+      autopilot.look();
+      await clock.advance(10);
+      expect(changes).toEqual(all);
+    },
+  );
+
+  it('gives the seat of a voter away that is silent for ten minutes', async () => {
+    const options = { mute: '' };
+    const { clock, autopilot, changes } = start('ABCD', options);
+    autopilot.start();
+    await clock.advance(5_000);
+    expect(changes.at(-1)).toBe('ABC+');
+    options.mute = 'B';
+    await clock.advance(598_000);
+    expect(changes.at(-1)).toBe('ABC+');
+    await clock.advance(10_000);
+    expect(changes.at(-1)).toBe('ACD+');
+    autopilot.stop();
+  });
+
   it('makes none before its term has committed its announcement', async () => {
     const { clock, autopilot, changes } = start('ABC', { announced: 1 });
     autopilot.look();
@@ -79,7 +118,7 @@ describe('Autopilot', () => {
     raft.role = 'follower';
     autopilot.look();
     raft.role = 'leader';
-    raft.configurationIndex = 11;
+    raft.configurationIndex = LAST + 1;
     autopilot.look();
     await clock.advance(10);
     expect(changes).toEqual([]);
