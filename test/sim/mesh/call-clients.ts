@@ -1,4 +1,5 @@
 import { type CallRecord, CooeeError } from '../../../protocols/interface/index.ts';
+import type { CommandBody } from '../../../protocols/slurp/index.ts';
 import type { SimRandom } from '../world/random.ts';
 import type { MeshNode } from './mesh-node.ts';
 
@@ -9,10 +10,13 @@ const CALLS_MAX = 6;
 /** Agents that call, and humans who claim, answer and give back, many at one call and at once. */
 export class CallClients {
   readonly #random: SimRandom;
+  readonly #nodeAt: (peer: string) => MeshNode | undefined;
   #calls: string[] = [];
 
-  constructor(random: SimRandom) {
+  /** @param nodeAt - the node that runs at a host, by its peer id */
+  constructor(random: SimRandom, nodeAt: (peer: string) => MeshNode | undefined) {
     this.#random = random;
+    this.#nodeAt = nodeAt;
   }
 
   act(node: MeshNode | undefined): void {
@@ -39,9 +43,8 @@ export class CallClients {
     const acts = [
       () => node.submit('call.claim', { id }, { actor }),
       () => node.submit('call.claim', { id }, { actor }),
-      () =>
-        node.submit('call.answer', { id, fence, text: 'yes' }, { actor: this.#holder(node, id) }),
-      () => node.submit('call.release', { id, fence }, { actor: this.#holder(node, id) }),
+      () => this.#asHolder(node, id, 'call.answer', { id, fence, text: 'yes' }),
+      () => this.#asHolder(node, id, 'call.release', { id, fence }),
       () => node.submit('call.withdraw', { id }),
       // A member whose clock is ahead, or who lies: the log judges.
       () => node.submit('call.expire', { id }),
@@ -50,11 +53,18 @@ export class CallClients {
     this.#random.pick(acts)();
   }
 
-  /** Mostly who holds the call, as far as this node knows. */
-  #holder(node: MeshNode, id: string): { readonly human: string } {
-    const human = callOn(node, id)?.claim?.by.human;
-    const isRight = human !== undefined && this.#random.chance(0.8);
-    return { human: isRight ? human : this.#random.pick(HUMANS) };
+  /** Mostly who holds the call, as far as this node knows, where that one claimed it. */
+  #asHolder<K extends 'call.answer' | 'call.release'>(
+    node: MeshNode,
+    id: string,
+    kind: K,
+    body: CommandBody<K>,
+  ): void {
+    const by = callOn(node, id)?.claim?.by;
+    const isRight = by?.human !== undefined && this.#random.chance(0.8);
+    const human = isRight ? by.human : this.#random.pick(HUMANS);
+    const at = isRight ? this.#nodeAt(by.peer) : undefined;
+    (at ?? node).submit(kind, body, { actor: { human } });
   }
 }
 

@@ -31,7 +31,10 @@ export class Clients {
   constructor(cluster: MeshCluster) {
     this.#cluster = cluster;
     this.#random = cluster.world.random.fork();
-    this.#calls = new CallClients(this.#random.fork());
+    this.#calls = new CallClients(this.#random.fork(), (peer) => {
+      const machine = cluster.machines.find((it) => it.peer === peer);
+      return machine === undefined ? undefined : this.#node(machine);
+    });
     this.#submissions = new SubmissionClients(this.#random.fork());
     this.#thief = new CallThief(cluster, JOINERS);
   }
