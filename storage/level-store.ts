@@ -84,6 +84,8 @@ export class LevelStore implements KeyValueStore {
   readonly #onFatal: (error: CooeeError) => void;
   readonly #queue: WriteQueue<StoreJob>;
   #status: StoreStatus = 'closed';
+  /** What the last write that failed failed with. */
+  #failure: CooeeError | undefined;
   #database: Database | null = null;
   #deferTimer: Timer | undefined;
   #lifecycle: Promise<unknown> = Promise.resolve();
@@ -282,7 +284,8 @@ export class LevelStore implements KeyValueStore {
   }
 
   #openDatabase(): Database {
-    if (this.#status !== 'open' || this.#database === null) throw notOpenError(this.#status);
+    const cause = this.#status === 'failed' ? this.#failure : undefined;
+    if (this.#status !== 'open' || this.#database === null) throw notOpenError(this.#status, cause);
     return this.#database;
   }
 
@@ -318,8 +321,11 @@ export class LevelStore implements KeyValueStore {
       this.#faults.hit('store:written');
       for (const { deferred } of jobs) this.#deferred.settle(deferred);
     } catch (cause) {
-      if (this.#status === 'open') this.#status = 'failed';
       const error = levelError(cause, { operation: 'writing the store', file: this.#directory });
+      if (this.#status === 'open') {
+        this.#status = 'failed';
+        this.#failure = error;
+      }
       if (error.details['fatal'] === true) this.#onFatal(error);
       throw error;
     }

@@ -92,6 +92,8 @@ export class MemoryStore implements KeyValueStore {
   readonly #deferred = new DeferredWrites();
   #queue = this.#newQueue();
   #status: StoreStatus = 'closed';
+  /** What the last write that failed failed with. */
+  #failure: unknown;
   #live = new SortedMap();
   /** What the last synced batch made durable, and the batches written since. */
   #durable = new SortedMap();
@@ -219,7 +221,8 @@ export class MemoryStore implements KeyValueStore {
   }
 
   #assertOpen(): void {
-    if (this.#status !== 'open') throw notOpenError(this.#status);
+    const cause = this.#status === 'failed' ? this.#failure : undefined;
+    if (this.#status !== 'open') throw notOpenError(this.#status, cause);
   }
 
   async #flush(jobs: readonly StoreJob[], isPowered: () => boolean): Promise<void> {
@@ -235,7 +238,10 @@ export class MemoryStore implements KeyValueStore {
         for (const { deferred } of jobs) this.#deferred.settle(deferred);
       });
     } catch (error) {
-      if (isPowered() && this.#status === 'open') this.#status = 'failed';
+      if (isPowered() && this.#status === 'open') {
+        this.#status = 'failed';
+        this.#failure = error;
+      }
       throw error;
     }
   }

@@ -20,6 +20,11 @@ const LEADER_GRACE_MS = 3_000;
 const PROBE = { namespace: 'meta', key: 'probe' } as const;
 const PROBE_BYTES = 16 * 1024;
 
+/** Nothing could be stored for so many rounds: whoever can store leads better. */
+const HAND_OVER_ROUNDS = 3;
+/** It is tried again as often: no other voter may have been able to. */
+const HAND_OVER_EVERY_ROUNDS = 10;
+
 /** What {@link Watchdog} works with. */
 export interface WatchdogComponents {
   readonly clock: Clock;
@@ -29,6 +34,8 @@ export interface WatchdogComponents {
   readonly state: StateReader;
   readonly self: string;
   readonly view: Pick<MeshView, 'isConnected' | 'leader'>;
+  /** Lets another voter lead, when this node does and one can. */
+  readonly handOver: () => void;
 }
 
 /**
@@ -42,6 +49,8 @@ export class Watchdog {
   #isStopped = false;
   /** A write failed, and none has stood since. */
   #isStoreBroken = false;
+  /** Rounds for which that has been so. */
+  #brokenRounds = 0;
 
   constructor(components: WatchdogComponents) {
     this.#components = components;
@@ -108,9 +117,13 @@ export class Watchdog {
     });
   }
 
-  /** Only a write that stands shows that a store is mended: opening may do without room. */
+  /**
+   * Only a write that stands shows that a store is mended: opening may do without room. A leader
+   * that cannot store what is committed answers nobody, while its log goes on and keeps the others
+   * from an election.
+   */
   async #mendStore(): Promise<void> {
-    const { store, health, logger } = this.#components;
+    const { store, health, logger, handOver } = this.#components;
     if (store.status === 'failed') this.#isStoreBroken = true;
     if (!this.#isStoreBroken || store.status === 'closed') return;
     try {
@@ -118,17 +131,21 @@ export class Watchdog {
       await store.batch([{ ...PROBE, value: new Uint8Array(PROBE_BYTES) }]);
       await store.batch([PROBE]);
       this.#isStoreBroken = false;
+      this.#brokenRounds = 0;
       health.clear('store-failed');
       logger.info({}, 'the store takes writes again');
     } catch (thrown) {
       const error = toError(thrown);
-      logger.warn({ err: error }, 'the store takes no writes yet');
+      // Once: it may last for days, and the log may lie on the very disk that is full.
+      if (this.#brokenRounds === 0) logger.warn({ err: error }, 'the store takes no writes yet');
+      this.#brokenRounds++;
       health.raise({
         code: 'store-failed',
         severity: 'error',
         text: `Nothing can be stored: ${error.message}`,
         remedy: isCooeeError(error) ? error.remedy : 'See the log of the daemon.',
       });
+      if (this.#brokenRounds % HAND_OVER_EVERY_ROUNDS === HAND_OVER_ROUNDS) handOver();
     }
   }
 }

@@ -78,6 +78,9 @@ export function buildMembership(
     isConnected: view.isConnected,
     dial: (peer, addresses, signal) => network.dial(peer, addresses, signal),
   });
-  const watchdog = new Watchdog({ clock, health, store, logger, state, self: signer.peer, view });
+  const watchdog = new Watchdog({
+    ...{ clock, health, store, logger, state, self: signer.peer, view },
+    handOver: () => consensus.handOver(),
+  });
   return { guard, admission, introduction, redial, watchdog };
 }

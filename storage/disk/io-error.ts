@@ -45,11 +45,14 @@ export async function withIoError<T>(init: IoErrorInit, operation: () => Promise
   }
 }
 
-/** What every call gets from a store that is closed or has failed. */
+/** What every call gets from a store that is closed or has failed: of what, and what helps. */
 export function notOpenError(status: string, cause?: unknown): CooeeError {
   const details = { status };
-  const init = cause === undefined ? { details } : { details, cause };
-  return new CooeeError('ERR_STORAGE_NOT_OPEN', `the store is ${status}`, init);
+  const text = `the store is ${status}`;
+  if (cause === undefined) return new CooeeError('ERR_STORAGE_NOT_OPEN', text, { details });
+  if (!isCooeeError(cause)) return new CooeeError('ERR_STORAGE_NOT_OPEN', text, { details, cause });
+  const { message, remedy } = cause;
+  return new CooeeError('ERR_STORAGE_NOT_OPEN', `${text}: ${message}`, { details, cause, remedy });
 }
 
 /** Damage, named with its place. */

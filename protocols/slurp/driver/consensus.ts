@@ -279,9 +279,12 @@ export class Consensus implements Leadership {
     this.#autopilot.vacate(peer);
   }
 
-  /** Lets another voter lead, when this node does and one can: its state is not the right one. */
+  /**
+   * Lets another voter lead, when this node does and one can: its state is not the right one, or
+   * cannot be stored.
+   */
   handOver(): void {
-    if (!this.isLeader) return;
+    if (!this.isLeader || this.#seat.configuration.voters.length === 1) return;
     this.transfer().catch((error: unknown) => {
       this.#components.logger.warn({ err: toError(error) }, 'leadership was not handed on');
     });

@@ -13,7 +13,7 @@ const REOPEN_DELAY_MS = 500;
 
 /** What mending a log works with. */
 export interface LogMending {
-  readonly meshLog: MeshLog;
+  readonly meshLog: Pick<MeshLog, 'reopenLog'>;
   readonly clock: Clock;
   readonly health: Health;
   readonly logger: Logger;
@@ -36,6 +36,7 @@ export async function mendLog(
   { meshLog, clock, health, logger, onFatal, signal, begin }: LogMending,
   thrown: unknown,
 ): Promise<CooeeError | undefined> {
+  let said = '';
   for (let error = toError(thrown); ; ) {
     if (isCooeeError(error) && error.details['fatal'] === true) {
       onFatal(error);
@@ -44,7 +45,9 @@ export async function mendLog(
     if (signal.aborted) return undefined;
     const remedy = isCooeeError(error) ? error.remedy : 'See the log of the daemon.';
     const text = `The log cannot be written: ${error.message}`;
-    logger.error({ err: error }, 'the log cannot be written; opening it again');
+    // Once: it may last for days, and this line may go to the very disk that is full.
+    if (text !== said) logger.error({ err: error }, 'the log cannot be written; opening it again');
+    said = text;
     health.raise({ code: 'log-failed', severity: 'error', text, remedy });
     try {
       await delay(clock, REOPEN_DELAY_MS, signal);

@@ -213,7 +213,7 @@ export class AppliedStore {
 
   async #insist(task: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { store, health, clock, logger } = this.#components;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         // Opening is what mends a failed store, unless somebody who shares it has done so. A closed
         // one is its owner's.
@@ -223,7 +223,10 @@ export class AppliedStore {
         return;
       } catch (error) {
         if (!isCooeeError(error)) throw error;
-        logger.error({ err: error, code: error.code }, 'the state cannot be stored; trying again');
+        // Said once: it may last for days, and the log may lie on the very disk that is full.
+        const fields = { err: error, code: error.code };
+        if (tries === 1) logger.error(fields, 'the state cannot be stored; trying again');
+        else logger.debug(fields, 'the state cannot be stored yet');
         health.raise({
           code: 'store-failed',
           severity: 'error',

@@ -170,9 +170,20 @@ export async function buildParts(ports: MeshPorts, init: MeshInit): Promise<Mesh
   const calls = callTimers(ports, { meshLog, consensus, outbox });
   const agreed = { meshLog, trust, snapshots, consensus, headSigner, heads, outbox };
   const recovery = await buildRecovery(ports, agreed);
-  const view = { isConnected: link.isConnected, leader };
-  const watchdog = new Watchdog({ ...ports, state: meshLog.state, self, view });
+  const watchdog = buildWatchdog(ports, agreed, leader);
   return { ...agreed, ...recovery, submit, courier, blockCourier, calls, watchdog };
+}
+
+function buildWatchdog(
+  ports: MeshPorts,
+  { meshLog, consensus }: Pick<MeshParts, 'consensus' | 'meshLog'>,
+  leader: () => string | undefined,
+): Watchdog {
+  return new Watchdog({
+    ...{ ...ports, state: meshLog.state, self: ports.signer.peer },
+    view: { isConnected: ports.link.isConnected, leader },
+    handOver: () => consensus.handOver(),
+  });
 }
 
 /** Blocks are not simulated: everybody holds them. */

@@ -254,8 +254,11 @@ function failures(makeBench: () => Promise<StoreBench>): void {
       expect(results[1]).toMatchObject({ status: 'rejected' });
       faults.failAt(null);
       expect(store.status).toBe('failed');
-      for (const call of everyCall(store)) await expect(call).rejects.toMatchObject(notOpen);
-      expect(() => store.getSync('state', 'kept')).toThrow(expect.objectContaining(notOpen));
+      // Whoever meets it later is told why, and what to do: not to look into a log.
+      const why = { ...notOpen, message: expect.stringContaining('failed: the disk is full') };
+      const told = { ...why, remedy: expect.stringMatching(/^Make room/) };
+      for (const call of everyCall(store)) await expect(call).rejects.toMatchObject(told);
+      expect(() => store.getSync('state', 'kept')).toThrow(expect.objectContaining(told));
       await store.open();
       expect(text(await store.get('state', 'kept'))).toBe('kept');
       await store.batch([put('c')], { sync: true });

@@ -139,6 +139,18 @@ describe('a run that is stored', () => {
     expect(store.getSync('tile', '1')).toBeDefined();
   });
 
+  it('fills no disk with lines of the log while it cannot be written', async () => {
+    const { faults, clock, save, write, logger } = await running();
+    save(run(1));
+    faults.fail('store:write', systemError('ENOSPC'));
+    write();
+    await clock.advance(60_000);
+    const told = logger.lines.filter(({ level }) => level !== 'debug');
+    expect(told.map(({ message }) => message)).toEqual([
+      'the state cannot be stored; trying again',
+    ]);
+  });
+
   it('is written after all when somebody else opened the store and failed', async () => {
     const { store, faults, clock, save, write, onDisk, holdSync } = await running();
     const { promise: told, resolve: tell } = Promise.withResolvers<void>();
