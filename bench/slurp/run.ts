@@ -1,7 +1,7 @@
 // The log of three voters under load, killed, frozen, started; beside etcd where it is installed.
 // `npm run bench:slurp -- [--short] [--long] [--no-etcd] [--sync-us N] [--only NAME,…]`; writes
-// bench/results/slurp.json. With --sync-us each sync of both takes so many microseconds longer, as on
-// a slower disk: what takes etcd most of its time there takes ours little of it.
+// bench/results/slurp.json. With --sync-us each sync of both takes so many microseconds longer, as
+// on a slower disk: that takes etcd most of its time, and ours little of it.
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Comparison, isKept, printComparisons, ratioOf } from '../lib/comparison.ts';
