@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 // Four projects, so that `npm run check` can run the fast ones alone: tidy (the repo checks
@@ -25,6 +26,8 @@ export default defineConfig({
           isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // For the programs that tests start: each would compile the same sources anew.
+          env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compile') },
           // A test that expects nothing, or whose expectations never ran, is none.
           expect: { poll: { timeout: 30_000 }, requireAssertions: true },
         },

@@ -32,16 +32,21 @@ export interface MemoryStoreComponents {
 const GROUP_BYTES_MAX = 1024 * 1024;
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
+/** Fewer keys than this are put in one by one. */
+const FRESH_FEW = 64;
+/** Surrogates, and what comes behind them. */
+const BEYOND = /[\ud800-\uffff]/;
+
 /** Values by stored key, with the keys in order. */
 class SortedMap {
-  readonly #values = new Map<string, Uint8Array>();
-  #keys: string[] = [];
+  readonly #values: Map<string, Uint8Array>;
+  #keys: string[];
+  /** Keys that came since, in no order: many of them are sorted in at once. */
+  #fresh: string[] = [];
 
-  constructor(from: Iterable<readonly [string, Uint8Array]> = []) {
-    for (const [key, value] of from) {
-      this.#values.set(key, value);
-      this.#keys.push(key);
-    }
+  constructor(values = new Map<string, Uint8Array>(), keys: string[] = []) {
+    this.#values = values;
+    this.#keys = keys;
   }
 
   get(key: string): Uint8Array | undefined {
@@ -49,35 +54,58 @@ class SortedMap {
   }
 
   set(key: string, value: Uint8Array): void {
-    if (!this.#values.has(key)) this.#keys.splice(this.rank(key), 0, key);
+    if (!this.#values.has(key)) this.#fresh.push(key);
     this.#values.set(key, value);
   }
 
   delete(key: string): void {
-    if (this.#values.delete(key)) this.#keys.splice(this.rank(key), 1);
+    if (this.#values.delete(key)) this.#ordered().splice(this.rank(key), 1);
   }
 
   /** How many keys are less than `key`. */
   rank(key: string): number {
-    let low = 0;
-    let high = this.#keys.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareKeys(this.#keys[middle] ?? '', key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return rankIn(this.#ordered(), key);
   }
 
   /** Entries with ranks in [from, to), as they are now. */
   slice(from: number, to: number): (readonly [string, Uint8Array])[] {
-    const keys = this.#keys.slice(from, to);
+    const keys = this.#ordered().slice(from, to);
     return keys.map((key) => [key, this.#values.get(key) ?? new Uint8Array(0)] as const);
   }
 
   copy(): SortedMap {
-    return new SortedMap(this.slice(0, this.#keys.length));
+    return new SortedMap(new Map(this.#values), this.#ordered().slice());
   }
+
+  /** All keys, the fresh ones in their places. */
+  #ordered(): string[] {
+    const fresh = this.#fresh;
+    if (fresh.length === 0) return this.#keys;
+    this.#fresh = [];
+    if (fresh.length < FRESH_FEW) {
+      for (const key of fresh) this.#keys.splice(rankIn(this.#keys, key), 0, key);
+    } else {
+      this.#keys = sorted([...this.#keys, ...fresh]);
+    }
+    return this.#keys;
+  }
+}
+
+/** Sorts in place. JavaScript's own order is the same where nothing is above U+D7FF, and faster. */
+function sorted(keys: string[]): string[] {
+  return keys.some((key) => BEYOND.test(key)) ? keys.sort(compareKeys) : keys.sort();
+}
+
+/** How many keys of `keys`, which are in order, are less than `key`. */
+function rankIn(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareKeys(keys[middle] ?? '', key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /**

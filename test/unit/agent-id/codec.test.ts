@@ -8,6 +8,7 @@ import {
 } from '../../../protocols/agent-id/index.ts';
 import { type CooeeError, isCooeeError } from '../../../protocols/interface/index.ts';
 import vectors from '../../vectors/agent-token.json' with { type: 'json' };
+import { anyCharacter } from '../any-character.ts';
 import { sha256 } from './sha256.ts';
 
 const codec = createTokenCodec(sha256);
@@ -57,7 +58,7 @@ describe('token vectors', () => {
 
 describe('structure', () => {
   it('round-trips every prefix of version 1, reserved bits and unknown versions too', () => {
-    const tokens = new Set<string>();
+    // Two prefixes with one token would not both be read back: none is given twice.
     let unequal = 0;
     for (let prefix = 0; prefix < 2 ** 19; prefix += 1) {
       const fields = {
@@ -66,12 +67,9 @@ describe('structure', () => {
         gpu: (prefix >>> 2) & 15,
         reserved: prefix & 3,
       };
-      const token = codec.pack(TOKEN_V1, fields);
-      tokens.add(token);
-      if (!isSame(fields, codec.unpack(token))) unequal += 1;
+      if (!isSame(fields, codec.unpack(codec.pack(TOKEN_V1, fields)))) unequal += 1;
     }
     expect(unequal).toBe(0);
-    expect(tokens.size).toBe(2 ** 19);
   });
 
   it('round-trips random prefixes of version 2', () => {
@@ -136,7 +134,7 @@ describe('reading', () => {
       unit: fc.constantFrom(...'0123456789ABCDEFGHJKMNPQRSTVWXYZiLoU-'),
     });
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), symbols), (text) => {
+      fc.property(fc.oneof(fc.string({ unit: anyCharacter }), symbols), (text) => {
         const refusal = codec.refusalOf(text);
         if (refusal === null) {
           const fields = codec.decodeToken(text);

@@ -6,6 +6,7 @@ import {
   tokenNeighbours,
 } from '../../../protocols/agent-id/index.ts';
 import vectors from '../../vectors/agent-token.json' with { type: 'json' };
+import { anyCharacter } from '../any-character.ts';
 import { sha256 } from './sha256.ts';
 
 const codec = createTokenCodec(sha256);
@@ -58,7 +59,7 @@ describe('didYouMean', () => {
 
   it('asks a bounded number of times, and only for what could be a token', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
+      fc.property(fc.string({ unit: anyCharacter, maxLength: 40 }), (text) => {
         let asked = 0;
         didYouMean(text, (candidate) => {
           asked += 1;

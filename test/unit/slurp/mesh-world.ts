@@ -36,13 +36,21 @@ import { MemoryStore } from '../../../storage/memory-store.ts';
 import { recordLogger } from '../storage/record-logger.ts';
 import { ManualClock, settle } from '../wire/manual-clock.ts';
 import { encodeHead } from './heads/sign-head.ts';
+import { rememberingCrypto } from './remembering-crypto.ts';
 
 export { ManualClock, settle };
 
-export const crypto: Crypto = nodeCrypto;
+export const crypto: Crypto = rememberingCrypto(nodeCrypto);
 export const START_MS = 1_700_000_000_000;
 
-export const keyOf = (number: number): SeedKey => seedKey(new Uint8Array(32).fill(number));
+const keys = new Map<number, SeedKey>();
+
+/** Made once: importing a key takes as long as signing with it. */
+export function keyOf(number: number): SeedKey {
+  const key = keys.get(number) ?? seedKey(new Uint8Array(32).fill(number));
+  keys.set(number, key);
+  return key;
+}
 
 /** A node with a key of its own; equal numbers are the same node. */
 export function signerOf(number: number): Signer {

@@ -90,3 +90,17 @@ it('a crash in the middle of a flush has no part in what the next life defers', 
     ['c', '1'],
   ]);
 });
+
+it.each([10, 3_000])('has %i keys that come at once in order by code point', async (count) => {
+  const store = new MemoryStore();
+  await store.open();
+  const heads = ['a', 'é', '\u{10000}', '\uffee', '\ud7ff', '\ue000'];
+  const keys = Array.from({ length: count }, (_, n) => `${heads[n % 6]}${(n * 7919) % count}`);
+  const ordered = keys.map((key) => Buffer.from(key)).sort(Buffer.compare);
+  // The second half comes between what was read in order before.
+  for (const some of [keys.slice(0, count / 2), keys.slice(count / 2)]) {
+    await store.batch(some.map((key) => ({ namespace: 'state', key, value: bytes(key) })));
+    await listed(store);
+  }
+  expect(await listed(store)).toEqual(ordered.map((key) => [`${key}`, `${key}`]));
+});

@@ -5,6 +5,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../protocols/interface/index.ts';
 import { crc32c } from '../../../storage/log/crc32c.ts';
 import { SegmentLog } from '../../../storage/segment-log.ts';
+import { inLanes } from './in-lanes.ts';
 import { readAll, record, records, SwitchFaults } from './log-store-suite.ts';
 
 // Goal: a mark of the log on a disk is there from when it was acknowledged on, or damage is named:
@@ -68,31 +69,36 @@ describe('a mark', () => {
   };
 
   it('is never forgotten for a flipped bit in it or behind it: that is damage', async () => {
-    const { directory, file, bytes, markAt, markEnd } = await marked();
+    const { bytes, markAt, markEnd } = await marked();
     expect(bytes.indexOf('lost-state')).toBeGreaterThan(markAt);
     expect(bytes.indexOf('lost-state')).toBeLessThan(markEnd);
+    const flips: { readonly at: number; readonly bit: number }[] = [];
     for (let at = markAt; at < usedEnd(bytes); at++) {
-      for (let bit = 0; bit < 8; bit += at < markEnd ? 1 : 5) {
-        const flipped = Uint8Array.from(bytes);
-        flipped[at]! ^= 1 << bit;
-        await writeFile(file, flipped);
-        const log = openLog(directory);
-        const error = await log.open().catch((thrown: unknown) => thrown);
-        expect([at, error]).toMatchObject([at, { code: 'ERR_STORAGE_DAMAGED', details: { file } }]);
-      }
+      for (let bit = 0; bit < 8; bit += at < markEnd ? 1 : 5) flips.push({ at, bit });
     }
+    await inLanes(flips, marked, async ({ at, bit }, { directory, file }) => {
+      const flipped = Uint8Array.from(bytes);
+      flipped[at]! ^= 1 << bit;
+      await writeFile(file, flipped);
+      const log = openLog(directory);
+      const error = await log.open().catch((thrown: unknown) => thrown);
+      expect([at, error]).toMatchObject([at, { code: 'ERR_STORAGE_DAMAGED', details: { file } }]);
+    });
+    expect(flips.length).toBeGreaterThan(8 * 96);
   });
 
   it('is there or was never acknowledged, wherever the write of it ends', async () => {
-    const { directory, file, bytes, markAt, markEnd } = await marked();
-    for (let cut = markAt; cut <= markEnd; cut++) {
+    const { bytes, markAt, markEnd } = await marked();
+    const cuts = Array.from({ length: markEnd - markAt + 1 }, (_, i) => markAt + i);
+    await inLanes(cuts, marked, async (cut, { directory, file }) => {
       await writeFile(file, Uint8Array.from(bytes).fill(0, cut));
       const log = openLog(directory);
       await log.open();
       const expected = cut === markEnd ? [['lost-state', 1]] : [];
       expect([cut, [...log.marks], log.lastIndex]).toEqual([cut, expected, 1]);
       await log.close();
-    }
+    });
+    expect(cuts).toContain(markEnd);
   });
 
   it('of a name that this program does not know is damage', async () => {

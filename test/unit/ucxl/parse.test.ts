@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CooeeError, isCooeeError } from '../../../protocols/interface/index.ts';
 import { type Address, parseAddress, parsePattern } from '../../../protocols/ucxl/index.ts';
+import { anyCharacter } from '../any-character.ts';
 
 const BASE = {
   kind: 'record',
@@ -174,7 +175,7 @@ describe('parseAddress', () => {
     const built = fc.array(scraps, { maxLength: 14 }).map((parts) => parts.join(''));
     const near = built.map((text) => `ucxl://a:r@p:t/#/${text}`);
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), built, near), (text) => {
+      fc.property(fc.oneof(fc.string({ unit: anyCharacter }), built, near), (text) => {
         for (const parse of [parseAddress, parsePattern]) {
           const error = refusalOf(() => parse(text));
           if (error === null) continue;

@@ -3,7 +3,8 @@ import type { Clock } from '../../../protocols/interface/index.ts';
 /** A clock that stands still until it is told to go on. */
 export class ManualClock implements Clock {
   #atMs = 1000;
-  #timers: { atMs: number; task: () => void }[] = [];
+  /** The one that is due first comes first. */
+  readonly #timers: { readonly atMs: number; readonly task: () => void }[] = [];
 
   nowMs(): number {
     return this.#atMs;
@@ -15,10 +16,14 @@ export class ManualClock implements Clock {
 
   schedule(delayMs: number, task: () => void): { cancel(): void } {
     const timer = { atMs: this.#atMs + delayMs, task };
-    this.#timers.push(timer);
+    // Mostly behind all others; behind those that are due at the same time.
+    let at = this.#timers.length;
+    while (at > 0 && (this.#timers[at - 1]?.atMs ?? 0) > timer.atMs) at--;
+    this.#timers.splice(at, 0, timer);
     return {
       cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
+        const held = this.#timers.indexOf(timer);
+        if (held >= 0) this.#timers.splice(held, 1);
       },
     };
   }
@@ -33,7 +38,7 @@ export class ManualClock implements Clock {
     const untilMs = this.#atMs + ms;
     for (;;) {
       await settle();
-      const next = this.#timers.sort((a, b) => a.atMs - b.atMs)[0];
+      const next = this.#timers[0];
       if (next === undefined || next.atMs > untilMs) break;
       this.#timers.shift();
       this.#atMs = next.atMs;

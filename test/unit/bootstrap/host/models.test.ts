@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { detectModels, ollamaUrl } from '../../../../bootstrap/host/models.ts';
+import { anyCharacter } from '../../any-character.ts';
 import { fakePorts, fixture } from './fake-ports.ts';
 
 const TAGS = 'http://127.0.0.1:11434/api/tags';
@@ -77,7 +78,7 @@ describe('detectModels', () => {
     const ports = fakePorts({ urls: { [TAGS]: tags(...many) } });
     expect(await detectModels(ports, {})).toHaveLength(256);
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.string({ unit: 'binary' })), async (names) => {
+      fc.asyncProperty(fc.array(fc.string({ unit: anyCharacter })), async (names) => {
         const found = await detectModels(fakePorts({ urls: { [TAGS]: tags(...names) } }), {});
         expect(new Set(found.map(({ name }) => name)).size).toBe(found.length);
         for (const { name } of found) expect(name).not.toMatch(/[|\p{Cc}]/u);

@@ -13,9 +13,10 @@ type Operation = {
 };
 type Paths = Record<string, Record<string, Operation>>;
 
+const PATHS = buildOpenApi()['paths'] as Paths;
 const operationOf = (name: keyof typeof ROUTES): Operation => {
   const route = ROUTES[name];
-  const operation = (buildOpenApi()['paths'] as Paths)[route.path]?.[route.method.toLowerCase()];
+  const operation = PATHS[route.path]?.[route.method.toLowerCase()];
   if (operation === undefined) throw new Error(`${name} is missing`);
   return operation;
 };

@@ -89,13 +89,12 @@ describe('hostile input', () => {
         },
       },
     });
-    for (let i = 0; i < LIMITS.socketRequestsMax; i += 1) {
-      const socket = connect(socketPath);
+    const sockets = Array.from({ length: LIMITS.socketRequestsMax }, () => connect(socketPath));
+    for (const socket of sockets) {
       socket.write('POST /v1/leave HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n');
-      const before = started;
-      await until('the handler runs', () => started > before);
-      socket.destroy();
     }
+    await until('all handlers run', () => started === LIMITS.socketRequestsMax);
+    for (const socket of sockets) socket.destroy();
     await expect(client.call('getStatus')).rejects.toMatchObject({ code: 'ERR_API_BUSY' });
     gate.open();
     await expect

@@ -5,6 +5,8 @@ import { seal, unseal } from '../../../../daemon/backup/seal.ts';
 // Goal: only the passphrase opens it, and every other end has a name.
 
 const PASSPHRASE = 'five random words are enough';
+/** Of those that are opened many times; the default takes a second for each. */
+const WORK_FACTOR = 4;
 const CONTENT = new Uint8Array(200_000).map((_, at) => at % 251);
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -29,7 +31,13 @@ async function outcome(bytes: Uint8Array, passphrase = PASSPHRASE): Promise<stri
 describe('a sealed archive', () => {
   let sealed: Buffer;
   beforeAll(async () => {
-    sealed = await collect(await seal(once(CONTENT), PASSPHRASE));
+    sealed = await collect(await seal(once(CONTENT), PASSPHRASE, WORK_FACTOR));
+  });
+
+  it('takes as much work to open as those of age', async () => {
+    const asked = await collect(await seal(once(CONTENT), PASSPHRASE));
+    expect(asked.toString('latin1').split('\n')[1]).toMatch(/^-> scrypt \S{22} 18$/);
+    expect(await outcome(asked)).toBe('opened');
   });
 
   it('is an age file that the passphrase opens, and no other', async () => {
@@ -82,7 +90,8 @@ describe('a sealed archive', () => {
   });
 
   it('that asks for more work than is reasonable is refused', async () => {
-    const text = sealed.toString('latin1').replace(/ 18\n/, ' 30\n');
+    const text = sealed.toString('latin1').replace(/ 4\n/, ' 30\n');
+    expect(text.split('\n')[1]).toMatch(/ 30$/);
     expect(await outcome(Buffer.from(text, 'latin1'))).toBe('ERR_BACKUP_DAMAGED');
   });
 });

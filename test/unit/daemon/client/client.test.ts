@@ -1,9 +1,19 @@
 // Goal: a caller of the client sees typed answers and CooeeErrors, whatever is or is not at the
 // other end.
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  describe,
+  expect,
+  expectTypeOf,
+  it,
+  onTestFinished,
+  vi,
+} from 'vitest';
 import type { AgentsView, CooeeClientInit } from '../../../../daemon/client/index.ts';
 import { CooeeClient } from '../../../../daemon/client/index.ts';
 import { toRequest } from '../../../../daemon/client/request.ts';
@@ -29,15 +39,28 @@ async function startOdd(status: number, body: string): Promise<CooeeClient> {
   return new CooeeClient({ socketPath });
 }
 
-/** A daemon that opens one stream, breaks it off before the first event, and is frozen then. */
+const frozen: { readonly server: Server; readonly folder: string }[] = [];
+afterAll(async () => {
+  for (const { server, folder } of frozen) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await rm(folder, { recursive: true });
+  }
+});
+
+/**
+ * A daemon that opens one stream, breaks it off before the first event, and is frozen then. It
+ * outlives its test.
+ */
 async function startFrozen(): Promise<{ client: CooeeClient; urls: (string | undefined)[] }> {
-  const socketPath = join(await tempFolder(), 's.sock');
+  const folder = await mkdtemp(join(tmpdir(), 'cooee-frozen-'));
+  const socketPath = join(folder, 's.sock');
   const urls: (string | undefined)[] = [];
   const server = createServer((request, response) => {
     urls.push(request.url);
     if (urls.length === 1) response.writeHead(200, { 'x-cooee-index': 500 }).end(': cooee\n\n');
   });
-  servers.push(server);
+  frozen.push({ server, folder });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
   return { client: new CooeeClient({ socketPath }), urls };
 }
@@ -167,20 +190,6 @@ describe('CooeeClient', () => {
     await watch.return();
   });
 
-  it('watches no longer than that a daemon that takes connections and is silent', async () => {
-    const { client } = await startFrozen();
-    const watch = client.watch({ giveUpMs: 100, opens: true });
-    expect((await watch.next()).value).toEqual({ kind: 'open' });
-    await expect(watch.next()).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
-  });
-
-  it('claims no index for what it resumes by an id, before an event has said one', async () => {
-    const { client, urls } = await startFrozen();
-    const watch = client.watch({ sinceId: '3-10', giveUpMs: 100 });
-    await expect(watch.next()).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
-    expect(urls).toEqual(['/v1/events?since=3-10', '/v1/events?since=3-10']);
-  });
-
   it('waits for a state: looks first, then after each event', async () => {
     const { client, events } = await startBench();
     let looks = 0;
@@ -218,6 +227,23 @@ describe('CooeeClient', () => {
     await expect(announce()).rejects.toMatchObject({ code: 'ERR_SESSIONS_NEEDED' });
     const broken = () => Promise.reject(new Error('no file'));
     await expect(announce(broken)).rejects.toThrow('no file');
+  });
+});
+
+// Each takes the second that a daemon is given at the least.
+describe.concurrent('CooeeClient of a daemon that takes connections and is silent', () => {
+  it('watches no longer than it may', async () => {
+    const { client } = await startFrozen();
+    const watch = client.watch({ giveUpMs: 100, opens: true });
+    expect((await watch.next()).value).toEqual({ kind: 'open' });
+    await expect(watch.next()).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
+  });
+
+  it('claims no index for what it resumes by an id, before an event has said one', async () => {
+    const { client, urls } = await startFrozen();
+    const watch = client.watch({ sinceId: '3-10', giveUpMs: 100 });
+    await expect(watch.next()).rejects.toMatchObject({ code: 'ERR_API_TIMEOUT' });
+    expect(urls).toEqual(['/v1/events?since=3-10', '/v1/events?since=3-10']);
   });
 });
 

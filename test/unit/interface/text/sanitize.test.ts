@@ -7,6 +7,7 @@ import {
   sanitizeValue,
   toSafeJson,
 } from '../../../../protocols/interface/text/sanitize.ts';
+import { anyCharacter } from '../../any-character.ts';
 
 interface Vector {
   readonly why: string;
@@ -57,7 +58,7 @@ const isWithin = (symbol: string, from: number, to: number): boolean => {
 const hostile = fc
   .array(
     fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 4 }),
+      fc.string({ unit: anyCharacter, maxLength: 4 }),
       fc.constantFrom('\u001b', '\u009b', '\u009d', '\u0090', '\u009c', '\u0007', '\r', '\n', '\t'),
       fc.constantFrom('[', ']', 'P', '^', '_', '\\', ';', '31m', '0', '(', 'B', ' '),
       fc.constantFrom('\u202e', '\u200b', '\u200d', '\ufe0f', '\u{e0041}', '\ud800', '\udc00'),

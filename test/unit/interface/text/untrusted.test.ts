@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sanitizeText } from '../../../../protocols/interface/text/sanitize.ts';
 import { asUntrusted } from '../../../../protocols/interface/text/untrusted.ts';
+import { anyCharacter } from '../../any-character.ts';
 
 const WRAPPER = /^<untrusted author="([^"<]*)">\n([^<]*)\n<\/untrusted>$/;
 
 const tricky = fc
   .array(
     fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 8 }),
+      fc.string({ unit: anyCharacter, maxLength: 8 }),
       fc.constantFrom('</untrusted>', '<untrusted author="', '"', '>', '&lt;', '&amp;lt;', '\n'),
       fc.constantFrom('<\u200b/untrusted>', '<\u001b[0m/untrusted>'),
     ),

@@ -164,7 +164,11 @@ export async function startStranger(
     connectionMonitor: { enabled: false },
     services: { identify: identify() },
   });
-  stoppers.push(async () => node.stop());
+  stoppers.push(async () => {
+    // Closing would wait for the streams that nobody ends.
+    for (const connection of node.getConnections()) connection.abort(new Error('it is over'));
+    await node.stop();
+  });
   const got = new Map<string, number>();
   const spy = (protocol: string, stream: Stream): void => {
     got.set(protocol, got.get(protocol) ?? 0);
@@ -189,7 +193,12 @@ export async function startStranger(
       if (stream.status !== 'open') resolve('ended');
     });
     if (stream.status === 'open') stream.send(bytes);
-    return await Promise.race([answered, ended]);
+    try {
+      return await Promise.race([answered, ended]);
+    } finally {
+      // Nobody else ends it, and a node that stops would wait for that.
+      stream.abort(new Error('said all'));
+    }
   };
   return { node, peer: node.peerId.toString(), got, speak };
 }

@@ -26,9 +26,15 @@ import {
 /** Entries from mark to mark in these tests. */
 export const EVERY = 16;
 
-/** The n-th batch after genesis: adds a row and changes one. */
-export const batch = (seq: number): Uint8Array =>
-  batchOf(founder, { seq }, [issue(20 + (seq % 60)), rename(`name ${seq}`)]);
+const signed = new Map<number, Uint8Array>();
+
+/** The n-th batch after genesis: adds a row and changes one. Signed once, for all nodes. */
+export function batch(seq: number): Uint8Array {
+  const changes = [issue(20 + (seq % 60)), rename(`name ${seq}`)];
+  const bytes = signed.get(seq) ?? batchOf(founder, { seq }, changes);
+  signed.set(seq, bytes);
+  return bytes;
+}
 export const batches = (from: number, to: number): Uint8Array[] =>
   Array.from({ length: to - from + 1 }, (_, i) => batch(from + i));
 

@@ -213,7 +213,10 @@ export class FakeMesh {
     }
     if (route === 'releaseCall') return call.release(by, fence);
     if (route === 'withdrawCall') return call.withdraw();
-    if (call.state === 'answered' && this.#errs('answer-twice')) return { ok: true, output: {} };
+    // Few answer again: were it not wrong most of the time, it would take long to be so.
+    if (call.state === 'answered' && this.#errs('answer-twice', 0.9)) {
+      return { ok: true, output: {} };
+    }
     return call.answer(by, fence, text);
   }
 
@@ -265,8 +268,8 @@ export class FakeMesh {
     return this.#index;
   }
 
-  #errs(fault: Fault): boolean {
-    const isStruck = this.fault === fault && this.#random.chance(0.3);
+  #errs(fault: Fault, chance = 0.3): boolean {
+    const isStruck = this.fault === fault && this.#random.chance(chance);
     if (isStruck) this.struck += 1;
     return isStruck;
   }

@@ -38,7 +38,7 @@ async function begin(fault?: Fault): Promise<Run> {
   const history = await HistoryWriter.open(path);
   const { connect, nodes } = mesh;
   const workload = Workload.start({
-    ...{ nodes, history, connect, seed: 5, clientsPerNode: 4, opsPerSecond: 1_500 },
+    ...{ nodes, history, connect, seed: 5, clientsPerNode: 4, opsPerSecond: 3_000 },
   });
   const more = async (count: number): Promise<void> => {
     const target = workload.stats().operations + count;

@@ -18,6 +18,8 @@ const STOP = '/libp2p/circuit/relay/0.2.0/stop';
 /** Protobuf, with its length before it: the fields type = 1, peer = 2 (with id = 1), status. */
 const RESERVE = Uint8Array.of(2, 0x08, 0);
 const ACCEPTED = Uint8Array.of(4, 0x08, 1, 0x20, 100);
+/** By far more than taking a chunk takes. One that is later is poured less, and no more. */
+const DRAIN_MS = 300;
 const CHUNK = new Uint8Array(64 * 1024);
 
 afterEach(stopAll);
@@ -49,7 +51,7 @@ async function pour(stream: Stream, bytesMax: number): Promise<number> {
     bytes += CHUNK.length;
     if (!more) {
       const drained = new Promise((done) => stream.addEventListener('drain', done, { once: true }));
-      const late = new Promise((done) => setTimeout(done, 1500, 'late'));
+      const late = new Promise((done) => setTimeout(done, DRAIN_MS, 'late'));
       if ((await Promise.race([drained, late])) === 'late') return bytes;
     }
   }

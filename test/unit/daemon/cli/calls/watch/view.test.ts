@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { emptyModel, step } from '../../../../../../daemon/cli/calls/watch/model.ts';
 import { render, wrap } from '../../../../../../daemon/cli/calls/watch/view.ts';
 import { displayWidth } from '../../../../../../daemon/cli/format/width.ts';
+import { anyCharacter } from '../../../../any-character.ts';
 import { call } from '../../../api/fake-calls.ts';
 
 // Goal: the live list fits its screen whatever is in it, says all in words, and shows nothing that
@@ -66,19 +67,23 @@ describe('any text', () => {
       rows: fc.integer({ min: 1, max: 40 }),
     };
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.record(size), (question, { columns, rows }) => {
-        const calls = [call({ question, options: [question] })];
-        const asked = step(model, { type: 'all', calls }).model;
-        const reading = { call: call({ question }), context: question };
-        for (const shown of [asked, { ...asked, reading }, { ...asked, note: question }]) {
-          const lines = render(shown, { columns, rows, nowMs: NOW_MS });
-          expect(lines.length).toBeLessThanOrEqual(rows);
-          for (const line of lines) {
-            expect(displayWidth(line)).toBeLessThanOrEqual(columns);
-            expect(line).not.toMatch(/[\p{Cc}\u202e\u200b]/u);
+      fc.property(
+        fc.string({ unit: anyCharacter }),
+        fc.record(size),
+        (question, { columns, rows }) => {
+          const calls = [call({ question, options: [question] })];
+          const asked = step(model, { type: 'all', calls }).model;
+          const reading = { call: call({ question }), context: question };
+          for (const shown of [asked, { ...asked, reading }, { ...asked, note: question }]) {
+            const lines = render(shown, { columns, rows, nowMs: NOW_MS });
+            expect(lines.length).toBeLessThanOrEqual(rows);
+            for (const line of lines) {
+              expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+              expect(line).not.toMatch(/[\p{Cc}\u202e\u200b]/u);
+            }
           }
-        }
-      }),
+        },
+      ),
     );
   });
 
