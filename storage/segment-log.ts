@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import {
   CooeeError,
   type HardState,
+  isCooeeError,
   type Logger,
   type LogMark,
   type LogRecord,
@@ -87,6 +88,8 @@ export class SegmentLog implements LogStore {
   readonly #spare: SpareSegment;
   readonly #queue: WriteQueue<Job>;
   #status: StoreStatus = 'closed';
+  /** The disk was full when it failed. */
+  #isWithoutRoom = false;
   #segments = new Map<number, SegmentFile>();
   #active: SegmentFile | null = null;
   #state = new LogState();
@@ -154,6 +157,9 @@ export class SegmentLog implements LogStore {
       this.#end = found.end;
       this.#sequence = found.sequence;
       this.#pending = { first: this.firstIndex, last: this.lastIndex };
+      // Without room it would be open for a moment, and fail again with the next append.
+      if (this.#isWithoutRoom) await this.#spare.ensure();
+      this.#isWithoutRoom = false;
       this.#status = 'open';
       return { tornBytes: found.tornBytes };
     });
@@ -264,7 +270,10 @@ export class SegmentLog implements LogStore {
   }
 
   #fail(error: unknown): never {
-    if (this.#status === 'open') this.#status = 'failed';
+    if (this.#status === 'open') {
+      this.#status = 'failed';
+      this.#isWithoutRoom = isCooeeError(error, 'ERR_STORAGE_DISK_FULL');
+    }
     throw error;
   }
 

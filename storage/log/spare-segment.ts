@@ -1,6 +1,7 @@
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Logger, toError } from '../../protocols/interface/index.ts';
+import { withIoError } from '../disk/io-error.ts';
 import { type Room, type SegmentFileInit, UNFINISHED_SUFFIX, zeroFill } from './segment-file.ts';
 
 /** Smaller segments are filled in a moment. */
@@ -36,6 +37,29 @@ export class SpareSegment {
     this.#making ??= this.#make();
   }
 
+  /**
+   * Makes it and waits for it: a log that failed for want of room is no better off before. Nothing
+   * is written while the file system says that it would not fit: this is asked again and again.
+   *
+   * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO
+   */
+  async ensure(): Promise<void> {
+    if (this.#bytes < WORTH_IT_BYTES || this.#making !== undefined) return;
+    const { directory } = this.#files;
+    const room = await withIoError({ operation: 'making room for the log', file: directory }, () =>
+      this.#makeWhereItFits(directory),
+    );
+    this.#making = Promise.resolve(room);
+  }
+
+  async #makeWhereItFits(directory: string): Promise<Room> {
+    const { bavail, bsize } = await statfs(directory);
+    if (bavail * bsize < this.#bytes) {
+      throw Object.assign(new Error('a segment does not fit'), { code: 'ENOSPC' });
+    }
+    return await this.#fill();
+  }
+
   /** Waits for what is being made, and hands it over; undefined when there is none. */
   async take(): Promise<Room | undefined> {
     const making = this.#making;
@@ -50,6 +74,19 @@ export class SpareSegment {
   }
 
   async #make(): Promise<Room | undefined> {
+    try {
+      return await this.#fill();
+    } catch (error) {
+      this.#logger.warn(
+        { file: join(this.#files.directory, NAME), err: toError(error) },
+        'room for the next log segment was not made ahead',
+      );
+      return undefined;
+    }
+  }
+
+  /** Leaves nothing behind when it throws. */
+  async #fill(): Promise<Room> {
     const path = join(this.#files.directory, NAME);
     let handle: FileHandle | undefined;
     try {
@@ -61,12 +98,8 @@ export class SpareSegment {
       }
       return { path, handle };
     } catch (error) {
-      this.#logger.warn(
-        { file: path, err: toError(error) },
-        'room for the next log segment was not made ahead',
-      );
       await this.#remove(path, handle);
-      return undefined;
+      throw error;
     }
   }
 

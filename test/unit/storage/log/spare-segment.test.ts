@@ -130,3 +130,50 @@ it('that cannot become the next leaves nothing behind', async () => {
     await log.close();
   }
 });
+
+it('must be there before a log opens again that failed for want of room', async () => {
+  const faults = new SwitchFaults();
+  const { directory, log } = await halfFull(faults);
+  await expect.poll(() => isMade(directory)).toBe(true);
+  faults.failAt('log:write');
+  const refused = log.append([record(3)]);
+  await expect(refused).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+  faults.failAt('log:spare');
+  await expect(log.open()).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+  await expect(log.open()).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+  expect(log.status).toBe('failed');
+  expect(await readdir(directory)).toEqual(['0000000001.log']);
+  faults.failAt(null);
+  await log.open();
+  expect(await isMade(directory)).toBe(true);
+  await log.append([fillsTheNext]);
+  expect(await readdir(directory)).toEqual(['0000000001.log', '0000000002.log']);
+  await log.close();
+});
+
+it('is not asked for by a log that failed otherwise, or that a program finds', async () => {
+  const faults = new SwitchFaults();
+  const { directory, log } = await halfFull(faults);
+  await expect.poll(() => isMade(directory)).toBe(true);
+  faults.failAt('log:write', 'EIO');
+  await expect(log.append([record(3)])).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
+  faults.failAt('log:spare');
+  await log.open();
+  expect(log.status).toBe('open');
+  await log.close();
+  await log.open();
+  await log.append([record(3)]);
+  await log.close();
+});
+
+it('is not begun where the file system says that it would not fit', async () => {
+  const directory = await newFolder();
+  const faults = new SwitchFaults();
+  const spare = new SpareSegment({ directory, faults }, silentLogger, 2 ** 60);
+  await expect(spare.ensure()).rejects.toMatchObject({
+    code: 'ERR_STORAGE_DISK_FULL',
+    details: { file: directory },
+  });
+  expect(faults.hits).toEqual([]);
+  expect(await readdir(directory)).toEqual([]);
+});
