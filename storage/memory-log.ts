@@ -1,6 +1,7 @@
 import {
   CooeeError,
   type HardState,
+  isCooeeError,
   type LogMark,
   type LogRecord,
   type LogRecovery,
@@ -70,6 +71,8 @@ export class MemoryLog implements LogStore {
   readonly #sync: () => Promise<void>;
   #queue = this.#newQueue();
   #status: StoreStatus = 'closed';
+  /** The disk was full when it failed last. */
+  #isWithoutRoom = false;
   #content: Content = {
     first: 1,
     records: [],
@@ -131,6 +134,14 @@ export class MemoryLog implements LogStore {
   async close(): Promise<void> {
     this.#status = 'closed';
     await this.#queue.idle();
+  }
+
+  async ensureRoom(): Promise<void> {
+    this.#assertOpen();
+    if (!this.#isWithoutRoom) return;
+    const init = { operation: 'making room for the log' };
+    await withIoError(init, async () => this.#faults.hit('log:spare'));
+    this.#isWithoutRoom = false;
   }
 
   async append(records: readonly LogRecord[], hardState?: HardState): Promise<void> {
@@ -224,7 +235,10 @@ export class MemoryLog implements LogStore {
     try {
       await this.#persist(jobs, isPowered);
     } catch (error) {
-      if (isPowered() && this.#status === 'open') this.#status = 'failed';
+      if (isPowered() && this.#status === 'open') {
+        this.#status = 'failed';
+        this.#isWithoutRoom = isCooeeError(error, 'ERR_STORAGE_DISK_FULL');
+      }
       throw error;
     }
   }

@@ -88,7 +88,7 @@ export class SegmentLog implements LogStore {
   readonly #spare: SpareSegment;
   readonly #queue: WriteQueue<Job>;
   #status: StoreStatus = 'closed';
-  /** The disk was full when it failed. */
+  /** The disk was full when it failed last. */
   #isWithoutRoom = false;
   #segments = new Map<number, SegmentFile>();
   #active: SegmentFile | null = null;
@@ -157,9 +157,6 @@ export class SegmentLog implements LogStore {
       this.#end = found.end;
       this.#sequence = found.sequence;
       this.#pending = { first: this.firstIndex, last: this.lastIndex };
-      // Without room it would be open for a moment, and fail again with the next append.
-      if (this.#isWithoutRoom) await this.#spare.ensure();
-      this.#isWithoutRoom = false;
       this.#status = 'open';
       return { tornBytes: found.tornBytes };
     });
@@ -170,6 +167,13 @@ export class SegmentLog implements LogStore {
       this.#status = 'closed';
       await this.#release();
     });
+  }
+
+  async ensureRoom(): Promise<void> {
+    this.#assertOpen();
+    if (!this.#isWithoutRoom) return;
+    await this.#spare.ensure();
+    this.#isWithoutRoom = false;
   }
 
   async append(records: readonly LogRecord[], hardState?: HardState): Promise<void> {

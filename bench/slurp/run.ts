@@ -40,6 +40,8 @@ const { values: flags } = parseArgs({
   },
 });
 
+const syncUs = Number(flags['sync-us']);
+if (!Number.isInteger(syncUs) || syncUs < 0) throw new Error('--sync-us takes whole microseconds');
 const version = flags['no-etcd'] ? undefined : etcdVersion();
 const peer = version === undefined ? 'no etcd' : `etcd ${version}`;
 const setting: Setting = {
@@ -47,7 +49,7 @@ const setting: Setting = {
   isLong: flags.long,
   hasEtcd: version !== undefined,
   voters: Number(flags.voters),
-  syncUs: Number(flags['sync-us']),
+  syncUs,
 };
 if (version === undefined) {
   console.log('Without etcd: no ratios (Debian has it in etcd-server, which need not be running).');

@@ -22,8 +22,8 @@ const PROBE_BYTES = 16 * 1024;
 
 /** Nothing could be stored for so many rounds: whoever can store leads better. */
 const HAND_OVER_ROUNDS = 3;
-/** It is tried again as often: no other voter may have been able to. */
-const HAND_OVER_EVERY_ROUNDS = 10;
+/** It is tried again, as no other voter may have been able to, each time after twice as long. */
+const HAND_OVER_AGAIN_ROUNDS = 10;
 
 /** What {@link Watchdog} works with. */
 export interface WatchdogComponents {
@@ -34,6 +34,8 @@ export interface WatchdogComponents {
   readonly state: StateReader;
   readonly self: string;
   readonly view: Pick<MeshView, 'isConnected' | 'leader'>;
+  /** Whether something is committed that is not in the state here. */
+  readonly isBehind: () => boolean;
   /** Lets another voter lead, when this node does and one can. */
   readonly handOver: () => void;
 }
@@ -51,6 +53,9 @@ export class Watchdog {
   #isStoreBroken = false;
   /** Rounds for which that has been so. */
   #brokenRounds = 0;
+  /** So many rounds of being broken until leadership is handed over, and the pause after that. */
+  #handOverAt = HAND_OVER_ROUNDS;
+  #handOverPause = HAND_OVER_AGAIN_ROUNDS;
 
   constructor(components: WatchdogComponents) {
     this.#components = components;
@@ -123,7 +128,7 @@ export class Watchdog {
    * from an election.
    */
   async #mendStore(): Promise<void> {
-    const { store, health, logger, handOver } = this.#components;
+    const { store, health, logger, isBehind, handOver } = this.#components;
     if (store.status === 'failed') this.#isStoreBroken = true;
     if (!this.#isStoreBroken || store.status === 'closed') return;
     try {
@@ -132,6 +137,8 @@ export class Watchdog {
       await store.batch([PROBE]);
       this.#isStoreBroken = false;
       this.#brokenRounds = 0;
+      this.#handOverAt = HAND_OVER_ROUNDS;
+      this.#handOverPause = HAND_OVER_AGAIN_ROUNDS;
       health.clear('store-failed');
       logger.info({}, 'the store takes writes again');
     } catch (thrown) {
@@ -145,7 +152,10 @@ export class Watchdog {
         text: `Nothing can be stored: ${error.message}`,
         remedy: isCooeeError(error) ? error.remedy : 'See the log of the daemon.',
       });
-      if (this.#brokenRounds % HAND_OVER_EVERY_ROUNDS === HAND_OVER_ROUNDS) handOver();
+      if (this.#brokenRounds < this.#handOverAt || !isBehind()) return;
+      this.#handOverAt = this.#brokenRounds + this.#handOverPause;
+      this.#handOverPause *= 2;
+      handOver();
     }
   }
 }

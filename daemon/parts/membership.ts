@@ -36,7 +36,7 @@ export function buildMembership(
   ground: Ground,
 ): MembershipParts {
   const { signer, clock, random, health, store, logger } = components;
-  const { state, guests, view, consensus, writer, seen, network, standing } = ground;
+  const { state, guests, view, consensus, writer, seen, network, standing, meshLog } = ground;
   const common = { ...components, ...ground, meshId: init.meshId, self: signer.peer };
   const guard = new IdentityGuard({
     ...common,
@@ -80,6 +80,7 @@ export function buildMembership(
   });
   const watchdog = new Watchdog({
     ...{ clock, health, store, logger, state, self: signer.peer, view },
+    isBehind: () => meshLog.appliedIndex < meshLog.commitIndex,
     handOver: () => consensus.handOver(),
   });
   return { guard, admission, introduction, redial, watchdog };

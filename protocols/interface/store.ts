@@ -267,6 +267,13 @@ export interface LogStore {
   /** Idempotent; lets what waits be written first. */
   close(): Promise<void>;
   /**
+   * Of a log that failed because the disk was full, and was opened again: has room made for what is
+   * appended next. Whoever only reads, or makes room by {@link compactBefore}, goes without.
+   *
+   * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO, ERR_STORAGE_NOT_OPEN
+   */
+  ensureRoom(): Promise<void>;
+  /**
    * Appends records (and the hard state, when given) as a whole; on the disk when this resolves.
    * Calls are written in their order; those that wait share one fdatasync. Records follow the last
    * one handed in without a hole. After a failed write the log is `failed` until reopened, and what

@@ -2,8 +2,9 @@ import { type Clock, CooeeError, delay, type Logger, toError } from '../interfac
 import type { CommandBody } from './machine/kinds.ts';
 import type { Outbox } from './outbox/outbox.ts';
 
-/** A disk that is full has room again when somebody made some; so long nothing is tried. */
+/** So long nothing is tried; twice as long after each try. A disk may be full for days. */
 const AGAIN_MS = 1_000;
+const AGAIN_MS_MAX = 30_000;
 
 /** What {@link registerStart} works with. */
 export interface RegisterStartComponents {
@@ -26,7 +27,7 @@ export async function registerStart(
   body: CommandBody<'member.boot'>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let isFirst = true; ; isFirst = false) {
+  for (let pauseMs = AGAIN_MS; ; pauseMs = Math.min(2 * pauseMs, AGAIN_MS_MAX)) {
     try {
       const { accepted, decided } = outbox.submit('member.boot', body, { alone: true });
       await accepted;
@@ -35,10 +36,10 @@ export async function registerStart(
       return;
     } catch (error) {
       if (!isUnkept(error)) throw error;
-      const say = isFirst ? 'warn' : 'debug';
+      const say = pauseMs === AGAIN_MS ? 'warn' : 'debug';
       logger[say]({ err: toError(error) }, 'this start cannot be registered yet');
     }
-    await delay(clock, AGAIN_MS, signal);
+    await delay(clock, pauseMs, signal);
   }
 }
 

@@ -38,8 +38,8 @@ export class SpareSegment {
   }
 
   /**
-   * Makes it and waits for it: a log that failed for want of room is no better off before. Nothing
-   * is written while the file system says that it would not fit: this is asked again and again.
+   * Makes it and waits for it: a log that failed for want of room is no better off before. This is
+   * asked again and again, so nothing is written while the file system says that it would not fit.
    *
    * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO
    */
@@ -53,8 +53,9 @@ export class SpareSegment {
   }
 
   async #makeWhereItFits(directory: string): Promise<Room> {
-    const { bavail, bsize } = await statfs(directory);
-    if (bavail * bsize < this.#bytes) {
+    const { bavail, bsize, blocks } = await statfs(directory);
+    // One that tells nothing of its size has no blocks at all.
+    if (blocks > 0 && bavail * bsize < this.#bytes) {
       throw Object.assign(new Error('a segment does not fit'), { code: 'ENOSPC' });
     }
     return await this.#fill();

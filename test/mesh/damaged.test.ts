@@ -157,6 +157,13 @@ describe('a voter with damage', () => {
     for (const it of others) expect(it).toEqual(first);
   }
 
+  /** They come with marks, and not at once on a busy host, nor where the last ones were damaged. */
+  async function haveSnapshots(name: string): Promise<void> {
+    const load = new Load(hosts, 1, name);
+    await until('each has a snapshot', () => hosts.every((it) => snapshotFile(it) !== undefined));
+    await load.stop();
+  }
+
   /** What it had is kept, and both the log and the health tell of it. */
   async function expectSetAside(victim: TestHost): Promise<void> {
     expect(await conditions(victim)).toContain('started-over');
@@ -224,6 +231,7 @@ describe('a voter with damage', () => {
   });
 
   it('in its snapshots takes them anew, and keeps its vote', async () => {
+    await haveSnapshots('marks');
     const broken = await damage('snapshot', async (host) => {
       expect(await flipValues(host, 'snapshot!')).toBeGreaterThan(0);
     });
@@ -236,10 +244,7 @@ describe('a voter with damage', () => {
   });
 
   it('in the file of a snapshot forgets that one, and keeps its vote', async () => {
-    // Those that were damaged above come again with the next marks, and not at once on a busy host.
-    const before = new Load(hosts, 1, 'mark');
-    await until('each has a snapshot', () => hosts.every((it) => snapshotFile(it) !== undefined));
-    await before.stop();
+    await haveSnapshots('mark');
     const broken = await damage('file', (host) => {
       const path = snapshotFile(host) ?? '';
       flip(path, statSync(path).size - 1);

@@ -9,6 +9,7 @@ import type { ConsensusComponents, ConsensusInit } from './ports.ts';
 import { decodeLinkMessage } from './raft-codec.ts';
 import type { RaftDriver } from './raft-driver.ts';
 import { Autopilot } from './seats/autopilot.ts';
+import { heirsOf } from './seats/heirs.ts';
 import { Introductions } from './seats/introductions.ts';
 import { LostState } from './seats/lost-state.ts';
 import { OwnSeat } from './seats/own-seat.ts';
@@ -41,6 +42,8 @@ export class Consensus implements Leadership {
   readonly #part: Part;
   #turn: Promise<void> = Promise.resolve();
   #isStarted = false;
+  /** How often {@link handOver} was tried. */
+  #handOvers = 0;
   /** Voters and learners as of the last change, to tell those who lost their seat. */
   #seated: readonly string[] = [];
 
@@ -281,11 +284,15 @@ export class Consensus implements Leadership {
 
   /**
    * Lets another voter lead, when this node does and one can: its state is not the right one, or
-   * cannot be stored.
+   * cannot be stored. Another one each time: the one before may have the same trouble.
    */
   handOver(): void {
-    if (!this.isLeader || this.#seat.configuration.voters.length === 1) return;
-    this.transfer().catch((error: unknown) => {
+    const status = this.#part.driver?.status;
+    if (!this.isLeader || status === undefined) return;
+    const heirs = heirsOf(status);
+    if (heirs.length === 0) return;
+    const heir = heirs[this.#handOvers++ % heirs.length];
+    this.transfer(heir).catch((error: unknown) => {
       this.#components.logger.warn({ err: toError(error) }, 'leadership was not handed on');
     });
   }

@@ -13,7 +13,7 @@ const REOPEN_DELAY_MS = 500;
 
 /** What mending a log works with. */
 export interface LogMending {
-  readonly meshLog: Pick<MeshLog, 'reopenLog'>;
+  readonly meshLog: Pick<MeshLog, 'ensureRoom' | 'reopenLog'>;
   readonly clock: Clock;
   readonly health: Health;
   readonly logger: Logger;
@@ -52,6 +52,8 @@ export async function mendLog(
     try {
       await delay(clock, REOPEN_DELAY_MS, signal);
       await meshLog.reopenLog();
+      // It can be read now. Begun without room, all would fail again with the next append.
+      await meshLog.ensureRoom();
       // Stopped meanwhile: the log is somebody else's now.
       signal.throwIfAborted();
       await begin();

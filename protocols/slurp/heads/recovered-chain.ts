@@ -206,7 +206,9 @@ export class RecoveredChain {
     if (rival !== undefined && rival.entryIndex !== index) links.push(rival.entryIndex);
     const isKept = kept().has(index) && rival === undefined;
     if (links.length + names.length > 0 || !isKept) {
-      await store.keepRecovery(link, { links, heads: names });
+      // Under the name of one that was given up there may be one of the new epoch by now.
+      const gone = names.filter((name) => !heads.has(name));
+      await store.keepRecovery(link, { links, heads: gone });
     }
     for (const it of links) kept().delete(it);
     kept().add(index);

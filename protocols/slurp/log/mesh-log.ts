@@ -294,6 +294,11 @@ export class MeshLog {
     if (commit > this.#commit) await this.commitTo(commit);
   }
 
+  /** See {@link LogStore.ensureRoom}. */
+  async ensureRoom(): Promise<void> {
+    await this.#components.log.ensureRoom();
+  }
+
   /**
    * Marks entries as committed and applies them; resolves once they are applied here. While the
    * store fails that takes as long as it takes: `signal` ends the waiting, not the work.

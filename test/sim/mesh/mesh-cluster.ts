@@ -40,6 +40,8 @@ const MESH_HARMS = [
 
 /** After the last harm everything that was accepted is decided within this time. */
 const CALM_MS = 60_000;
+/** Longer than an election timeout: what the last harm began is over by then. */
+const LAST_HARM_MS = 1_000;
 /** Where the operator has to come first. */
 const DISASTER_CALM_MS = 150_000;
 
@@ -280,10 +282,11 @@ export class MeshCluster {
     this.#clients.stop();
     this.disaster.calmDown();
     const limitMs = this.disaster.isDrawn ? DISASTER_CALM_MS : CALM_MS;
-    // Behind what set out over a slow link a leader's messages are late.
-    const { carriedByMs } = this.network;
+    // Behind what set out over a slow link a leader's messages are late; and who lost its
+    // connection to the leader in the last moment still stands for election.
+    const earliestMs = Math.max(this.network.carriedByMs, this.world.nowMs + LAST_HARM_MS);
     const isSettled = await this.world.runUntil(
-      () => this.world.nowMs > carriedByMs && this.#isSettled(),
+      () => this.world.nowMs > earliestMs && this.#isSettled(),
       limitMs,
     );
     if (!isSettled) throw new Violation('liveness', this.#describe());

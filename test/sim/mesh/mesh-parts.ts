@@ -182,6 +182,7 @@ function buildWatchdog(
   return new Watchdog({
     ...{ ...ports, state: meshLog.state, self: ports.signer.peer },
     view: { isConnected: ports.link.isConnected, leader },
+    isBehind: () => meshLog.appliedIndex < meshLog.commitIndex,
     handOver: () => consensus.handOver(),
   });
 }

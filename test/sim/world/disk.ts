@@ -23,7 +23,12 @@ const DEFER_MS = 20;
 const FATES: readonly FileFate[] = ['lost', 'cut', 'zeroed', 'kept'];
 
 /** What fails while a disk is full. */
-const FILLING: ReadonlySet<FaultPoint> = new Set(['log:write', 'store:write', 'file:write']);
+const FILLING: ReadonlySet<FaultPoint> = new Set([
+  'log:spare',
+  'log:write',
+  'store:write',
+  'file:write',
+]);
 
 /** How disks behave in a run. */
 export interface DiskProfile {

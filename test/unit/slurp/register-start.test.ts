@@ -65,13 +65,27 @@ describe('registerStart', () => {
       const running = run();
       await clock.advance(1_000);
       expect(outbox.taken).toHaveLength(2);
-      await clock.advance(1_000);
+      await clock.advance(1_999);
+      expect(outbox.taken).toHaveLength(2);
+      await clock.advance(1);
       await running;
       expect(outbox.taken).toHaveLength(3);
       const said = logger.lines.filter(({ level }) => level === 'warn');
       expect(said.map(({ message }) => message)).toEqual(['this start cannot be registered yet']);
     },
   );
+
+  it('tries twice a minute at least, however long it lasts', async () => {
+    outbox.answers = ['ERR_STORAGE_DISK_FULL'];
+    const running = run();
+    const ended = expect(running).rejects.toMatchObject({ code: 'ERR_API_STARTING' });
+    await clock.advance(60_000);
+    const before = outbox.taken.length;
+    await clock.advance(300_000);
+    expect(outbox.taken).toHaveLength(before + 10);
+    stopped.abort(new CooeeError('ERR_API_STARTING'));
+    await ended;
+  });
 
   it.each(['ERR_MEMBERSHIP_CLONE', 'ERR_SLURP_COMMAND'] as const)('ends at %s', async (code) => {
     outbox.answers = [code];

@@ -131,6 +131,11 @@ export class KnownHeads {
     return kept.filter(([, head]) => isGivenUp(head, beginning)).map(([name]) => name);
   }
 
+  /** Whether there is one that the disk has under that name. */
+  has(name: HeadName): boolean {
+    return this.#named().some(([named, head]) => named === name && head !== undefined);
+  }
+
   /** Those that are on the disk, by their names there. */
   #named(): readonly (readonly [HeadName, KeptHead | undefined])[] {
     const voters = [...this.#signed].map(([voter, head]) => [nameOf(voter), head] as const);

@@ -1,9 +1,4 @@
-import {
-  type Clock,
-  type CooeeError,
-  isCooeeError,
-  type Logger,
-} from '../../../interface/index.ts';
+import { type Clock, isCooeeError, type Logger, toError } from '../../../interface/index.ts';
 import type { Head } from '../../machine/codec.ts';
 import type { StateMark, StateMarks } from '../ports.ts';
 import type { TrustBook } from '../trust-book.ts';
@@ -57,7 +52,7 @@ export class MarkSigning {
    */
   async sign(): Promise<boolean> {
     const { marks, trust, isUnlinked } = this.#components;
-    let refusal: CooeeError | undefined;
+    let refusal: Error | undefined;
     for (const mark of marks?.recent() ?? []) {
       const known = Math.max(this.#signed, trust.mark()?.signed.head.index ?? 0);
       // Nobody signs for an epoch that is over: the next mark will have a head again.
@@ -65,12 +60,17 @@ export class MarkSigning {
       if (mark.index <= known || isOver) break;
       // A change that came in the meantime has its link made first: nobody would make it later.
       if (isUnlinked(mark.index)) return false;
+      let isRefused = false;
+      const onRefused = (error: Error): void => {
+        isRefused ||= isCooeeError(error, 'ERR_SLURP_HEAD');
+      };
       try {
-        await this.#signAt(mark);
+        await this.#signAt(mark, onRefused);
         break;
       } catch (error) {
-        if (!isCooeeError(error, 'ERR_SLURP_HEAD')) throw error;
-        refusal ??= error;
+        // Whichever voter answered last: one refused, and may not the one before.
+        if (!isRefused) throw error;
+        refusal ??= toError(error);
       }
     }
     // The newest is to be tried again, though the one before was signed.
@@ -78,11 +78,17 @@ export class MarkSigning {
     return true;
   }
 
-  async #signAt({ index, root, stateCid }: StateMark): Promise<void> {
+  async #signAt(
+    { index, root, stateCid }: StateMark,
+    onRefused: (error: Error) => void,
+  ): Promise<void> {
     const { trust, sign, publish } = this.#components;
     const others = new OtherStates(trust.electorateAt(index).signers.length);
     try {
-      const bytes = await sign({ index, root, stateCid }, (error) => others.heard(error));
+      const bytes = await sign({ index, root, stateCid }, (error) => {
+        others.heard(error);
+        onRefused(error);
+      });
       this.#signed = index;
       publish(bytes);
     } finally {

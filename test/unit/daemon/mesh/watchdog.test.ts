@@ -18,16 +18,18 @@ async function watched() {
   const health = new HealthBook(recordLogger());
   const logger = recordLogger();
   const handedOverMs: number[] = [];
+  const behind = { is: true };
   const beganMs = clock.monotonicMs();
   const watchdog = new Watchdog({
     ...{ clock, health, store, logger, state: new MeshState(), self: 'me' },
     view: { isConnected: () => false, leader: () => 'me' },
+    isBehind: () => behind.is,
     handOver: () => void handedOverMs.push(clock.monotonicMs() - beganMs),
   });
   await store.open();
   watchdog.start();
   return {
-    ...{ clock, store, health, logger, watchdog, handedOverMs },
+    ...{ clock, store, health, logger, watchdog, handedOverMs, behind },
     mend: () => faults.mend(),
     /** From here on no write stands. */
     async fill(): Promise<void> {
@@ -39,13 +41,24 @@ async function watched() {
 }
 
 describe('a node whose store takes no writes', () => {
-  it('hands leadership over after three seconds, and tries again every ten', async () => {
+  it('hands leadership over after three seconds, and again, less and less often', async () => {
     const { clock, fill, handedOverMs } = await watched();
     await fill();
     await clock.advance(2_500);
     expect(handedOverMs).toEqual([]);
-    await clock.advance(22_000);
-    expect(handedOverMs).toEqual([3_000, 13_000, 23_000]);
+    await clock.advance(80_000);
+    expect(handedOverMs).toEqual([3_000, 13_000, 33_000, 73_000]);
+  });
+
+  it('keeps it while nothing that is committed waits for the store', async () => {
+    const { clock, fill, handedOverMs, behind } = await watched();
+    behind.is = false;
+    await fill();
+    await clock.advance(60_000);
+    expect(handedOverMs).toEqual([]);
+    behind.is = true;
+    await clock.advance(1_000);
+    expect(handedOverMs).toHaveLength(1);
   });
 
   it('hands nothing over when there is room before that', async () => {

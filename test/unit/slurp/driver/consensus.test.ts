@@ -326,6 +326,29 @@ describe('three voters', () => {
     expect(leader.machine.health.list().map(({ code }) => code)).not.toContain('log-failed');
   });
 
+  it('hand over to another one each time: the one before may be no better', async () => {
+    world = await RaftWorld.start();
+    const led = new Set<RaftNode>();
+    for (let i = 0; i < 3; i++) {
+      const leader = await world.leader();
+      led.add(leader);
+      leader.consensus.handOver();
+      await world.until(() => world.leaders.some((it) => it !== leader), 200);
+    }
+    led.add(await world.leader());
+    expect(led.size).toBe(3);
+  });
+
+  it('keep what nobody else can take', async () => {
+    world = await RaftWorld.start([founder]);
+    const leader = await world.leader();
+    const before = leader.machine.logger.lines.length;
+    leader.consensus.handOver();
+    await world.pass(3_000);
+    expect(leader.consensus.isLeader).toBe(true);
+    expect(leader.machine.logger.lines.slice(before)).toEqual([]);
+  });
+
   it('end the process after a failed sync, and acknowledge nothing', async () => {
     world = await RaftWorld.start();
     const leader = await world.leader();

@@ -16,6 +16,8 @@ describe('mending the log', () => {
     const health = new HealthBook(recordLogger());
     let fault: 'ENOSPC' | 'EIO' | undefined = 'ENOSPC';
     let tries = 0;
+    let begun = 0;
+    let isWithoutRoom = true;
     const error = (code: 'ENOSPC' | 'EIO') =>
       ioError(systemError(code), { operation: 'making a log segment' });
     const mended = mendLog(
@@ -26,8 +28,13 @@ describe('mending the log', () => {
             tries++;
             if (fault !== undefined) throw error(fault);
           },
+          async ensureRoom() {
+            if (isWithoutRoom) throw error('ENOSPC');
+          },
         },
-        begin: async () => undefined,
+        begin: async () => {
+          begun++;
+        },
         onFatal: () => undefined,
       },
       error('ENOSPC'),
@@ -39,8 +46,14 @@ describe('mending the log', () => {
     expect(logger.lines.length).toBe(2);
     expect(health.list().map(({ code }) => code)).toEqual(['log-failed']);
     fault = undefined;
+    // It opens, and there is no room: nothing begins, to fail again at once.
+    await clock.advance(5_000);
+    expect(begun).toBe(0);
+    expect(health.list().map(({ code }) => code)).toEqual(['log-failed']);
+    isWithoutRoom = false;
     await clock.advance(500);
     expect(await mended).toBeUndefined();
+    expect(begun).toBe(1);
     expect(health.list()).toEqual([]);
   });
 });

@@ -131,7 +131,7 @@ it('that cannot become the next leaves nothing behind', async () => {
   }
 });
 
-it('must be there before a log opens again that failed for want of room', async () => {
+it('is asked for before a log is written again that failed for want of room', async () => {
   const faults = new SwitchFaults();
   const { directory, log } = await halfFull(faults);
   await expect.poll(() => isMade(directory)).toBe(true);
@@ -139,19 +139,24 @@ it('must be there before a log opens again that failed for want of room', async 
   const refused = log.append([record(3)]);
   await expect(refused).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
   faults.failAt('log:spare');
-  await expect(log.open()).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
-  await expect(log.open()).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
-  expect(log.status).toBe('failed');
+  await expect(log.ensureRoom()).rejects.toMatchObject({ code: 'ERR_STORAGE_NOT_OPEN' });
+  await log.open();
+  // Who reads needs none.
+  expect(await log.read(1, 9, 1)).toHaveLength(1);
+  for (let i = 0; i < 2; i++) {
+    await expect(log.ensureRoom()).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+  }
+  expect(log.status).toBe('open');
   expect(await readdir(directory)).toEqual(['0000000001.log']);
   faults.failAt(null);
-  await log.open();
+  await log.ensureRoom();
   expect(await isMade(directory)).toBe(true);
   await log.append([fillsTheNext]);
   expect(await readdir(directory)).toEqual(['0000000001.log', '0000000002.log']);
   await log.close();
 });
 
-it('is not asked for by a log that failed otherwise, or that a program finds', async () => {
+it('is not asked for where a log failed otherwise, or a program finds it', async () => {
   const faults = new SwitchFaults();
   const { directory, log } = await halfFull(faults);
   await expect.poll(() => isMade(directory)).toBe(true);
@@ -159,10 +164,11 @@ it('is not asked for by a log that failed otherwise, or that a program finds', a
   await expect(log.append([record(3)])).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
   faults.failAt('log:spare');
   await log.open();
-  expect(log.status).toBe('open');
+  await log.ensureRoom();
   await log.close();
   await log.open();
-  await log.append([record(3)]);
+  await log.ensureRoom();
+  expect(count(faults, 'log:spare')).toBe(1);
   await log.close();
 });
 

@@ -19,7 +19,7 @@ const STOP = '/libp2p/circuit/relay/0.2.0/stop';
 const RESERVE = Uint8Array.of(2, 0x08, 0);
 const ACCEPTED = Uint8Array.of(4, 0x08, 1, 0x20, 100);
 /** By far more than taking a chunk takes. One that is later is poured less, and no more. */
-const DRAIN_MS = 300;
+const DRAIN_MS = 1000;
 const CHUNK = new Uint8Array(64 * 1024);
 
 afterEach(stopAll);

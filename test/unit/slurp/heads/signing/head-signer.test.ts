@@ -104,6 +104,17 @@ describe('HeadSigner.sign', () => {
     await expect(node.heads.sign(leader.peer, other)).rejects.toThrow(refused('state'));
   });
 
+  it('signs at the mark before too when its frontier is kept no more', async () => {
+    const { node } = await signing();
+    const stateCid = `bafyrei${'a'.repeat(52)}`;
+    for (const index of [10, 16]) {
+      const root = rootOf(records.slice(0, index));
+      node.marks.set({ index, stateCid, root, timeMs: START_MS });
+    }
+    node.machine.meshLog.frontierAt = () => undefined;
+    expect(await node.heads.sign(leader.peer, bodyAt(10, { stateCid }))).toHaveLength(64);
+  });
+
   it('signs nothing of an epoch that is over, as soon as it has heard of the next', async () => {
     const { mesh, node } = await signing();
     const { heads, machine } = mesh.node(leader);

@@ -23,6 +23,8 @@ class World {
   known = 0;
   /** What the two others answer at a mark; undefined signs. */
   answer: (index: number) => Error | undefined = () => undefined;
+  /** What the second of them answers, where the first refuses, when it is something else. */
+  last: Error | undefined;
   unlinkedFrom = Number.POSITIVE_INFINITY;
   readonly signing: MarkSigning;
 
@@ -39,8 +41,8 @@ class World {
         const error = this.answer(index);
         if (error === undefined) return Uint8Array.of(index);
         onRefused(error);
-        onRefused(error);
-        throw error;
+        onRefused(this.last ?? error);
+        throw this.last ?? error;
       },
       publish: (bytes) => this.shown.push(bytes[0] ?? 0),
     });
@@ -88,6 +90,16 @@ describe('MarkSigning', () => {
     world.answer = () => noState;
     await expect(world.signing.sign()).rejects.toBe(noState);
     expect(world.asked).toEqual([24]);
+  });
+
+  it('goes on to the one before also when a voter hangs that answers last', async () => {
+    const world = new World();
+    world.recent = [markAt(24), markAt(16)];
+    const away = new CooeeError('ERR_WIRE_TIMEOUT');
+    world.answer = (index) => (index === 24 ? noState : undefined);
+    world.last = away;
+    await expect(world.signing.sign()).rejects.toBe(away);
+    expect([world.asked, world.shown]).toEqual([[24, 16], [16]]);
   });
 
   it('goes no further when nobody answers', async () => {
