@@ -1,7 +1,6 @@
 // The log of three voters under load, killed, frozen, started; beside etcd where it is installed.
-// `npm run bench:slurp -- [--short] [--long] [--no-etcd] [--sync-us N] [--only NAME,…]`; writes
-// bench/results/slurp.json. With --sync-us each sync of both takes so many microseconds longer, as
-// on a slower disk: that takes etcd most of its time, and ours little of it.
+// `npm run bench:slurp -- [--short] [--long] [--no-etcd] [--only NAME,…]`; writes
+// bench/results/slurp.json.
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Comparison, isKept, printComparisons, ratioOf } from '../lib/comparison.ts';
@@ -36,12 +35,9 @@ const { values: flags } = parseArgs({
     'no-etcd': { type: 'boolean', default: false },
     only: { type: 'string' },
     voters: { type: 'string', default: '3' },
-    'sync-us': { type: 'string', default: '0' },
   },
 });
 
-const syncUs = Number(flags['sync-us']);
-if (!Number.isInteger(syncUs) || syncUs < 0) throw new Error('--sync-us takes whole microseconds');
 const version = flags['no-etcd'] ? undefined : etcdVersion();
 const peer = version === undefined ? 'no etcd' : `etcd ${version}`;
 const setting: Setting = {
@@ -49,7 +45,6 @@ const setting: Setting = {
   isLong: flags.long,
   hasEtcd: version !== undefined,
   voters: Number(flags.voters),
-  syncUs,
 };
 if (version === undefined) {
   console.log('Without etcd: no ratios (Debian has it in etcd-server, which need not be running).');

@@ -1,7 +1,6 @@
 import type { Cluster } from './cluster/cluster.ts';
 import { EtcdCluster, etcdVersion } from './cluster/etcd.ts';
 import { OurCluster } from './cluster/ours.ts';
-import { slowDisk } from './cluster/slow-disk.ts';
 
 /** How much of a bench is run. */
 export interface Setting {
@@ -13,19 +12,15 @@ export interface Setting {
   readonly hasEtcd: boolean;
   /** Voters of ours to wait for; below three only to try the benches out. */
   readonly voters: number;
-  /** Microseconds that each sync takes longer; 0: the disk as it is. */
-  readonly syncUs: number;
 }
 
 /** Makes one cluster. */
 export type MakeCluster = () => Cluster;
 
 /** What is measured beside each other: ours, and etcd where it is. */
-export function contenders({ hasEtcd, voters, syncUs }: Setting): readonly MakeCluster[] {
-  const launcher = slowDisk(syncUs);
-  const ours: MakeCluster = () => new OurCluster(voters, launcher);
-  if (!hasEtcd || etcdVersion() === undefined) return [ours];
-  return [ours, () => new EtcdCluster([], launcher)];
+export function contenders({ hasEtcd, voters }: Setting): readonly MakeCluster[] {
+  const ours: MakeCluster = () => new OurCluster(voters);
+  return hasEtcd && etcdVersion() !== undefined ? [ours, () => new EtcdCluster()] : [ours];
 }
 
 /** Runs the task on a cluster that is made for it and gone afterwards. */

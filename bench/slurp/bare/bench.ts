@@ -2,7 +2,6 @@ import { type Comparison, comparisonOf } from '../../lib/comparison.ts';
 import { rest } from '../../lib/process.ts';
 import { settled } from '../cluster/cluster.ts';
 import { EtcdCluster } from '../cluster/etcd.ts';
-import { slowDisk } from '../cluster/slow-disk.ts';
 import { onCluster, progress, type Setting } from '../setting.ts';
 import type { LoopResult } from '../writer.ts';
 import { WriterProcess } from '../writer-process.ts';
@@ -21,7 +20,6 @@ interface Run {
  */
 export async function benchBare(setting: Setting): Promise<Comparison[]> {
   const writer = new WriterProcess();
-  const launcher = slowDisk(setting.syncUs);
   const runs = { bare: [] as Run[], etcd: [] as Run[] };
   const measure = async (target: Parameters<typeof writer.loop>[0]['targets'][0]): Promise<Run> => {
     const durationMs = setting.isShort ? 2000 : 6000;
@@ -31,7 +29,7 @@ export async function benchBare(setting: Setting): Promise<Comparison[]> {
   };
   try {
     for (let round = 0; round < (setting.isShort ? 1 : 3); round += 1) {
-      const members = new BareMembers(launcher);
+      const members = new BareMembers();
       try {
         runs.bare.push(await measure(await members.start()));
       } finally {
@@ -40,7 +38,7 @@ export async function benchBare(setting: Setting): Promise<Comparison[]> {
       await rest(1000);
       if (!setting.hasEtcd) continue;
       await onCluster(
-        () => new EtcdCluster([], launcher),
+        () => new EtcdCluster(),
         async (cluster) => {
           const target = cluster.targets[await settled(cluster)];
           if (target !== undefined) runs.etcd.push(await measure(target));

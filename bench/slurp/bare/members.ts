@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Target } from '../cluster/cluster.ts';
 
 const MEMBER = new URL('./member.ts', import.meta.url);
@@ -11,12 +10,6 @@ const MEMBER = new URL('./member.ts', import.meta.url);
 export class BareMembers {
   readonly #folder = mkdtempSync(join(tmpdir(), 'cooee-bench-bare-'));
   readonly #children: ChildProcess[] = [];
-  readonly #launcher: readonly string[];
-
-  /** @param launcher - words before those of each process */
-  constructor(launcher: readonly string[] = []) {
-    this.#launcher = launcher;
-  }
 
   /** Where writes go in. */
   async start(): Promise<Target> {
@@ -40,9 +33,7 @@ export class BareMembers {
 
   /** What it says first. */
   async #fork(name: string, ...words: readonly string[]): Promise<string> {
-    const [program = '', ...rest] = [...this.#launcher, process.execPath];
-    const all = [...rest, fileURLToPath(MEMBER), join(this.#folder, name), ...words];
-    const child = spawn(program, all, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(MEMBER, [join(this.#folder, name), ...words]);
     this.#children.push(child);
     return await new Promise((heard, fail) => {
       child.once('message', (message) => heard(String(message)));

@@ -33,15 +33,10 @@ export class EtcdCluster implements Cluster {
   readonly #folder = mkdtempSync(join(tmpdir(), 'cooee-bench-etcd-'));
   readonly #members: readonly Member[];
   readonly #flags: readonly string[];
-  readonly #launcher: readonly string[];
 
-  /**
-   * @param flags - more flags for every member
-   * @param launcher - words before the program's own
-   */
-  constructor(flags: readonly string[] = [], launcher: readonly string[] = []) {
+  /** @param flags more flags for every member */
+  constructor(flags: readonly string[] = []) {
     this.#flags = flags;
-    this.#launcher = launcher;
     this.#members = MEMBERS.map((at) => ({
       name: `m${at}`,
       port: freePort(),
@@ -85,8 +80,7 @@ export class EtcdCluster implements Cluster {
       'log-level': 'error',
     };
     const words = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
-    const [program = 'etcd', ...rest] = [...this.#launcher, 'etcd', ...words, ...this.#flags];
-    const child = spawn(program, rest, { stdio: 'ignore' });
+    const child = spawn('etcd', [...words, ...this.#flags], { stdio: 'ignore' });
     member.child = child;
     member.gone = new Promise((done) => child.once('close', () => done()));
   }

@@ -12,14 +12,10 @@ export class OurCluster implements Cluster {
   readonly targets: readonly Target[];
   readonly #voters: number;
 
-  /**
-   * @param voters - with how many it is content: below three, only to try the benches out
-   * @param launcher - words before those of each daemon
-   */
-  constructor(voters: number = MEMBERS.length, launcher: readonly string[] = []) {
+  /** @param voters with how many it is content: below three, only to try the benches out */
+  constructor(voters: number = MEMBERS.length) {
     this.#voters = voters;
     this.hosts = MEMBERS.map((at) => this.mesh.host(`voter-${at}`));
-    for (const host of this.hosts) host.launcher = launcher;
     this.targets = this.hosts.map((host) => targetOf(host));
   }
 
