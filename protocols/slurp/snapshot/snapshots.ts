@@ -321,7 +321,7 @@ export class Snapshots implements StateMarks {
   }
 
   async #compact(): Promise<void> {
-    const { log, meshLog, logger, onCompacted } = this.#components;
+    const { log, meshLog, logger, onCompacted, onFatal } = this.#components;
     // An older state may be on its way in: the log must not begin behind it.
     if (this.#replacement.isUnderWay) return;
     const at = { signed: this.#signed()?.index ?? 0, applied: meshLog.appliedIndex };
@@ -329,7 +329,13 @@ export class Snapshots implements StateMarks {
     if (before <= log.firstIndex || log.status !== 'open') return;
     const first = log.firstIndex;
     await this.#snapshotter.sync(at.signed);
-    await log.compactBefore(before);
+    try {
+      await log.compactBefore(before);
+    } catch (error) {
+      // After a failed sync nobody knows what the disk holds: opened again, it would look well.
+      if (isCooeeError(error) && error.details['fatal'] === true) onFatal?.(error);
+      throw error;
+    }
     if (log.firstIndex === first) return;
     logger.info({ first: log.firstIndex }, 'the log was compacted');
     onCompacted?.(log.firstIndex - 1);

@@ -95,6 +95,17 @@ describe('making a snapshot durable', () => {
     }
   });
 
+  it('ends the process also when it is the fsync of the log that fails', async () => {
+    const node = await SnapNode.open('node');
+    await mark(node, EVERY);
+    await node.run(node.machine.take(batches(EVERY + 1, 2 * EVERY - 1)));
+    node.machine.faults.fail('log:sync', systemError('EIO'));
+    await node.sign();
+    expect(node.fatal).toEqual(['ERR_STORAGE_IO']);
+    expect(node.compacted).toEqual([]);
+    await node.snapshots.stop();
+  });
+
   it('gives the snapshot up when the disk turns out to be full only then', async () => {
     const node = await SnapNode.open('node');
     await mark(node, EVERY);
