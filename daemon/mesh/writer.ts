@@ -89,9 +89,8 @@ export class Writer {
   async decide<K extends CommandKind>(
     kind: K,
     body: CommandBody<K>,
-    options: { readonly alone?: boolean } = {},
   ): Promise<Outcome & { readonly index: number }> {
-    const submitted = this.#outbox.submit(kind, body, options);
+    const submitted = this.#outbox.submit(kind, body);
     await submitted.accepted;
     const decided = await submitted.decided;
     if ('error' in decided) throw decided.error;

@@ -44,7 +44,8 @@ export class SpareSegment {
    * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO
    */
   async ensure(): Promise<void> {
-    if (this.#bytes < WORTH_IT_BYTES || this.#making !== undefined) return;
+    // What was begun ahead may have failed.
+    if (this.#bytes < WORTH_IT_BYTES || (await this.#making) !== undefined) return;
     const { directory } = this.#files;
     const room = await withIoError({ operation: 'making room for the log', file: directory }, () =>
       this.#makeWhereItFits(directory),

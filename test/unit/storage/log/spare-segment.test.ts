@@ -172,6 +172,19 @@ it('is not asked for where a log failed otherwise, or a program finds it', async
   await log.close();
 });
 
+it('is made by who needs it, where making it ahead has failed', async () => {
+  const directory = await newFolder();
+  const faults = new SwitchFaults();
+  const spare = new SpareSegment({ directory, faults }, silentLogger, MIB);
+  faults.failAt('log:spare');
+  spare.prepare();
+  await expect(spare.ensure()).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+  faults.failAt(null);
+  await spare.ensure();
+  expect(await isMade(directory)).toBe(true);
+  await spare.discard();
+});
+
 it('is not begun where the file system says that it would not fit', async () => {
   const directory = await newFolder();
   const faults = new SwitchFaults();
