@@ -5,7 +5,8 @@ import {
   isCooeeError,
   type Signer,
 } from '../../interface/index.ts';
-import { encodeCanonical, signingInput } from '../../wire/index.ts';
+import type { TrustAnchor } from '../../membership/index.ts';
+import { encodeCanonical, equalBytes, signingInput } from '../../wire/index.ts';
 import { assertHead, type Head, type SignedHead } from '../machine/codec.ts';
 
 /** Why a head is not taken: the label of `cooee_slurp_heads_refused_total`. */
@@ -125,6 +126,16 @@ export function verifyHead(
   assertHead(crypto, signed, { mesh, voters: electorate.signers });
   const { voters } = electorate;
   if (voters !== undefined && !isSameVoters(voters, signed.head.voters)) throw refuseHead('chain');
+}
+
+/**
+ * A log that has another root at the anchor is another log, whoever signed it.
+ *
+ * @throws CooeeError ERR_SLURP_ANCHOR
+ */
+export function assertAnchor({ index, root }: TrustAnchor, { head }: SignedHead): void {
+  if (head.index !== index || equalBytes(head.root, root)) return;
+  throw new CooeeError('ERR_SLURP_ANCHOR');
 }
 
 /** A voter's signature under a head. */

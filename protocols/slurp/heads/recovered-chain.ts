@@ -60,7 +60,7 @@ export class RecoveredChain {
    */
   async take(find: () => Promise<Uint8Array>): Promise<void> {
     const { epochs } = this.#components;
-    const done = this.#turn.then(async () => {
+    await this.#inTurn(async () => {
       const bytes = await find();
       const { newest, rival } = epochs;
       try {
@@ -71,8 +71,6 @@ export class RecoveredChain {
         for (const listener of isNews ? this.#listeners : []) listener();
       }
     });
-    this.#turn = done.catch(() => undefined);
-    await done;
   }
 
   /** See {@link TrustBook.onRecovery}. */
@@ -96,22 +94,23 @@ export class RecoveredChain {
   }
 
   /**
-   * Keeps links that were just verified. A recovery that is followed meanwhile looks for those that
-   * it gives up before they are there.
+   * Keeps links that were just verified, but those that a recovery which came before gives up. One
+   * that comes meanwhile finds them on the disk.
    *
-   * @returns those that are in force
+   * @param believe goes by those that are in force, before another recovery is followed
    * @throws CooeeError ERR_STORAGE_*
    */
-  async keep(links: readonly ChainLink[]): Promise<ReadonlySet<ChainLink>> {
-    const { store, history, epochs, kept } = this.#components;
-    await store.keepLinks(links);
-    const inForce = new Set(links.filter(({ set }) => history.isInForce(set)));
-    for (const { set } of inForce) kept().add(set.index);
-    const over = links.filter((link) => !inForce.has(link)).map(({ set }) => set.index);
-    // In the recovery's own place that is what is kept from now on.
-    const forgotten = over.filter((index) => index !== epochs.newest?.entryIndex);
-    if (forgotten.length > 0) await store.forgetLinks(forgotten);
-    return inForce;
+  async keep(
+    links: readonly ChainLink[],
+    believe: (inForce: ReadonlySet<ChainLink>) => void,
+  ): Promise<void> {
+    const { store, history, kept } = this.#components;
+    await this.#inTurn(async () => {
+      const inForce = links.filter(({ set }) => history.isInForce(set));
+      if (inForce.length > 0) await store.keepLinks(inForce);
+      for (const { set } of inForce) kept().add(set.index);
+      believe(new Set(inForce));
+    });
   }
 
   /**
@@ -128,8 +127,8 @@ export class RecoveredChain {
 
   /** Believes the links of a way that has led to its end. @throws CooeeError ERR_STORAGE_* */
   async arrive({ gap, links }: ChainWalk): Promise<void> {
-    const done = this.#turn.then(async () => {
-      const { store, kept, history } = this.#components;
+    const { store, kept, history } = this.#components;
+    await this.#inTurn(async () => {
       // Meanwhile a later one may have been heard of.
       if (history.gap()?.to !== gap.to) return;
       if (links.length > 0) await store.keepLinks(links);
@@ -139,6 +138,11 @@ export class RecoveredChain {
         links.map(({ set }) => set),
       );
     });
+  }
+
+  /** What is written of the chain, and what a recovery gives up of it, one after the other. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
     this.#turn = done.catch(() => undefined);
     await done;
   }

@@ -1,5 +1,4 @@
 import {
-  CooeeError,
   type Crypto,
   type Health,
   type KeyValueStore,
@@ -14,11 +13,12 @@ import { decodeHead, type SignedHead } from '../machine/codec.ts';
 import { LINKS_MAX } from '../protocol.ts';
 import { EpochBook } from '../recovery/epoch-book.ts';
 import { isRecovery } from '../recovery/recovery-link.ts';
-import { electorateAt, reasonOf, refuseHead, verifyHead } from './head-rules.ts';
+import { assertAnchor, electorateAt, reasonOf, refuseHead, verifyHead } from './head-rules.ts';
 import { ForkProof } from './known/fork-proof.ts';
 import { KnownHeads } from './known/known-heads.ts';
 import { type MissingLink, missingLinks, verifyMissing, votedIn } from './missing-links.ts';
 import { RecoveredChain } from './recovered-chain.ts';
+import { SkippedLinks } from './skipped-links.ts';
 import { followChain } from './trust-chain.ts';
 import { type KeptHead, linkIndex, TrustStore } from './trust-store.ts';
 import { VoterHistory } from './voter-history.ts';
@@ -54,6 +54,8 @@ export class TrustBook {
   #kept = new Set<number>();
   /** What recoveries do to the chain. */
   readonly recoveries: RecoveredChain;
+  /** Changes of voters that this node went past. */
+  readonly skipped: SkippedLinks;
 
   /** @param anchor what is trusted from the start: out of the invite, or of genesis */
   constructor(components: TrustBookComponents, anchor: TrustAnchor) {
@@ -62,9 +64,11 @@ export class TrustBook {
     this.epochs = new EpochBook(components);
     this.#store = new TrustStore(components.store);
     this.#history = new VoterHistory(components.meshLog, anchor);
+    const chain = { history: this.#history, store: this.#store };
+    this.skipped = new SkippedLinks({ ...components, ...chain });
     this.recoveries = new RecoveredChain({
       ...components,
-      ...{ epochs: this.epochs, history: this.#history, store: this.#store, heads: this.#heads },
+      ...{ ...chain, epochs: this.epochs, heads: this.#heads },
       ...{ kept: () => this.#kept, missing: () => this.missingLinks() },
     });
   }
@@ -190,8 +194,8 @@ export class TrustBook {
   }
 
   /**
-   * Takes links in, in order: those that lead on from the last one, and those of changes that this
-   * node's own state knows.
+   * Takes links in, in order: those that lead on from the last one, those of changes that this
+   * node's own state knows, and those that it went past.
    *
    * @throws CooeeError ERR_SLURP_HEAD (details.reason), ERR_WIRE_*, ERR_STORAGE_*; of those behind
    * the last recovery nothing was taken then
@@ -206,11 +210,14 @@ export class TrustBook {
       const { crypto, meshLog } = this.#components;
       const place = { crypto, mesh: meshLog.meshId };
       const own = verifyMissing(place, this.missingLinks(), heads);
+      const detours = await this.skipped.find(heads);
       const ahead = followChain(crypto, this.#start(), heads).links;
-      const fresh = [...own, ...ahead];
+      const fresh = [...own, ...detours.flatMap(({ links: between }) => between), ...ahead];
       if (fresh.length === 0) return;
-      const kept = await this.recoveries.keep(fresh);
-      for (const link of ahead) if (kept.has(link)) this.#history.extend(link.set);
+      await this.recoveries.keep(fresh, (inForce) => {
+        this.skipped.fill(detours);
+        for (const link of ahead) if (inForce.has(link)) this.#history.extend(link.set);
+      });
     } catch (error) {
       this.#countRefusal(error);
       throw error;
@@ -282,14 +289,6 @@ export class TrustBook {
     return { mesh: this.#components.meshLog.meshId, epoch: set.epoch, set, key };
   }
 
-  /** A log that has another root at the anchor is another log, whoever signed it. */
-  #assertAnchor({ head }: SignedHead): void {
-    const { index, root } = this.#anchor;
-    if (head.index === index && !equalBytes(head.root, root)) {
-      throw new CooeeError('ERR_SLURP_ANCHOR');
-    }
-  }
-
   #assertSigned(signed: SignedHead): void {
     try {
       if (this.#history.isUnknown(signed.head.index)) throw refuseHead('chain');
@@ -297,8 +296,9 @@ export class TrustBook {
       const { meshId: mesh } = this.#components.meshLog;
       const place = { mesh, epoch: electorate.epoch, electorate };
       verifyHead(this.#components.crypto, signed, place);
-      this.#assertAnchor(signed);
+      assertAnchor(this.#anchor, signed);
     } catch (error) {
+      this.skipped.refused(signed.head.index, reasonOf(error));
       this.#countRefusal(error);
       throw error;
     }

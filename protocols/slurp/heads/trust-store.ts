@@ -94,11 +94,6 @@ export class TrustStore {
     await this.#write(links.map(linkWrite), SYNCED);
   }
 
-  /** Forgets links by their indices. */
-  async forgetLinks(indices: readonly number[]): Promise<void> {
-    await this.#write(indices.map((index) => ({ namespace: 'chain', key: linkKey(index) })));
-  }
-
   /**
    * Keeps a recovery as a link of the chain, and forgets links and heads that it gives up: all in
    * one write, and on the disk when this resolves.

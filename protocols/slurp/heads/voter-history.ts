@@ -19,6 +19,12 @@ export interface HistoryGap {
   readonly to: VoterSet;
 }
 
+/** Two sets of voters, one after the other as far as is known: links alone told of the second. */
+export interface HistoryStep {
+  readonly before: VoterSet;
+  readonly next: VoterSet;
+}
+
 /**
  * Who voted when, as far as this node can tell: out of its own state, which a verified log gave it,
  * and behind that by links of the trust chain. A node whose log is not as far as its anchor begins
@@ -74,6 +80,26 @@ export class VoterHistory {
     // The state may have got there while the link was written.
     if (set.index <= this.last().index) return;
     this.#ahead.push(set);
+  }
+
+  /**
+   * The sets around an index, the first at or before it, when a link that was handed over by vote
+   * told of the second: there may be others in between. The state has no such gaps.
+   */
+  step(index: number): HistoryStep | undefined {
+    const sets = this.sets();
+    const at = sets.findIndex((set) => set.index > index);
+    const before = sets[at - 1];
+    const next = sets[at];
+    if (before === undefined || next === undefined || !this.#ahead.includes(next)) return undefined;
+    return next.isRecovered === true ? undefined : { before, next };
+  }
+
+  /** Links were verified that lead through these sets to one that links had told of before. */
+  insert(next: VoterSet, sets: readonly VoterSet[]): void {
+    const at = this.#ahead.indexOf(next);
+    // The state, or a recovery, may have got there while they were written.
+    if (at >= 0) this.#ahead.splice(at, 0, ...sets);
   }
 
   /**

@@ -1,12 +1,16 @@
 import { isCooeeError } from '../../interface/index.ts';
 import type { ChainWalk } from '../heads/chain-walk.ts';
 import type { TrustBook } from '../heads/trust-book.ts';
+import { linkIndex } from '../heads/trust-store.ts';
 import { type KnownHeads, LINKS_MAX } from '../protocol.ts';
+
+/** Answers of links in a row, from one source, for what this node went past. */
+const DETOUR_PAGES_MAX = 16;
 
 /**
  * What a pull asks of the trust chain: the links that lead to a recovery which this node heard of
- * from afar; when it has those, the ones that lead on; and then the ones from before its anchor,
- * which it needs only to hand them on.
+ * from afar; when it has those, the ones from before its anchor, which it needs only to hand them
+ * on; the ones that it went past; and the ones that lead on.
  */
 export class ChainBackfill {
   readonly #trust: TrustBook;
@@ -17,6 +21,9 @@ export class ChainBackfill {
   #isAsking = false;
   #walk: ChainWalk | undefined;
   #isAstray = false;
+  /** Behind which index this source is asked for links that were passed over. */
+  #detour: number | undefined;
+  #detourPages = 0;
 
   constructor(trust: TrustBook) {
     this.#trust = trust;
@@ -26,6 +33,8 @@ export class ChainBackfill {
   begin(): void {
     this.#walk = this.#trust.recoveries.walk();
     this.#isAstray = false;
+    this.#detour = this.#trust.skipped.wanted?.after;
+    this.#detourPages = 0;
   }
 
   /**
@@ -46,7 +55,8 @@ export class ChainBackfill {
     if (missing.length > this.#wanted) this.#cursor = first?.before.index;
     this.#wanted = missing.length;
     this.#isAsking = first !== undefined && this.#cursor !== undefined;
-    return { chain: this.#isAsking ? (this.#cursor ?? chainIndex) : chainIndex, mark };
+    const from = this.#isAsking ? this.#cursor : this.#detour;
+    return { chain: from ?? chainIndex, mark };
   }
 
   /**
@@ -77,7 +87,18 @@ export class ChainBackfill {
       this.#cursor = left.length < missing ? left[0]?.before.index : undefined;
       return isMore && this.#cursor !== undefined;
     }
+    if (this.#detour !== undefined) return this.#turnBack(links);
     return isMore && this.#trust.chainIndex > before;
+  }
+
+  /** True when there may be more of the detour, or links that lead on behind it. */
+  #turnBack(links: readonly Uint8Array[]): boolean {
+    const { wanted } = this.#trust.skipped;
+    const last = links.at(-1);
+    const isMore = links.length === LINKS_MAX && last !== undefined;
+    const after = isMore && ++this.#detourPages < DETOUR_PAGES_MAX ? linkIndex(last) : undefined;
+    this.#detour = (after ?? 0) < (wanted?.end ?? 0) ? after : undefined;
+    return isMore;
   }
 
   /** True when there may be more links, on the way or behind its end. */

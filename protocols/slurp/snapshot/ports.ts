@@ -5,6 +5,8 @@ import type { KeptHead } from '../heads/index.ts';
 export interface MarkTrust {
   /** Index up to which it is known who votes. */
   readonly chainIndex: number;
+  /** Where links are wanted once more, before that index. */
+  readonly skipped: { readonly wanted: { readonly after: number } | undefined };
   /** The highest verified head that holds the CID of a state. */
   mark(): KeptHead | undefined;
   /** Called for each head that was verified. */

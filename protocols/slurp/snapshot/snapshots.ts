@@ -227,7 +227,7 @@ export class Snapshots implements StateMarks {
     const answer = await requester.request(
       peer,
       replicaProtocol(meshLog.meshId),
-      pullRequest.encode(1, { chain: trust.chainIndex }),
+      pullRequest.encode(1, { chain: trust.skipped.wanted?.after ?? trust.chainIndex }),
       { timeoutMs: OFFER_TIMEOUT_MS, signal: this.#ended(signal) },
     );
     const { snapshot, links } = pullResponse.decode(answer);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { StoreWrite } from '../../../../protocols/interface/index.ts';
 import { Machine, rootOf } from '../mesh-world.ts';
 import { recoverOn } from '../recovery/recovery-world.ts';
@@ -52,6 +53,11 @@ export function held({ store }: Machine, isIt: (write: StoreWrite) => boolean, i
     if (!isOnDisk) await batch(writes, options);
   };
   return { reached, release };
+}
+
+/** Lets go on what does not wait for what is held. */
+export async function rest(): Promise<void> {
+  for (let i = 0; i < 50; i++) await setImmediate();
 }
 
 /** What a disk has in a namespace, by rising key. */

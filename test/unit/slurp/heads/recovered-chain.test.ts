@@ -6,7 +6,7 @@ import { epochOf } from '../../../../protocols/slurp/recovery/recovery-rules.ts'
 import { codeOf, GENESIS, Machine, operator } from '../mesh-world.ts';
 import { applyRecovery, forger, recoverOn, recoveryAt } from '../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
-import { applied, held, keysOf, left, newHead, oldHead, recovered, three } from './epochs.ts';
+import { applied, held, keysOf, left, newHead, oldHead, recovered, rest, three } from './epochs.ts';
 import { anchorAt, headBy, names, openBook, refused, some } from './voters.ts';
 
 expectNoUnhandled();
@@ -181,6 +181,7 @@ describe('a node that hears of a recovery', () => {
 describe('a link that is written while a recovery is followed', () => {
   it.each([
     [21, true],
+    [21, false],
     [30, true],
     [30, false],
   ])('is none when that gives it up (%i, on the disk: %s)', async (index, isOnDisk) => {
@@ -192,14 +193,35 @@ describe('a link that is written while a recovery is followed', () => {
     const root = new Uint8Array(32);
     const learning = book.learn([headBy(three, { index, root, by: some(1, 2, 3, 4) })]);
     await reached;
-    await book.recover(link);
+    const recovering = book.recover(link);
+    await rest();
     release();
-    await learning;
+    await Promise.all([learning, recovering]);
     expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
+    expect(await machine.store.get('chain', '21'.padStart(16, '0'))).toEqual(link);
     for (const it of [book, await openBook(machine)]) {
       expect([it.voters(), it.chainIndex]).toEqual([[left.peer], 21]);
       expect((await it.accept(await newHead(source))).head.epoch).toBe(1);
     }
+  });
+});
+
+describe('a link that was verified before a recovery was followed', () => {
+  it.each([21, 30])('is not kept when that gives it up (%i)', async (index) => {
+    const { link } = await recovered(20);
+    const machine = await applied(18);
+    const book = await openBook(machine);
+    const { reached, release } = held(machine, ({ key }) => key === 'recovery');
+    const recovering = book.recover(link);
+    await reached;
+    const root = new Uint8Array(32);
+    const learning = book.learn([headBy(three, { index, root, by: some(1, 2, 3, 4) })]);
+    await rest();
+    release();
+    await Promise.all([recovering, learning]);
+    expect(await machine.store.get('chain', '21'.padStart(16, '0'))).toEqual(link);
+    expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
+    expect([book.voters(), book.chainIndex]).toEqual([[left.peer], 21]);
   });
 });
 

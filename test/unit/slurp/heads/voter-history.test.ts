@@ -98,3 +98,32 @@ describe('the state of a node that hears of a recovery', () => {
     expect(history.gap()).toMatchObject({ base: { index: 5 }, via: { index: 21, epoch: 1 } });
   });
 });
+
+describe('a step between two sets of voters', () => {
+  it('is told by links alone: neither by the state nor by the operator', async () => {
+    const { history } = await applied(6);
+    history.extend(setAt(20, 0, 'c'));
+    history.extend(setAt(30, 0, 'd'));
+    history.recover(recoveryTo(40, 1, 'e'));
+    expect(history.step(25)).toBeUndefined();
+    const links = (await applied(6)).history;
+    links.extend(setAt(20, 0, 'c'));
+    links.extend(setAt(30, 0, 'd'));
+    const ends = [4, 5, 19, 20, 29, 30].map((index) => links.step(index)?.next.index);
+    expect(ends).toEqual([undefined, 20, 20, 30, 30, undefined]);
+    expect(links.step(25)?.before.index).toBe(20);
+  });
+
+  it('has others put in between, as long as it leads where it did', async () => {
+    const history = await empty();
+    const [near, far] = [setAt(20, 0, 'a', 'c'), setAt(30, 0, 'd')];
+    history.extend(near);
+    history.extend(far);
+    history.insert(far, [setAt(24, 0, 'a'), setAt(27, 0, 'd', 'a')]);
+    history.insert(near, [setAt(10, 0, 'a', 'b')]);
+    expect(indices(history)).toEqual([1, 10, 20, 24, 27, 30]);
+    history.recover(recoveryTo(40, 1, 'e'));
+    history.insert(far, [setAt(28, 0, 'a')]);
+    expect(indices(history)).toEqual([1, 40]);
+  });
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RequestHandler, Signer } from '../../../../protocols/interface/index.ts';
+import { linkIndex } from '../../../../protocols/slurp/heads/trust-store.ts';
 import { serveReplica, type TrustBook } from '../../../../protocols/slurp/index.ts';
 import { pullRequest, pullResponse } from '../../../../protocols/slurp/protocol.ts';
 import {
@@ -12,7 +13,7 @@ import {
   rotation,
   some,
 } from '../heads/voters.ts';
-import { Machine, rootOf } from '../mesh-world.ts';
+import { codeOf, Machine, rootOf } from '../mesh-world.ts';
 import { applyRecovery, GENESIS_BODY, recoveryAt } from '../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
 import { answer, Follower, type Source } from './follower.ts';
@@ -121,6 +122,117 @@ describe('a follower', () => {
     if (honest !== undefined) follower.sources.set('member', honest);
     expect(await follower.pull()).toBe('ok');
     expect(follower.meshLog.appliedIndex).toBe(LENGTH);
+  });
+});
+
+describe('a follower that went past a change of voters', () => {
+  // Of {1, 2, 3} two sign at 20 for four, and two hand over already at 12: their link verifies
+  // from {1, 2} as well.
+  const steps = new Map([
+    [4, some(1, 2)],
+    [12, some(1, 2, 3)],
+    [20, some(1, 2, 3, 4)],
+  ]);
+  const log = logWith(steps, 30);
+  const [link4, link12] = linksOf(log, steps) as [Uint8Array, Uint8Array];
+  const headOf = (index: number, by: Signer[], voters = by, other: object = {}) =>
+    headBy(by, { index, root: rootOf(log.slice(0, index)), by: voters, ...other });
+  const link20 = headOf(20, some(1, 2), some(1, 2, 3, 4));
+  const mark = headOf(16, some(1, 2), some(1, 2, 3), { stateCid: STATE_CID });
+  const newest = headOf(30, some(1, 2, 3, 4));
+
+  /** A member without entries that has these links, and tells behind which it was asked. */
+  const withLinks = (
+    given: Uint8Array[],
+    asked: number[],
+    heads = { head: newest, mark },
+  ): Source => {
+    return async (_from, _signal, body) => {
+      const { chain } = pullRequest.decode(body as Uint8Array);
+      asked.push(chain);
+      const some64 = given.filter((link) => linkIndex(link) > chain).slice(0, 64);
+      return pullResponse.encode(heads.head, [], { links: some64, mark: heads.mark });
+    };
+  };
+
+  it('asks the next member for it when a mark in between cannot be judged', async () => {
+    const asked: number[] = [];
+    const lacking = withLinks([link4, link20], asked);
+    const follower = await Follower.open([lacking], anchorAt(log, 1));
+    expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    expect([follower.book.mark(), asked]).toEqual([undefined, [1]]);
+    // Who lacks it too does not end the search.
+    expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    follower.sources.set('whole', withLinks([link4, link12, link20], asked));
+    expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    expect(asked).toEqual([1, 4, 4, 4]);
+    expect(follower.book.mark()?.bytes).toEqual(mark);
+    expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    expect(asked.slice(4)).toEqual([20, 20]);
+  });
+
+  describe('with many changes behind it', () => {
+    const many = new Map(steps);
+    for (let i = 21; i <= 120; i++) many.set(i, i % 2 === 0 ? some(1, 2, 3, 4) : some(1, 2, 3));
+    const far = logWith(many, 130);
+    const [, , , ...behind] = linksOf(far, many);
+    const lacking = [link4, link20, ...behind];
+    const heads = {
+      head: headBy(some(1, 2, 3), { index: 130, root: rootOf(far), by: some(1, 2, 3, 4) }),
+      mark,
+    };
+
+    it('asks no further than the change that it knows', async () => {
+      const asked: number[] = [];
+      const follower = await Follower.open([withLinks(lacking, asked, heads)], anchorAt(far, 1));
+      for (let i = 0; i < 2; i++) expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+      expect(asked).toEqual([1, 82, 4, 120]);
+    });
+
+    it('ends with a source that tells the same again and again', async () => {
+      let count = 0;
+      const links64 = lacking.slice(0, 64);
+      const stuck = async () => {
+        count++;
+        return pullResponse.encode(heads.head, [], { links: links64, mark });
+      };
+      const follower = await Follower.open([withLinks(lacking, [], heads)], anchorAt(far, 1));
+      expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+      const late = headBy(some(1), { index: 119, root: rootOf(far), by: some(1) });
+      expect(await codeOf(follower.book.accept(late))).toBe('ERR_SLURP_HEAD');
+      follower.sources = new Map([['stuck', stuck]]);
+      for (let i = 1; i <= 2; i++) {
+        expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+        expect(count).toBe(17 * i);
+      }
+    });
+  });
+
+  it('goes on behind full answers when it was told of more', async () => {
+    const more = new Map<number, Signer[]>([[4, some(1, 2)]]);
+    for (let i = 5; i < 155; i++) more.set(i, i % 2 === 0 ? some(1, 2) : some(1, 2, 3));
+    more.set(200, some(1, 2, 3));
+    const whole = logWith(more, 202);
+    const at = (index: number) => ({ index, root: rootOf(whole.slice(0, index)) });
+    const all = linksOf(whole, more);
+    const last = headBy(some(1, 2), { ...at(201), by: some(1, 2, 3, 4) });
+    const by = some(1, 2, 3);
+    const late = headBy(some(1, 2), { ...at(200), by, stateCid: STATE_CID });
+    const asked: number[] = [];
+    const source = (given: Uint8Array[]): Source => {
+      const heads = { head: headBy(by, { ...at(202), by: some(1, 2, 3, 4) }), mark: late };
+      return withLinks([...given, last], asked, heads);
+    };
+    const follower = await Follower.open([source(all.slice(0, -1))], anchorAt(whole, 1));
+    expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    expect(asked).toEqual([1, 67, 131]);
+    const forged = headBy(some(1), { ...at(6), by: some(1, 2) });
+    expect(await codeOf(follower.book.accept(forged))).toBe('ERR_SLURP_HEAD');
+    asked.length = 0;
+    follower.sources = new Map([['whole', source(all)]]);
+    expect(await follower.pull()).toBe('ERR_SLURP_HEAD');
+    expect(asked).toEqual([6, 70, 134]);
+    expect(follower.book.mark()?.bytes).toEqual(late);
   });
 });
 

@@ -257,3 +257,18 @@ export function breakDisk(
   Object.assign(faults, { hit });
   return probe;
 }
+
+/** A leader with a log so long and every mark signed. */
+export async function leaderOf(to: number, wires = new Wires()): Promise<SnapNode> {
+  const leader = await SnapNode.open('leader', wires);
+  await leader.grow(2, to);
+  await leader.signLast();
+  return leader;
+}
+
+/** A node without a log, which asks these. */
+export async function follower(name: string, wires: Wires, sources: string[]): Promise<SnapNode> {
+  const node = await SnapNode.open(name, wires, { empty: true });
+  node.sources = sources;
+  return node;
+}

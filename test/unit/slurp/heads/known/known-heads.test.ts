@@ -3,7 +3,7 @@ import { KnownHeads } from '../../../../../protocols/slurp/heads/known/known-hea
 import { type KeptHead, TrustStore } from '../../../../../protocols/slurp/heads/trust-store.ts';
 import { decodeHead } from '../../../../../protocols/slurp/index.ts';
 import { Machine, rootOf } from '../../mesh-world.ts';
-import { applied, held, keysOf, oldHead, recovered, three } from '../epochs.ts';
+import { applied, held, keysOf, oldHead, recovered, rest, three } from '../epochs.ts';
 import { batchesWith, headBy, names, openBook, refused, some } from '../voters.ts';
 
 const [one, two, last] = names(three) as [string, string, string];
@@ -133,8 +133,10 @@ describe('a head that is written while a recovery is followed', () => {
     const { reached, release } = held(machine, ({ namespace }) => namespace === 'chain');
     const accepting = Promise.allSettled([book.accept(head)]);
     await reached;
-    await book.recover(link);
+    const recovering = book.recover(link);
+    await rest();
     release();
+    await recovering;
     expect(await accepting).toEqual([{ status: 'rejected', reason: refused('epoch') }]);
     expect([book.newest(), book.highest()]).toEqual([undefined, undefined]);
   });
