@@ -7,7 +7,7 @@ import { enrolWanted } from './mesh/change/enrol-wanted.ts';
 import { isAlone, sayGoodbye } from './mesh/change/leaving.ts';
 import { startOver } from './mesh/damage/start-over.ts';
 import { foundMesh } from './mesh/founding.ts';
-import { fileOf, redeemAt } from './mesh/joining.ts';
+import { fileOf, keepAdmission, redeemAt } from './mesh/joining.ts';
 import { keptLabel, type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
@@ -137,7 +137,7 @@ export class Daemon {
       await this.#running.tearDown();
       await this.#setAside(node.init.meshId);
       const file = fileOf(invite, { state: 'member', admittedIndex: index, invite: null });
-      await this.#folder.save(file);
+      await this.#keepAdmission(file);
       await this.#running.bringUp(file);
       await this.node.admitted(index);
     });
@@ -254,7 +254,7 @@ export class Daemon {
     await this.#running.bringUp(file);
     try {
       const index = await this.#redeem(invite, patienceMs);
-      await this.#folder.save({ ...file, state: 'member', admittedIndex: index, invite: null });
+      await this.#keepAdmission({ ...file, state: 'member', admittedIndex: index, invite: null });
       await this.node.admitted(index);
     } catch (error) {
       await this.#running.tearDown();
@@ -274,6 +274,11 @@ export class Daemon {
     } finally {
       this.components.health.clear('joining');
     }
+  }
+
+  async #keepAdmission(file: MeshFile): Promise<void> {
+    const save = () => this.#folder.save(file);
+    await keepAdmission(this.components, save, this.#stopped.signal);
   }
 
   async #change(task: () => Promise<void>): Promise<void> {

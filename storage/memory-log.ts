@@ -71,7 +71,9 @@ export class MemoryLog implements LogStore {
   readonly #sync: () => Promise<void>;
   #queue = this.#newQueue();
   #status: StoreStatus = 'closed';
-  /** The disk was full when it failed last. */
+  /** Why it failed last. */
+  #failure: unknown;
+  /** The disk was full then, and no room was made since. */
   #isWithoutRoom = false;
   #content: Content = {
     first: 1,
@@ -227,7 +229,8 @@ export class MemoryLog implements LogStore {
   }
 
   #assertOpen(): void {
-    if (this.#status !== 'open') throw notOpenError(this.#status);
+    const cause = this.#status === 'failed' ? this.#failure : undefined;
+    if (this.#status !== 'open') throw notOpenError(this.#status, cause);
   }
 
   async #flush(jobs: readonly Job[], isPowered: () => boolean): Promise<void> {
@@ -237,6 +240,7 @@ export class MemoryLog implements LogStore {
     } catch (error) {
       if (isPowered() && this.#status === 'open') {
         this.#status = 'failed';
+        this.#failure = error;
         this.#isWithoutRoom = isCooeeError(error, 'ERR_STORAGE_DISK_FULL');
       }
       throw error;

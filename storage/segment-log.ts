@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import {
+  type Clock,
   CooeeError,
   type HardState,
   isCooeeError,
@@ -57,6 +58,8 @@ const SEGMENT_BYTES_DEFAULT = 8 * 1024 * 1024;
 /** What a {@link SegmentLog} is built on. */
 export interface SegmentLogComponents {
   readonly logger: Logger;
+  /** Says when room may be tried for again. Without it that is each time. */
+  readonly clock?: Clock;
   /** For tests; nothing fails by default. */
   readonly faults?: Faults;
 }
@@ -88,7 +91,9 @@ export class SegmentLog implements LogStore {
   readonly #spare: SpareSegment;
   readonly #queue: WriteQueue<Job>;
   #status: StoreStatus = 'closed';
-  /** The disk was full when it failed last. */
+  /** Why it failed last. */
+  #failure: unknown;
+  /** The disk was full then, and no room was made since. */
   #isWithoutRoom = false;
   #segments = new Map<number, SegmentFile>();
   #active: SegmentFile | null = null;
@@ -111,7 +116,7 @@ export class SegmentLog implements LogStore {
     this.#logger = components.logger;
     this.#files = { directory: init.directory, faults: components.faults ?? noFaults };
     this.#segmentBytes = segmentBytes;
-    this.#spare = new SpareSegment(this.#files, this.#logger, segmentBytes);
+    this.#spare = new SpareSegment({ ...components, files: this.#files }, segmentBytes);
     this.#queue = new WriteQueue<Job>({
       // A compaction is flushed alone.
       sizeOf: (job) => (job.kind === 'write' ? bytesOf(job.records) : this.#appendBytesMax),
@@ -233,7 +238,8 @@ export class SegmentLog implements LogStore {
   }
 
   #assertOpen(): void {
-    if (this.#status !== 'open') throw notOpenError(this.#status);
+    const cause = this.#status === 'failed' ? this.#failure : undefined;
+    if (this.#status !== 'open') throw notOpenError(this.#status, cause);
   }
 
   /** Opening and closing happen one after the other, in the order of the calls. */
@@ -276,6 +282,7 @@ export class SegmentLog implements LogStore {
   #fail(error: unknown): never {
     if (this.#status === 'open') {
       this.#status = 'failed';
+      this.#failure = error;
       this.#isWithoutRoom = isCooeeError(error, 'ERR_STORAGE_DISK_FULL');
     }
     throw error;
@@ -290,6 +297,7 @@ export class SegmentLog implements LogStore {
     const place = { segment, offset: this.#end, sequence: this.#sequence };
     const { bytes, offsets } = encodeBatch(batch, place);
     await this.#persist(active, bytes);
+    this.#spare.worked();
     for (const [i, record] of batch.entries()) {
       this.#state.apply({ record, offset: offsets[i] ?? 0 }, segment);
     }

@@ -1,6 +1,12 @@
 import { JoinHints } from '../../bootstrap/join-hints.ts';
 import { invitersOf, type RedeemNetwork, redeemInvite, vouchedBy } from '../../bootstrap/redeem.ts';
-import type { Clock, Health, Logger } from '../../protocols/interface/index.ts';
+import {
+  type Clock,
+  delay,
+  type Health,
+  isCooeeError,
+  type Logger,
+} from '../../protocols/interface/index.ts';
 import type { Invite } from '../../protocols/membership/index.ts';
 import { toHex } from '../../protocols/wire/index.ts';
 import { askAsGuest } from '../libp2p/guest-streams.ts';
@@ -8,6 +14,9 @@ import { seedKey } from '../system/crypto.ts';
 import { LEVELS } from '../system/version.ts';
 import type { MeshFile } from './mesh-folder.ts';
 import type { NodeLife } from './node-life.ts';
+
+/** How often a full disk is tried again. */
+const ROOM_RETRY_MS = 1_000;
 
 /** What {@link redeemAt} works with. */
 export interface JoiningComponents {
@@ -72,6 +81,31 @@ export async function redeemAt(
     );
   } finally {
     await endSearch();
+  }
+}
+
+/**
+ * Keeps on the disk that this node was let in, as soon as there is room: the invite is used, and a
+ * home that knows nothing of it would begin a mesh of its own.
+ *
+ * @throws CooeeError ERR_STORAGE_* when it is not for want of room; the signal's reason
+ */
+export async function keepAdmission(
+  { clock, health }: Pick<JoiningComponents, 'clock' | 'health'>,
+  save: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      await save();
+      health.clear('joining');
+      return;
+    } catch (error) {
+      if (!isCooeeError(error, 'ERR_STORAGE_DISK_FULL')) throw error;
+      const text = `This node was let in, which cannot be kept: ${error.message}`;
+      health.raise({ code: 'joining', severity: 'error', text, remedy: error.remedy });
+    }
+    await delay(clock, ROOM_RETRY_MS, signal);
   }
 }
 

@@ -44,7 +44,7 @@ export async function openMeshStores(
   await mkdir(folder.path, { recursive: true, mode: 0o700 });
   await folder.finishReplacing();
   const log = new SegmentLog(
-    { logger: logger.child('cooee:storage:log') },
+    { logger: logger.child('cooee:storage:log'), clock },
     { directory: folder.logPath },
   );
   const beforeMigration = async (found: number): Promise<void> => {

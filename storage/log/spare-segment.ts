@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Logger, toError } from '../../protocols/interface/index.ts';
+import { type Clock, type Logger, toError } from '../../protocols/interface/index.ts';
 import { withIoError } from '../disk/io-error.ts';
 import { type Room, type SegmentFileInit, UNFINISHED_SUFFIX, zeroFill } from './segment-file.ts';
 
@@ -10,8 +10,23 @@ const WORTH_IT_BYTES = 1024 * 1024;
 /** Synced after each: what waits for its own sync on the same disk waits for no more than this. */
 const SLICE_BYTES = 512 * 1024;
 
+/**
+ * A quota may say no to megabytes that the file system had room for. They are written again after
+ * pauses that grow from the one to the other, as long as no append succeeds.
+ */
+const PAUSE_MS_MIN = 1_000;
+const PAUSE_MS_MAX = 30_000;
+
 /** No name of a segment, and removed on open as any that is unfinished. */
 const NAME = `spare.log${UNFINISHED_SUFFIX}`;
+
+/** What a {@link SpareSegment} is built on. */
+export interface SpareSegmentComponents {
+  readonly files: SegmentFileInit;
+  readonly logger: Logger;
+  /** Without it there are no pauses. */
+  readonly clock?: Clock;
+}
 
 /**
  * The room for the next segment, filled and synced while there is still some in this one, so that
@@ -22,12 +37,17 @@ export class SpareSegment {
   readonly #files: SegmentFileInit;
   readonly #logger: Logger;
   readonly #bytes: number;
+  readonly #clock: Clock | undefined;
   #making: Promise<Room | undefined> | undefined;
+  #pauseMs = 0;
+  /** Until then a disk that took no segment is left alone, and whoever asks is told this. */
+  #refused: { readonly untilMs: number; readonly error: unknown } | undefined;
 
   /** @param bytes size of a segment */
-  constructor(files: SegmentFileInit, logger: Logger, bytes: number) {
+  constructor({ files, logger, clock }: SpareSegmentComponents, bytes: number) {
     this.#files = files;
     this.#logger = logger;
+    this.#clock = clock;
     this.#bytes = bytes;
   }
 
@@ -39,7 +59,8 @@ export class SpareSegment {
 
   /**
    * Makes it and waits for it: a log that failed for want of room is no better off before. This is
-   * asked again and again, so nothing is written while the file system says that it would not fit.
+   * asked again and again, so nothing is written while the file system says that it would not fit,
+   * and less and less often while it does not say so.
    *
    * @throws CooeeError ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO
    */
@@ -53,13 +74,31 @@ export class SpareSegment {
     this.#making = Promise.resolve(room);
   }
 
+  /** An append succeeded: the disk is as good as any. */
+  worked(): void {
+    this.#pauseMs = 0;
+    this.#refused = undefined;
+  }
+
   async #makeWhereItFits(directory: string): Promise<Room> {
     const { bavail, bsize, blocks } = await statfs(directory);
     // One that tells nothing of its size has no blocks at all.
-    if (blocks > 0 && bavail * bsize < this.#bytes) {
-      throw Object.assign(new Error('a segment does not fit'), { code: 'ENOSPC' });
+    if (blocks > 0 && bavail * bsize < this.#bytes) throw tooLittle();
+    const nowMs = (): number => this.#clock?.monotonicMs() ?? Number.POSITIVE_INFINITY;
+    if (this.#refused !== undefined && nowMs() < this.#refused.untilMs) {
+      throw this.#refused.error;
     }
-    return await this.#fill();
+    let error: unknown = tooLittle();
+    try {
+      return await this.#fill();
+    } catch (thrown) {
+      error = thrown;
+      throw thrown;
+    } finally {
+      // Also of what was made: it may be taken, and nothing written into it after all.
+      this.#pauseMs = Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, 2 * this.#pauseMs));
+      this.#refused = { untilMs: nowMs() + this.#pauseMs, error };
+    }
   }
 
   /** Waits for what is being made, and hands it over; undefined when there is none. */
@@ -116,4 +155,8 @@ export class SpareSegment {
       );
     }
   }
+}
+
+function tooLittle(): Error {
+  return Object.assign(new Error('a segment does not fit'), { code: 'ENOSPC' });
 }

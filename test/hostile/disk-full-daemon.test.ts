@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, it, type TestContext } from 'vitest';
 import { isCooeeError } from '../../protocols/interface/index.ts';
 import { type TestHost, TestMesh, until } from '../mesh/harness.ts';
+import { commitOn, leaderOf, slurpOn, startVoters, submissionsOn } from '../mesh/voting.ts';
 
 // Goal: a daemon whose disk is full says so with a type, stays up, goes on by itself once there is
 // room, and after kill -9 everything that it acknowledged is there. Method: its home is a small
@@ -47,6 +49,14 @@ const fillUp = (home: string): void => {
 
 const makeRoom = (home: string): void => rmSync(join(home, 'ballast'));
 
+const canMount = (context: TestContext, home: string): boolean => {
+  const reason = mountUnder(home);
+  if (reason === undefined) return true;
+  console.log(`skipped: ${reason}`);
+  context.skip(`no small disk to fill here: ${reason}`);
+  return false;
+};
+
 /** A leader and a member; the disk is the home of one of them. */
 const story = async (
   context: TestContext,
@@ -56,12 +66,7 @@ const story = async (
   const mesh = new TestMesh();
   cleanups.push(async () => await mesh.close());
   const [leader, member] = [mesh.host('leader'), mesh.host('member')];
-  const reason = mountUnder((name === 'leader' ? leader : member).home);
-  if (reason !== undefined) {
-    console.log(`skipped: ${reason}`);
-    context.skip(`no small disk to fill here: ${reason}`);
-    return;
-  }
+  if (!canMount(context, (name === 'leader' ? leader : member).home)) return;
   await leader.up();
   await member.up('--join', await leader.invite());
   await tell({ leader, member });
@@ -193,6 +198,54 @@ describe('a full disk under', () => {
         await until(`${host.name} has it all`, async () => await retiredAt(host, acknowledged));
       }
       await until('it complains no more', async () => (await conditionsOf(member)).length === 0);
+    });
+  });
+
+  it('a node that is let in: it says so, and joins once there is room', async (context) => {
+    const mesh = new TestMesh();
+    cleanups.push(async () => await mesh.close());
+    const [leader, joiner] = [mesh.host('leader'), mesh.host('joiner')];
+    if (!canMount(context, joiner.home)) return;
+    await leader.up();
+    const invite = await leader.invite();
+    leader.signal('SIGSTOP');
+    joiner.spawn('--join', invite);
+    await until('it knocks', async () => (await conditionsOf(joiner)).length > 0);
+    fillUp(joiner.home);
+    leader.signal('SIGCONT');
+    await until('it says that there is no room', async () =>
+      (await conditionsOf(joiner)).some((text) => text.includes('No room')),
+    );
+    makeRoom(joiner.home);
+    await joiner.ready();
+    const of = async (host: TestHost) => (await host.client.call('getStatus', {})).mesh.id;
+    expect(await of(joiner)).toBe(await of(leader));
+    await until('it complains no more', async () => (await conditionsOf(joiner)).length === 0);
+  });
+
+  it('the leader of three: another one leads, and what waits is decided', async (context) => {
+    const mesh = new TestMesh();
+    cleanups.push(async () => await mesh.close());
+    const hosts = ['lead', 'beta', 'gamma'].map((name) => mesh.host(name));
+    const [leader, ...others] = hosts as [TestHost, TestHost, TestHost];
+    if (!canMount(context, leader.home)) return;
+    await startVoters(hosts, 3);
+    expect(await leaderOf(hosts)).toBe(leader);
+    fillUp(leader.home);
+    const decided: string[] = [];
+    // The first may still fit into what the store has begun.
+    await until('another one leads', async () => {
+      const host = others[decided.length % others.length] as TestHost;
+      decided.push((await commitOn(host, `d-${decided.length}`)).id);
+      const seen = await Promise.all(others.map((it) => slurpOn(it)));
+      return seen.some(({ isLeader }) => isLeader);
+    });
+    await expectSaid(leader);
+    makeRoom(leader.home);
+    await until('it complains no more', async () => (await conditionsOf(leader)).length === 0);
+    await until('it has all', async () => {
+      const ids = [...(await submissionsOn(leader)).values()].flat().sort();
+      return isDeepStrictEqual(ids, decided.sort());
     });
   });
 });

@@ -1,23 +1,11 @@
-import {
-  type Clock,
-  type CooeeError,
-  delay,
-  type Health,
-  isCooeeError,
-  type Logger,
-  toError,
-} from '../../interface/index.ts';
-import type { MeshLog } from '../log/mesh-log.ts';
+import { type Clock, type CooeeError, delay } from '../../interface/index.ts';
+import { isFatal, LogMender, type LogMenderComponents } from '../log/log-mender.ts';
 
 const REOPEN_DELAY_MS = 500;
 
 /** What mending a log works with. */
-export interface LogMending {
-  readonly meshLog: Pick<MeshLog, 'ensureRoom' | 'reopenLog'>;
+export interface LogMending extends LogMenderComponents {
   readonly clock: Clock;
-  readonly health: Health;
-  readonly logger: Logger;
-  readonly onFatal: (error: CooeeError) => void;
   /** Ends the tries: the node stops. */
   readonly signal: AbortSignal;
   /** Goes on from what the disk holds. */
@@ -33,34 +21,25 @@ export interface LogMending {
  * that
  */
 export async function mendLog(
-  { meshLog, clock, health, logger, onFatal, signal, begin }: LogMending,
+  mending: LogMending,
   thrown: unknown,
 ): Promise<CooeeError | undefined> {
-  let said = '';
-  for (let error = toError(thrown); ; ) {
-    if (isCooeeError(error) && error.details['fatal'] === true) {
-      onFatal(error);
-      return error;
-    }
-    if (signal.aborted) return undefined;
-    const remedy = isCooeeError(error) ? error.remedy : 'See the log of the daemon.';
-    const text = `The log cannot be written: ${error.message}`;
-    // Once: it may last for days, and this line may go to the very disk that is full.
-    if (text !== said) logger.error({ err: error }, 'the log cannot be written; opening it again');
-    said = text;
-    health.raise({ code: 'log-failed', severity: 'error', text, remedy });
+  const { clock, signal, begin } = mending;
+  const mender = new LogMender(mending);
+  for (let error = thrown; ; ) {
+    if (signal.aborted && !isFatal(error)) return undefined;
+    mender.failed(error);
+    if (mender.fatal !== undefined) return mender.fatal;
     try {
       await delay(clock, REOPEN_DELAY_MS, signal);
-      await meshLog.reopenLog();
-      // It can be read now. Begun without room, all would fail again with the next append.
-      await meshLog.ensureRoom();
-      // Stopped meanwhile: the log is somebody else's now.
-      signal.throwIfAborted();
-      await begin();
-      health.clear('log-failed');
+      await mender.mend(async () => {
+        // Stopped meanwhile: the log is somebody else's now.
+        signal.throwIfAborted();
+        await begin();
+      });
       return undefined;
     } catch (again) {
-      error = toError(again);
+      error = again;
     }
   }
 }

@@ -1,5 +1,6 @@
 import { type Clock, type Logger, type Timer, toError } from '../../interface/index.ts';
 import type { Command } from '../machine/codec.ts';
+import { ToldOnce } from '../told-once.ts';
 import type { OwnBatches } from './batches/own-batches.ts';
 import { batchLength, Gathering, type Waiting } from './gathering.ts';
 import type { LateAcceptance } from './late-acceptance.ts';
@@ -38,6 +39,7 @@ export class Batching {
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #retry: Timer | undefined;
+  readonly #told = { keeping: new ToldOnce(), renumbering: new ToldOnce() };
 
   /** @param gatherMs - see `OutboxInit` */
   constructor(components: BatchingComponents, gatherMs: number) {
@@ -102,11 +104,15 @@ export class Batching {
       const commands = taken.map(({ command }) => command);
       // The log is about to have a leader's: it is written here when that takes longer.
       const { key } = await batches.keep(commands, !isLed);
+      this.#told.keeping.over();
       onEntered(commands);
       if (isLed) late.wait(key, taken);
       else for (const { accept } of taken) accept();
     } catch (error) {
-      logger.warn({ err: toError(error) }, 'a command could not be kept');
+      // Whoever handed one in is told each time.
+      if (this.#told.keeping.isNews(error)) {
+        logger.warn({ err: toError(error) }, 'a command could not be kept');
+      }
       this.#fail(taken, error);
       return;
     }
@@ -130,7 +136,9 @@ export class Batching {
       try {
         await batches.renumber(batch);
       } catch (error) {
-        logger.warn({ err: toError(error), seq }, 'what was overtaken could not be kept anew');
+        if (this.#told.renumbering.isNews(error)) {
+          logger.warn({ err: toError(error), seq }, 'what was overtaken could not be kept anew');
+        }
         late.fail(key, error);
         // None of these may take the number that the disk may have for that batch.
         this.refuse(error);
@@ -138,6 +146,7 @@ export class Batching {
         this.#retry = clock.schedule(RETRY_MS, () => this.#start());
         return false;
       }
+      this.#told.renumbering.over();
       logger.warn({ seq }, 'a batch was overtaken on its way, and is sent under another number');
       late.settle(key);
       onBatch();

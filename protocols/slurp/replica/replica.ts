@@ -13,6 +13,7 @@ import {
 import { equalBytes } from '../../wire/index.ts';
 import { refuseHead } from '../heads/head-rules.ts';
 import type { TrustBook } from '../heads/trust-book.ts';
+import { LogMender } from '../log/log-mender.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import type { SignedHead } from '../machine/codec.ts';
 import { pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
@@ -78,7 +79,7 @@ export class Replica {
    * the last word.
    */
   #followers = 0;
-  #fatal: CooeeError | undefined;
+  readonly #mender: LogMender;
   readonly #watch: FollowWatch;
   readonly #backfill: ChainBackfill;
   /**
@@ -90,6 +91,7 @@ export class Replica {
 
   constructor(components: ReplicaComponents) {
     this.#components = components;
+    this.#mender = new LogMender(components);
     this.#watch = new FollowWatch({ ...components, state: components.meshLog.state });
     this.#backfill = new ChainBackfill(components.trust);
   }
@@ -364,30 +366,22 @@ export class Replica {
   async #write(task: () => Promise<void>): Promise<void> {
     try {
       await task();
+      this.#mender.worked();
     } catch (error) {
-      if (!isCooeeError(error)) throw error;
-      const { health, logger } = this.#components;
-      logger.error({ err: error, code: error.code }, 'the log cannot be written');
-      health.raise({
-        code: 'log-failed',
-        severity: 'error',
-        text: `The log cannot be written: ${error.message}`,
-        remedy: error.remedy,
-      });
-      if (error.details['fatal'] === true) {
-        this.#fatal = error;
-        this.#components.onFatal?.(error);
-      }
+      if (isCooeeError(error)) this.#mender.failed(error);
       throw error;
     }
   }
 
   async #mendLog(): Promise<void> {
-    const { meshLog, health } = this.#components;
-    if (this.#fatal !== undefined) throw this.#fatal;
-    if (!meshLog.isLogFailed) return;
-    await meshLog.reopenLog();
-    health.clear('log-failed');
+    const mender = this.#mender;
+    if (!mender.isBroken && !this.#components.meshLog.isLogFailed) return;
+    try {
+      await mender.mend();
+    } catch (error) {
+      if (mender.fatal === undefined) mender.failed(error);
+      throw error;
+    }
   }
 }
 

@@ -334,7 +334,8 @@ function failures(makeBench: () => Promise<LogBench>): void {
       await first.catch((error) => expect(error.details.fatal === true).toBe(isFatal));
       expect(log.status).toBe('failed');
       faults.failAt(null);
-      for (const call of everyCall(log)) await expect(call).rejects.toMatchObject(notOpen);
+      const why = { ...notOpen, cause: { code: 'ERR_STORAGE_DISK_FULL' } };
+      for (const call of everyCall(log)) await expect(call).rejects.toMatchObject(why);
       await log.open();
       expect(log.status).toBe('open');
       expect((await readAll(log)).slice(0, 3)).toEqual(records(1, 3));

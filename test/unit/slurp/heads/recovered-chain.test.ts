@@ -85,6 +85,30 @@ describe('a node that hears of a recovery', () => {
     expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
   });
 
+  it('keeps what is new under the name of what it could not forget', async () => {
+    const { machine: source, link } = await recovered(20);
+    const machine = await applied(25);
+    const book = await openBook(machine);
+    const before = await oldHead(machine);
+    await book.adopt(before, await book.accept(before));
+    const { store } = machine;
+    const batch = store.batch.bind(store);
+    store.batch = async (writes, options) => {
+      const isLink = ({ namespace }: StoreWrite) => namespace === 'chain';
+      if (writes.some(isLink)) throw new CooeeError('ERR_STORAGE_DISK_FULL');
+      await batch(writes, options);
+    };
+    expect(await codeOf(book.recover(link))).toBe('ERR_STORAGE_DISK_FULL');
+    expect(book.highest()).toBeUndefined();
+    expect(await store.get('head', 'highest')).toEqual(before);
+    const head = await newHead(source);
+    await book.adopt(head, await book.accept(head));
+    store.batch = batch;
+    await book.recover(link);
+    expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
+    for (const it of [book, await openBook(machine)]) expect(it.highest()?.bytes).toEqual(head);
+  });
+
   it('knows of it after a loss of power', async () => {
     const { link } = await recovered(20);
     const machine = await applied(18);

@@ -163,6 +163,8 @@ describe('a batch that was overtaken while the disk takes nothing', () => {
       expect(await codeOf(refused.accepted)).toBe('ERR_STORAGE_DISK_FULL');
       await machine.clock.advance(2_000);
       expect([waiting(), outbox.waitingCount]).toEqual([[first], 1]);
+      const told = 'what was overtaken could not be kept anew';
+      expect(machine.logger.lines.filter(({ message }) => message === told)).toHaveLength(1);
       machine.faults.mend();
       await machine.clock.advance(1_000);
       expect([numbers(), (await stored(machine)).length]).toEqual([['1/4'], 1]);

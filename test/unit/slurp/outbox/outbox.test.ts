@@ -299,6 +299,22 @@ describe('a later start', () => {
     expect(machine.meshLog.state.get('mesh', 'mesh')).toMatchObject({ name: 'b' });
   });
 
+  it('tells whoever hands something in each time, and its log once', async () => {
+    const { machine, outbox } = await start();
+    const { faults, logger } = machine;
+    const lines = () => logger.lines.filter(({ level }) => level === 'warn').length;
+    for (const round of [1, 2]) {
+      faults.fail('store:write', systemError('ENOSPC'));
+      for (let i = 0; i < 3; i++) {
+        const { accepted } = outbox.submit('mesh.settings', name(`lost ${i}`));
+        expect(await codeOf(accepted)).toBe('ERR_STORAGE_DISK_FULL');
+      }
+      expect(lines()).toBe(round);
+      faults.mend();
+      await outbox.submit('mesh.settings', name('kept')).accepted;
+    }
+  });
+
   it('says so when a stored batch is damaged', async () => {
     const { machine } = await start();
     const value = new Uint8Array([1, 2, 3]);

@@ -47,6 +47,44 @@ describe('a replica and its disk', () => {
     }
   });
 
+  it('asks nobody for entries and writes nothing before its log has room', async () => {
+    const follower = await Follower.open([honest(records)]);
+    const { faults, logger } = follower.machine;
+    faults.fail('log:write', systemError('ENOSPC'));
+    expect(await follower.pull()).toBe('ERR_STORAGE_DISK_FULL');
+    faults.mend();
+    faults.fail('log:spare', systemError('ENOSPC'));
+    const before = faults.hits.length;
+    for (let i = 0; i < 5; i++) expect(await follower.pull()).toBe('ERR_STORAGE_DISK_FULL');
+    expect(new Set(faults.hits.slice(before))).toEqual(new Set(['log:spare']));
+    expect(follower.asked).toHaveLength(1);
+    expect(follower.conditions).toEqual(['log-failed']);
+    faults.mend();
+    expect(await follower.pull()).toBe('ok');
+    expect(follower.conditions).toEqual([]);
+    expect(follower.meshLog.appliedIndex).toBe(6);
+    expect(logger.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
+  });
+
+  it('tells each kind of failure once until a write stands', async () => {
+    const follower = await Follower.open([honest(logOf(3))]);
+    const { faults, logger } = follower.machine;
+    const told = () => logger.lines.filter(({ level }) => level === 'error').length;
+    const failTwice = async (code: 'ENOSPC' | 'EIO') => {
+      faults.fail('log:write', systemError(code));
+      for (let i = 0; i < 2; i++) expect(await follower.pull()).toMatch(/^ERR_STORAGE_/);
+    };
+    await failTwice('ENOSPC');
+    await failTwice('EIO');
+    await failTwice('ENOSPC');
+    expect(told()).toBe(2);
+    faults.mend();
+    expect(await follower.pull()).toBe('ok');
+    follower.sources = new Map([['longer', honest(records)]]);
+    await failTwice('EIO');
+    expect(told()).toBe(3);
+  });
+
   it('opens the store again after a full disk', async () => {
     const follower = await Follower.open([honest(records)]);
     follower.machine.faults.fail('store:write', systemError('ENOSPC'));

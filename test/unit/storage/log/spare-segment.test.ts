@@ -1,10 +1,11 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { silentLogger } from '../../../../protocols/interface/index.ts';
+import { type Clock, silentLogger } from '../../../../protocols/interface/index.ts';
 import type { FaultPoint } from '../../../../storage/faults.ts';
 import { SpareSegment } from '../../../../storage/log/spare-segment.ts';
 import { SegmentLog } from '../../../../storage/segment-log.ts';
+import { ManualClock } from '../../wire/manual-clock.ts';
 import { record, SwitchFaults } from '../log-store-suite.ts';
 import { recordLogger } from '../record-logger.ts';
 import { temporaryFolders } from '../temporary-folder.ts';
@@ -24,10 +25,17 @@ const isMade = async (directory: string): Promise<boolean> => {
   return names.includes(SPARE) && (await readFile(join(directory, SPARE))).length === MIB;
 };
 
+const onDisk = (directory: string, faults = new SwitchFaults()) => ({
+  files: { directory, faults },
+  logger: silentLogger,
+});
+
 /** A log with a little more than half of its first segment used. */
-const halfFull = async (faults: SwitchFaults, logger = recordLogger()) => {
+const halfFull = async (faults: SwitchFaults, clock?: Clock) => {
   const directory = join(await newFolder(), 'log');
-  const log = new SegmentLog({ logger, faults }, { directory, segmentBytes: MIB });
+  const logger = recordLogger();
+  const components = { logger, faults, ...(clock === undefined ? {} : { clock }) };
+  const log = new SegmentLog(components, { directory, segmentBytes: MIB });
   await log.open();
   await log.append([record(1, 1, MIB / 2 - 4096)]);
   expect(await readdir(directory)).toEqual(['0000000001.log']);
@@ -39,7 +47,7 @@ const fillsTheNext = record(3, 1, MIB / 2 - 4096);
 
 it('is zeros of the size of a segment, and is handed over once', async () => {
   const directory = await newFolder();
-  const spare = new SpareSegment({ directory, faults: new SwitchFaults() }, silentLogger, MIB);
+  const spare = new SpareSegment(onDisk(directory), MIB);
   spare.prepare();
   spare.prepare();
   const room = await spare.take();
@@ -51,7 +59,7 @@ it('is zeros of the size of a segment, and is handed over once', async () => {
 
 it('is not made for segments that are filled in a moment', async () => {
   const directory = await newFolder();
-  const spare = new SpareSegment({ directory, faults: new SwitchFaults() }, silentLogger, MIB - 1);
+  const spare = new SpareSegment(onDisk(directory), MIB - 1);
   spare.prepare();
   expect(await spare.take()).toBeUndefined();
   expect(await readdir(directory)).toEqual([]);
@@ -175,7 +183,7 @@ it('is not asked for where a log failed otherwise, or a program finds it', async
 it('is made by who needs it, where making it ahead has failed', async () => {
   const directory = await newFolder();
   const faults = new SwitchFaults();
-  const spare = new SpareSegment({ directory, faults }, silentLogger, MIB);
+  const spare = new SpareSegment(onDisk(directory, faults), MIB);
   faults.failAt('log:spare');
   spare.prepare();
   await expect(spare.ensure()).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
@@ -185,10 +193,53 @@ it('is made by who needs it, where making it ahead has failed', async () => {
   await spare.discard();
 });
 
+it('is tried for less and less often on a disk that does not say that it is full', async () => {
+  const faults = new SwitchFaults();
+  const clock = new ManualClock();
+  const { log } = await halfFull(faults, clock);
+  await expect.poll(() => count(faults, 'log:spare')).toBe(1);
+  const fail = async (index: number): Promise<void> => {
+    faults.failAt('log:write');
+    const refused = log.append([record(index)]);
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_STORAGE_DISK_FULL' });
+    await log.open();
+    faults.failAt('log:spare');
+  };
+  /** Asked ten times a second: seconds at which it was tried. */
+  const triedAt = async (seconds: number): Promise<number[]> => {
+    const tried: number[] = [];
+    for (let tenth = 0; tenth < 10 * seconds; tenth++) {
+      const before = count(faults, 'log:spare');
+      await expect(log.ensureRoom()).rejects.toMatchObject({
+        code: 'ERR_STORAGE_DISK_FULL',
+        details: { cause: 'ENOSPC', operation: 'making room for the log' },
+      });
+      if (count(faults, 'log:spare') > before) tried.push(tenth / 10);
+      await clock.advance(100);
+    }
+    return tried;
+  };
+  await fail(3);
+  expect(await triedAt(100)).toEqual([0, 1, 3, 7, 15, 31, 61, 91]);
+  // It is made, but nothing is written into it: the disk is no better.
+  await clock.advance(30_000);
+  faults.failAt(null);
+  await log.ensureRoom();
+  await fail(3);
+  expect(await triedAt(40)).toEqual([30]);
+  await clock.advance(30_000);
+  faults.failAt(null);
+  await log.ensureRoom();
+  await log.append([record(3)]);
+  await fail(4);
+  expect(await triedAt(5)).toEqual([0, 1, 3]);
+  await log.close();
+});
+
 it('is not begun where the file system says that it would not fit', async () => {
   const directory = await newFolder();
   const faults = new SwitchFaults();
-  const spare = new SpareSegment({ directory, faults }, silentLogger, 2 ** 60);
+  const spare = new SpareSegment(onDisk(directory, faults), 2 ** 60);
   await expect(spare.ensure()).rejects.toMatchObject({
     code: 'ERR_STORAGE_DISK_FULL',
     details: { file: directory },
