@@ -17,6 +17,7 @@ import {
 } from './tidy/rules/codes.ts';
 import { commentFindings } from './tidy/rules/comments.ts';
 import { cycleFindings } from './tidy/rules/cycles.ts';
+import { hookFindings } from './tidy/rules/hooks.ts';
 import { importFindings } from './tidy/rules/imports.ts';
 import { mirrorFindings, nameFindings } from './tidy/rules/names.ts';
 import { type Lock, lockFindings, type Manifest, manifestFindings } from './tidy/rules/packages.ts';
@@ -99,6 +100,8 @@ describe('names and words', () => {
 
 describe('tests', () => {
   it('all run, or say why not', () => expectNone(skipFindings(files)));
+
+  it('clean up after each file that shares a fixture', () => expectNone(hookFindings(sources)));
 });
 
 describe('error codes', () => {

@@ -12,29 +12,29 @@ import {
  * @throws CooeeError ERR_BACKUP_DAMAGED when it ends within a frame, or a frame is not one of ours
  */
 export async function* readFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ArchiveFrame> {
-  let rest = new Uint8Array(0);
+  let rest: Uint8Array = new Uint8Array(0);
+  /** What came behind the rest, put to it at once: each time it would be copied anew. */
+  let more: Uint8Array[] = [];
+  let missing = LENGTH_BYTES;
   for await (const chunk of chunks) {
-    rest = joined(rest, chunk);
-    for (let length = bodyLength(rest); length !== undefined; length = bodyLength(rest)) {
-      const end = LENGTH_BYTES + length;
-      if (rest.length < end) break;
+    more.push(chunk);
+    missing -= chunk.length;
+    if (missing > 0) continue;
+    rest = Buffer.concat([rest, ...more]);
+    more = [];
+    for (let end = frameEnd(rest); rest.length >= end; end = frameEnd(rest)) {
       yield decodeArchiveFrame(rest.slice(LENGTH_BYTES, end));
       rest = rest.subarray(end);
     }
+    missing = frameEnd(rest) - rest.length;
   }
-  if (rest.length > 0) throw damagedBackup('it ends too early');
+  if (rest.length > 0 || more.length > 0) throw damagedBackup('it ends too early');
 }
 
-function bodyLength(bytes: Uint8Array): number | undefined {
-  if (bytes.length < LENGTH_BYTES) return undefined;
+/** Where the first frame ends, as far as that can be told. */
+function frameEnd(bytes: Uint8Array): number {
+  if (bytes.length < LENGTH_BYTES) return LENGTH_BYTES;
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getUint32(0);
   if (length > FRAME_BYTES_MAX) throw damagedBackup('it has a part that is too long');
-  return length;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
+  return LENGTH_BYTES + length;
 }

@@ -29,8 +29,6 @@ export interface WriteOptions {
   readonly actor?: Omit<Actor, 'peer'>;
   /** Wait so long for the commit; without it, only until it is accepted. */
   readonly timeoutMs?: number | undefined;
-  /** In a batch of its own, so that what keeps it waiting keeps nothing else waiting. */
-  readonly alone?: boolean;
 }
 
 /** Hands commands in and waits for what becomes of them. */
@@ -53,10 +51,10 @@ export class Writer {
   async write<K extends CommandKind>(
     kind: K,
     body: CommandBody<K>,
-    { actor, timeoutMs, alone = false }: WriteOptions = {},
+    { actor, timeoutMs }: WriteOptions = {},
   ): Promise<WriteResult> {
     const isAwaited = timeoutMs !== undefined;
-    const options = { alone, isAwaited, ...(actor === undefined ? {} : { actor }) };
+    const options = { isAwaited, ...(actor === undefined ? {} : { actor }) };
     const submitted = this.#outbox.submit(kind, body, options);
     await submitted.accepted;
     if (timeoutMs === undefined) return { id: submitted.id, state: 'accepted' };

@@ -1,7 +1,7 @@
 import { CooeeError, LIMITS } from '../../protocols/interface/index.ts';
 import {
+  COMMAND_KINDS,
   type Command,
-  type CommandKind,
   decodeBatch,
   decodeEntry,
   fromBase64,
@@ -19,17 +19,6 @@ const SCAN_ENTRIES_MAX = 2_000;
 const READ_ENTRIES = 128;
 /** About the bytes of entries in one answer. */
 const PAGE_BYTES_MAX = 1024 * 1024;
-
-/** The kinds of command that a log may hold; one that is not known stops it. */
-const LOG_KINDS = Object.keys({
-  ...{ 'agent.grant': 0, 'agent.rebind': 0, 'agent.retire': 0 },
-  ...{ 'call.answer': 0, 'call.claim': 0, 'call.escalate': 0, 'call.expire': 0 },
-  ...{ 'call.open': 0, 'call.release': 0, 'call.withdraw': 0 },
-  ...{ 'invite.issue': 0, 'invite.revoke': 0, 'leader.announce': 0 },
-  ...{ 'member.add': 0, 'member.boot': 0, 'member.remove': 0, 'member.role': 0 },
-  ...{ 'mesh.genesis': 0, 'mesh.recover': 0, 'mesh.settings': 0 },
-  ...{ 'submission.commit': 0, 'submission.decide': 0, 'voter.change': 0 },
-} satisfies Record<CommandKind, 0>);
 
 /** The services about the log itself: reading, proving and verifying it. */
 export class LogServices {
@@ -128,9 +117,9 @@ function isWanted(view: LogEntryView, { actor, kind }: LogQuery): boolean {
 }
 
 function checkKind(kind: string): void {
-  if (LOG_KINDS.some((known) => isOfKind(known, kind))) return;
-  const family = LOG_KINDS.filter((known) => known.split('.')[0] === kind.split('.')[0]);
-  const families = new Set(LOG_KINDS.map((known) => `${known.split('.')[0]}.*`));
+  if (COMMAND_KINDS.some((known) => isOfKind(known, kind))) return;
+  const family = COMMAND_KINDS.filter((known) => known.split('.')[0] === kind.split('.')[0]);
+  const families = new Set(COMMAND_KINDS.map((known) => `${known.split('.')[0]}.*`));
   throw new CooeeError('ERR_API_QUERY', `No entry is of kind ${kind}.`, {
     details: { part: 'query', path: 'kind' },
     remedy: `There are: ${(family.length > 0 ? family : [...families]).join(', ')}`,

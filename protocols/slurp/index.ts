@@ -27,6 +27,7 @@ export type { AppliedEntry, Decision } from './machine/apply.ts';
 export * from './machine/codec.ts';
 export {
   blocksOfCommand,
+  COMMAND_KINDS,
   type CommandBody,
   type CommandKind,
   isKnownKind,

@@ -1,11 +1,29 @@
-import { createVirtualFileSystem } from 'typescript/unstable/fs';
+import { createVirtualFileSystem, type FileSystem } from 'typescript/unstable/fs';
 import { API } from 'typescript/unstable/sync';
 import type { Facts } from './facts.ts';
 import type { Source } from './source.ts';
 import { visitFile } from './visit.ts';
 
-const ROOT = '/tidy';
-const CONFIG = `${ROOT}/tsconfig.json`;
+const CONFIG = JSON.stringify({
+  compilerOptions: { noLib: true, noResolve: true, types: [], noEmit: true },
+  include: ['**/*'],
+});
+
+/** The compiler of this process, which ends with it: to start one takes longer than to parse. */
+let compiler: { readonly api: API; readonly files: VirtualFiles } | undefined;
+/** Each time in a folder of its own: the compiler keeps what it read. */
+let parsed = 0;
+
+type VirtualFiles = Required<Pick<FileSystem, 'writeFile' | 'removeFile'>>;
+
+function theCompiler(): NonNullable<typeof compiler> {
+  if (compiler !== undefined) return compiler;
+  const files = createVirtualFileSystem({ '/tidy/none': '' });
+  const { writeFile, removeFile } = files;
+  if (writeFile === undefined || removeFile === undefined) throw new Error('files that stand');
+  compiler = { api: new API({ fs: files, cwd: '/tidy' }), files: { writeFile, removeFile } };
+  return compiler;
+}
 
 /**
  * Parses TypeScript with the compiler that builds the program. The one place, with visit.ts, that
@@ -17,25 +35,23 @@ const CONFIG = `${ROOT}/tsconfig.json`;
  * @throws Error when the compiler does not know a file that it was given
  */
 export function parse(sources: readonly Source[]): readonly Facts[] {
-  const files: Record<string, string> = {
-    [CONFIG]: JSON.stringify({
-      compilerOptions: { noLib: true, noResolve: true, types: [], noEmit: true },
-      include: ['**/*'],
-    }),
-  };
-  for (const source of sources) files[`${ROOT}/${source.path}`] = source.text;
-  const api = new API({ fs: createVirtualFileSystem(files), cwd: ROOT });
+  const { api, files } = theCompiler();
+  parsed += 1;
+  const root = `/tidy/${parsed}`;
+  const config = `${root}/tsconfig.json`;
+  const texts = new Map(sources.map(({ path, text }) => [`${root}/${path}`, text]));
+  texts.set(config, CONFIG);
+  for (const [path, text] of texts) files.writeFile(path, text);
   try {
-    // Disposed before the compiler ends, which would otherwise complain of unfinished work.
-    using snapshot = api.updateSnapshot({ openProjects: [CONFIG] });
-    const program = snapshot.getProject(CONFIG)?.program;
+    using snapshot = api.updateSnapshot({ openProjects: [config] });
+    const program = snapshot.getProject(config)?.program;
     return sources.map((source) => {
-      const file = program?.getSourceFile(`${ROOT}/${source.path}`);
+      const file = program?.getSourceFile(`${root}/${source.path}`);
       if (program === undefined || file === undefined) throw new Error(`unread: ${source.path}`);
       return visitFile(source, file);
     });
   } finally {
-    api.close();
+    for (const path of texts.keys()) files.removeFile(path);
   }
 }
 

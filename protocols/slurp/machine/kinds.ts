@@ -69,6 +69,9 @@ const KINDS = {
 /** The name of a kind of command. */
 export type CommandKind = keyof typeof KINDS;
 
+/** All kinds, in the order of their names. */
+export const COMMAND_KINDS = Object.keys(KINDS).toSorted() as readonly CommandKind[];
+
 /** The body that a kind takes. */
 export type CommandBody<K extends CommandKind> = z.input<(typeof KINDS)[K]['body']>;
 

@@ -14,17 +14,23 @@ function bitsOf(token: string): number {
   return Array.from(token).reduce((bits, symbol) => bits * 32 + SYMBOLS.indexOf(symbol), 0);
 }
 
+/** Of the prefixes that came up. Most never do. */
+const checksums = new Int8Array(2 ** 19).fill(-1);
+
 /** The version 1 checksum, written once more and differently. */
-const checksums = Uint8Array.from({ length: 2 ** 19 }, (_, prefix) => {
-  const bytes = Buffer.alloc(3);
-  bytes.writeUIntBE(prefix, 0, 3);
-  return sha256(bytes)[0]! >> 2;
-});
+function checksumOf(prefix: number): number {
+  if (checksums[prefix] === -1) {
+    const bytes = Buffer.alloc(3);
+    bytes.writeUIntBE(prefix, 0, 3);
+    checksums[prefix] = sha256(bytes)[0]! >> 2;
+  }
+  return checksums[prefix]!;
+}
 
 function expectedOf(token: string): string {
   const bits = bitsOf(token);
   const prefix = bits >>> 6;
-  if (checksums[prefix] !== (bits & 63)) return 'checksum';
+  if (checksumOf(prefix) !== (bits & 63)) return 'checksum';
   if (prefix >>> 16 !== 1) return 'version';
   return (prefix & 3) === 0 ? 'accepted' : 'reserved';
 }

@@ -31,7 +31,9 @@ export function chanceOf(seed: number): () => number {
 /** Not a signature, but as good as one here: it depends on who signed what. */
 function imaginedSign(peer: string, data: Uint8Array): Uint8Array {
   let hash = 2166136261;
-  for (const byte of [...Buffer.from(peer), ...data]) hash = Math.imul(hash ^ byte, 16777619);
+  for (const bytes of [Buffer.from(peer), data]) {
+    for (const byte of bytes) hash = Math.imul(hash ^ byte, 16777619);
+  }
   const signature = new Uint8Array(64);
   new DataView(signature.buffer).setInt32(0, hash);
   return signature;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { EventLog, type EventLogInit } from '../../../../daemon/api/event-log.ts';
 import type {
   AgentView,
@@ -234,16 +234,10 @@ interface BenchInit extends Partial<ApiServerInit> {
   readonly events?: EventLog;
 }
 
-const cleanups: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
 /** A folder that is gone after the test. */
 export async function tempFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cooee-api-'));
-  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -264,7 +258,7 @@ export async function startBench(init: BenchInit = {}): Promise<Bench> {
   let server = make(events);
   await server.start();
   const client = new CooeeClient({ socketPath, answerTimeoutMs: 5_000, connectionsMax: 400 });
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     await server.stop();
     await client.close();
   });

@@ -103,6 +103,13 @@ describe('an archive', () => {
     );
   });
 
+  it.each([1, 2, 3, 5])('is read when it comes %i bytes at a time', async (size) => {
+    const target = folder();
+    await unpackArchive(chunked(await archiveOf({ FORMAT: A, 'mesh/log/1': A }), size), target);
+    expect([...readFileSync(join(target, 'mesh/log/1'))]).toEqual([...A]);
+    expect(readdirSync(target).toSorted()).toEqual(['FORMAT', 'mesh']);
+  });
+
   it('keeps next to nothing of zeros', async () => {
     const bytes = await archiveOf({ 'mesh/log/0000000001.log': new Uint8Array(8 * 1024 * 1024) });
     expect(bytes.length).toBeLessThan(4_096);

@@ -23,6 +23,7 @@ import { MESH, rootOf } from '../../slurp/mesh-world.ts';
 
 // Goal: what the rules of records are worth with kad-dht under them. Method: five nodes of libp2p
 // in one process; one of them has the log, the others have its anchor, which is a replica emptied.
+// A test that needs nodes which nobody else has used starts its own.
 
 interface Member {
   readonly net: TestNode;
@@ -51,10 +52,24 @@ async function until(what: string, check: () => boolean): Promise<void> {
   }
 }
 
+/** The first has the others in its routing table. */
+async function meshOf(count: number): Promise<readonly [Member, ...Member[]]> {
+  const owner = await member();
+  const others: Member[] = [];
+  while (others.length < count - 1) others.push(await member());
+  admit(...[owner, ...others].map(({ net }) => net));
+  for (const { net } of others) await connect(net, owner.net);
+  await until('all are in the routing table', () => owner.net.tableSize() === others.length);
+  return [owner, ...others];
+}
+
+/** Puts bytes that go round the checks of the one who puts them, as a hostile member's do. */
+const putBy = async ({ dht }: Member, key: Uint8Array, value: Uint8Array): Promise<number> =>
+  await dht.put(key, value, signal());
+
 describe('records in the DHT', () => {
-  const members: Member[] = [];
   let owner: Member;
-  let others: Member[];
+  let others: readonly Member[];
   let granted: Uint8Array;
   let retired: Uint8Array;
   let large: { record: AgentRecord; value: Uint8Array };
@@ -68,15 +83,10 @@ describe('records in the DHT', () => {
   };
   const refusals = (reason: string): number =>
     others.reduce((sum, { world }) => sum + world.refused(reason), 0);
-  /** Bytes that go round the checks of the one who puts them, as a hostile member's do. */
-  const put = async (key: Uint8Array, value: Uint8Array): Promise<number> =>
-    await owner.dht.put(key, value, signal());
+  const put = (key: Uint8Array, value: Uint8Array) => putBy(owner, key, value);
 
   beforeAll(async () => {
-    for (let i = 0; i < 5; i++) members.push(await member());
-    const [first, ...more] = members;
-    owner = first as Member;
-    others = more;
+    [owner, ...others] = await meshOf(5);
     const { world } = owner;
     const models = Array.from({ length: 200 }, (_, i) => `${'m'.repeat(120)}-${i}`);
     const many = await world.write([grantOf(models, 1)]);
@@ -91,15 +101,13 @@ describe('records in the DHT', () => {
   afterAll(() => stopAll());
 
   it('of a lonely node stay with it, and it does not wait for anybody', async () => {
+    const lonely = await member();
     const startMs = performance.now();
-    expect(await put(tokenKey(MESH, large.record.token), large.value)).toBe(0);
+    expect(await putBy(lonely, tokenKey(MESH, large.record.token), large.value)).toBe(0);
     expect(performance.now() - startMs).toBeLessThan(5_000);
   });
 
   it('come to the closest members, and verify where nothing but an anchor is', async () => {
-    admit(...members.map(({ net }) => net));
-    for (const { net } of others) await connect(net, owner.net);
-    await until('all are in the routing table', () => owner.net.tableSize() === 4);
     const key = tokenKey(MESH, large.record.token);
     expect(large.value.length).toBeGreaterThan(32 * 1024);
     expect(await put(key, large.value)).toBe(4);
@@ -118,6 +126,7 @@ describe('records in the DHT', () => {
       ['namespace', utf8.encode(`/cooee/rooms/${MESH}/x`), retired],
       ['mesh', tokenKey('bafyother', token), large.value],
     ];
+    expect(await put(tokenKey(MESH, token), large.value)).toBe(4);
     for (const [reason, key, value] of rows) {
       expect(await put(key, value), reason).toBe(0);
       expect(refusals(reason), reason).toBe(4);
@@ -143,18 +152,19 @@ describe('records in the DHT', () => {
   });
 
   it('under voters that a node has not heard of are believed by way of the head', async () => {
+    const [first, ...more] = await meshOf(5);
     const changes = rotation(3);
     const records = logWith(changes, 20);
     const by = [...changes.values()].at(-1) ?? [];
     const head = headBy(by, { index: 20, root: rootOf(records), by });
     const value = headDhtRecord.encode({ head, links: linksOf(records, changes) });
     const voters = by.map(({ peer }) => peer);
-    expect(await put(headKey(MESH), value)).toBe(4);
-    for (const { world } of others) {
+    expect(await putBy(first, headKey(MESH), value)).toBe(4);
+    for (const { world } of more) {
       expect(world.trust.voters()).toEqual(voters);
       expect(world.trust.newest()?.signed.head.index).toBe(20);
     }
-    expect(others[0]?.resolver.isBehind).toBe(true);
+    expect(more[0]?.resolver.isBehind).toBe(true);
   });
 
   it('tell who has the state of a snapshot', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KnownHeads } from '../../../../../protocols/slurp/heads/known/known-heads.ts';
 import { type KeptHead, TrustStore } from '../../../../../protocols/slurp/heads/trust-store.ts';
 import { decodeHead } from '../../../../../protocols/slurp/index.ts';
+import { settle } from '../../../wire/manual-clock.ts';
 import { Machine, rootOf } from '../../mesh-world.ts';
 import { applied, held, keysOf, oldHead, recovered, rest, three } from '../epochs.ts';
 import { batchesWith, headBy, names, openBook, refused, some } from '../voters.ts';
@@ -71,6 +72,52 @@ describe('the highest head that a voter signed', () => {
     const [known] = books as [KnownHeads, KnownHeads];
     known.giveUp({ index: 11, epoch: 1, commitIndex: 30 });
     expect(signed(known)).toEqual([undefined, 9, undefined]);
+  });
+});
+
+describe('heads that come while another one is written', () => {
+  /** A disk whose writes end when they are let go, and what was written to it. */
+  function slowDisk() {
+    const written: (number | undefined)[] = [];
+    const waiting: PromiseWithResolvers<void>[] = [];
+    const keepHeads: TrustStore['keepHeads'] = async ({ highest }) => {
+      const writing = Promise.withResolvers<void>();
+      waiting.push(writing);
+      await writing.promise;
+      written.push(highest && decodeHead(highest).head.index);
+    };
+    return { written, waiting, store: { keepHeads } };
+  }
+
+  it('wait for it, and a lower one is not put over it', async () => {
+    const { written, waiting, store } = slowDisk();
+    const known = new KnownHeads();
+    const adopting = [12, 9, 15].map((index) =>
+      known.adopt(store, head(index, [1, 2]), () => undefined),
+    );
+    await settle();
+    expect(waiting).toHaveLength(1);
+    waiting[0]?.resolve();
+    await settle();
+    expect([waiting.length, written, known.highest?.signed.head.index]).toEqual([2, [12], 12]);
+    waiting[1]?.resolve();
+    await Promise.all(adopting);
+    expect([written, known.highest?.signed.head.index]).toEqual([[12, 15], 15]);
+  });
+
+  it('are written also when that fails', async () => {
+    const { written, waiting, store } = slowDisk();
+    const known = new KnownHeads();
+    const [first, second] = [12, 9].map((index) =>
+      known.adopt(store, head(index, [1, 2]), () => undefined),
+    );
+    await settle();
+    waiting[0]?.reject(new Error('no disk'));
+    await expect(first).rejects.toThrow('no disk');
+    await settle();
+    waiting[1]?.resolve();
+    await second;
+    expect([written, known.highest?.signed.head.index]).toEqual([[9], 9]);
   });
 });
 

@@ -232,7 +232,8 @@ describe('HeadService', () => {
       return await ask(...parameters);
     };
     leader.service.start();
-    await mesh.advance(1_000);
+    await mesh.advance(50);
+    // Before the next head is due.
     expect(shownBy(leader)).toEqual([
       ['head', 29],
       ['link 30', 30],
@@ -240,6 +241,10 @@ describe('HeadService', () => {
       ['mark', 31],
     ]);
     expect(leader.book.missingLinks()).toEqual([]);
+    // And nothing is left to look for.
+    const looks = leader.marks.looks;
+    await mesh.advance(4_000);
+    expect(leader.marks.looks - looks).toBeLessThanOrEqual(1);
     await leader.service.stop();
   });
 

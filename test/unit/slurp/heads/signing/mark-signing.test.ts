@@ -83,6 +83,14 @@ describe('MarkSigning', () => {
     expect(world.shown).toEqual([16, 24]);
   });
 
+  it('says why there is none at the newest, though the one before has its own reason', async () => {
+    const world = new World();
+    world.recent = [markAt(24), markAt(16)];
+    world.answer = (index) => (index === 24 ? noState : otherState);
+    await expect(world.signing.sign()).rejects.toBe(noState);
+    expect(world.asked).toEqual([24, 16]);
+  });
+
   it('asks for none at or before what is signed already', async () => {
     const world = new World();
     world.recent = [markAt(24), markAt(16)];

@@ -27,7 +27,12 @@ export class TestMarks implements StateMarks {
   readonly listeners: (() => void)[] = [];
   cidAt = (index: number): string | undefined =>
     this.#marks.find((mark) => mark.index === index)?.stateCid;
-  recent = (): readonly StateMark[] => this.#marks;
+  /** How often somebody asked for the recent ones. */
+  looks = 0;
+  recent = (): readonly StateMark[] => {
+    this.looks++;
+    return this.#marks;
+  };
   onMark(listener: () => void): void {
     this.listeners.push(listener);
   }
