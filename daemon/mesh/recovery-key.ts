@@ -21,7 +21,10 @@ export function recoveryKeyText(seed: Uint8Array): string {
 export function parseRecoveryKey(text: string): Uint8Array {
   const details = { reason: 'key' };
   const malformed = (cause?: unknown): CooeeError =>
-    new CooeeError('ERR_SLURP_RECOVERY', 'that is no recovery key', { details, cause });
+    new CooeeError('ERR_SLURP_RECOVERY', 'that is no recovery key', {
+      ...{ details, cause },
+      remedy: `Give the whole line that begins with ${PREFIX}, as it was shown or is in the file.`,
+    });
   const given = text.trim();
   if (!given.startsWith(PREFIX)) throw malformed();
   try {

@@ -686,7 +686,7 @@ export const ERROR_CODES = {
     409,
     4,
     'The mesh cannot be recovered like this.',
-    'details.reason says why; docs/backup-and-recovery.md says what to do then.',
+    'See "Losing the majority" and "Recovered twice" in docs/backup-and-recovery.md.',
   ),
   ERR_SLURP_SIGNATURE: row(
     403,

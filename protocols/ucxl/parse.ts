@@ -172,7 +172,7 @@ function parsePath(parts: Parts, isPrefix: boolean): string {
   let position = parts.pathAt;
   for (const segment of whole) {
     if (segment === '' || segment === '.' || segment === '..') {
-      throw syntax(position, 'A path segment is not empty, not . and not ..');
+      throw syntax(position, 'A path segment is not empty, and neither "." nor ".."');
     }
     position += segment.length + 1;
   }

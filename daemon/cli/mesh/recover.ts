@@ -22,17 +22,19 @@ export async function runRecover(context: CliContext, flags: RecoverFlags): Prom
   const chosen = flags.choose === undefined ? {} : { choose: flags.choose };
   if (flags.dryRun === true) {
     const plan = await client.call('recoverMesh', { body: { ...chosen, dryRun: true } });
-    context.answer(plan, () => planText(plan));
+    context.answer(plan, () => planText(plan, flags.choose !== undefined));
     return 0;
   }
   const lost = await lostVoters(client, { flags, chosen });
   const { host } = context;
   const key = await readRecoveryKey({ ...host, argument: flags.key });
   const recovered = await recover(client, { ...chosen, key, lost });
-  context.answer(recovered, () => recoveredText(recovered));
+  const isChosen = flags.choose !== undefined;
+  context.answer(recovered, () => recoveredText(recovered, isChosen));
+  const whoLater = isChosen ? 'there' : `later than entry ${recovered.index}`;
   context.remark(
-    'cooee: the others follow by themselves and get seats again; members that joined later than ' +
-      `entry ${recovered.index} must join again\n` +
+    'cooee: the others follow by themselves and get seats again; members that joined ' +
+      `${whoLater} must join again\n` +
       `cooee: hint: next: ${context.command} status\n`,
   );
   return 0;
@@ -61,28 +63,31 @@ async function recover(
     if (!isCooeeError(error, 'ERR_SLURP_RECOVERY') || error.details['reason'] !== 'lost') {
       throw error;
     }
-    const lost = String(error.details['lost']);
+    // With those that were named already: what is shown is typed as it stands.
+    const lost = [...body.lost, String(error.details['lost'])].join(' ');
     const remedy = `When they are lost for good, name them: cooee recover --lost ${lost}`;
     throw new CooeeError(error.code, error.message, { details: error.details, remedy });
   }
 }
 
-function planText(plan: Recovered): string {
+function planText(plan: Recovered, isChosen: boolean): string {
   return (
     `epoch ${plan.epoch} would begin behind entry ${plan.index} of this node\n` +
     `voters that do not answer: ${plan.away.join(' ') || 'none'}\n` +
-    lostText(plan)
+    lostText(plan, isChosen)
   );
 }
 
-function recoveredText(plan: Recovered): string {
+function recoveredText(plan: Recovered, isChosen: boolean): string {
   return (
     `recovered: epoch ${plan.epoch} (${plan.id ?? ''}) begins behind entry ${plan.index}\n` +
-    lostText(plan)
+    lostText(plan, isChosen)
   );
 }
 
-function lostText({ index, lostIndex }: Recovered): string {
+function lostText({ index, lostIndex }: Recovered, isChosen: boolean): string {
+  // The two parted before this node's last entry, so no index here says from where on.
+  if (isChosen) return 'all that the other branch wrote since the two parted is given up\n';
   if (lostIndex === null) {
     return `what the lost voters alone had behind entry ${index} is lost\n`;
   }

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { sep } from 'node:path';
 import {
   type Clock,
   type CooeeError,
@@ -52,7 +53,7 @@ export async function startOver(
 ): Promise<MeshFile> {
   const { clock, health, logger } = components;
   const self = components.signer.peer;
-  if (!isDamage(error)) throw error;
+  if (!isDamage(error) || !isOf(folder, error)) throw error;
   const isSuperseded = error.code === 'ERR_SLURP_SUPERSEDED';
   const { state, waiting } = await readOld(components, folder);
   const seen = state === undefined ? undefined : companyIn(state, self);
@@ -86,6 +87,12 @@ export async function startOver(
 function isDamage(thrown: unknown): thrown is CooeeError {
   const codes = ['ERR_STORAGE_DAMAGED', 'ERR_WIRE_MALFORMED', 'ERR_SLURP_SUPERSEDED'] as const;
   return codes.some((code) => isCooeeError(thrown, code));
+}
+
+/** Another file of the home, such as `boot`, is no better for it that log and state go. */
+function isOf(folder: MeshFolder, { details }: CooeeError): boolean {
+  const { file } = details;
+  return typeof file !== 'string' || file.startsWith(`${folder.path}${sep}`);
 }
 
 /** What can be read of the store; no state when it says nothing of a mesh. */

@@ -115,6 +115,11 @@ describe('parseAddress', () => {
     expect(refusalOf(() => parsePattern(text.replace(/x\*$/, '*x')))?.code).toBe('ERR_UCXL_SYNTAX');
   });
 
+  it('names what no segment may be, whole without the full stop that a terminal leaves out', () => {
+    const error = refusalOf(() => parseAddress('ucxl://a:r@p:t/#/x/../y'));
+    expect(error?.message.replace(/\.$/, '')).toMatch(/"\." nor "\.\."$/);
+  });
+
   it.each([
     '',
     '~',

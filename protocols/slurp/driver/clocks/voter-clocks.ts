@@ -1,6 +1,6 @@
 import type { Clock, Health } from '../../../interface/index.ts';
 import { TIME_MS_MAX } from '../../../wire/index.ts';
-import { agreedTimeMs, CLOCK_OFF_MS, type ClockReading } from './agreed-time.ts';
+import { agreedTimeMs, CLOCK_OFF_MS, type ClockReading, clockNowMs } from './agreed-time.ts';
 
 /** Peers whose clocks are kept: voters and learners. */
 const PEERS_MAX = 32;
@@ -30,8 +30,7 @@ export class VoterClocks {
   heard(peer: string, timeMs: number): void {
     const { clock } = this.#components;
     if (!this.#readings.has(peer) && this.#readings.size >= PEERS_MAX) this.#readings.clear();
-    const offsetMs = timeMs - clock.nowMs();
-    this.#readings.set(peer, { offsetMs, heardMs: clock.monotonicMs() });
+    this.#readings.set(peer, { timeMs, heardMs: clock.monotonicMs() });
     // An idle leader has nothing to date, and its clock may have been set meanwhile.
     if (this.#isOff) this.agreedMs();
   }
@@ -49,7 +48,7 @@ export class VoterClocks {
     const agreedMs = within(agreedTimeMs(own, this.#votersReadings()));
     const isOff = Math.abs(own.nowMs - agreedMs) > CLOCK_OFF_MS;
     const off = [...this.#readings].filter(
-      ([, { offsetMs }]) => Math.abs(own.nowMs + offsetMs - agreedMs) > CLOCK_OFF_MS,
+      ([, reading]) => Math.abs(clockNowMs(reading, own.monotonicMs) - agreedMs) > CLOCK_OFF_MS,
     );
     if (!isOff && off.length === 0) {
       this.rest();

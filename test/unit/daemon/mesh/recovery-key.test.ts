@@ -26,7 +26,10 @@ describe('the text of a recovery key', () => {
     ['what is no base32', `${recoveryKeyText(seed).slice(0, -1)}!`],
   ])('is refused: %s', (_name, text) => {
     expect(() => parseRecoveryKey(text)).toThrow(
-      expect.objectContaining({ code: 'ERR_SLURP_RECOVERY', details: { reason: 'key' } }),
+      expect.objectContaining({
+        ...{ code: 'ERR_SLURP_RECOVERY', details: { reason: 'key' } },
+        remedy: expect.stringContaining('cooee-recovery1'),
+      }),
     );
   });
 });

@@ -294,6 +294,23 @@ describe('recover', () => {
     });
     expect(exit).toBe(4);
     expect(stderr).toContain(`: cooee --home /h recover --lost ${PEER_B}\n`);
+    // What is typed as it is shown names also those that were named before.
+    const some = await run(['recover', '--lost', PEER_A, '--key', '-', '--home', '/h'], {
+      answers: { recoverMesh: refuse, listMembers: () => ({ members: [member()], cursor: null }) },
+      stdin: KEY,
+    });
+    expect(some.stderr).toContain(`: cooee --home /h recover --lost ${PEER_A} ${PEER_B}\n`);
+  });
+
+  it('says of a choice that the other branch is given up, from where the two parted', async () => {
+    const words = ['recover', '--choose', 'abcd', '--key', '-'];
+    const { stdout, stderr } = await run(words, {
+      answers: { recoverMesh: () => ({ ...plan, id: 'ef01' }) },
+      stdin: KEY,
+    });
+    expect(stdout).toContain('all that the other branch wrote since the two parted is given up');
+    expect(stdout).not.toContain('entries 41');
+    expect(stderr).toContain('members that joined there must join again');
   });
 
   it('takes no key from the command line', async () => {

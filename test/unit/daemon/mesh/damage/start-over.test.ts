@@ -79,13 +79,16 @@ it.each(['log', 'nothing'])('is finished by the next start, with %s in place yet
   expect(readdirSync(folder.path).sort()).toEqual(['damaged', 'log', 'snapshots', 'store']);
 });
 
-it('leaves all as it is when nobody could heal it, or it is no damage', async () => {
+it('leaves all as it is when nobody could heal it, or it is no damage of it', async () => {
+  mkdirSync(folder.path, { recursive: true });
+  const boot = { details: { file: join(home, 'boot') } };
   const cases: [ReturnType<typeof file>, unknown][] = [
     [file([founder.peer]), error],
     [file([founder.peer, second.peer]), error],
     [file([second.peer], []), error],
     [file([second.peer]), new CooeeError('ERR_STORAGE_DISK_FULL')],
+    [file([second.peer]), new CooeeError('ERR_STORAGE_DAMAGED', '', boot)],
   ];
   for (const [it, thrown] of cases) await expect(over(it, thrown)).rejects.toBe(thrown);
-  expect(readdirSync(home).filter((name) => name === 'damaged')).toEqual([]);
+  expect(readdirSync(folder.path).filter((name) => name === 'damaged')).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { agreedTimeMs } from '../../../../../protocols/slurp/driver/clocks/agree
 
 const own = { nowMs: 1_000_000, monotonicMs: 500_000 };
 const heard = (...offsets: readonly number[]) =>
-  offsets.map((offsetMs) => ({ offsetMs, heardMs: 499_000 }));
+  offsets.map((offsetMs) => ({ timeMs: 999_000 + offsetMs, heardMs: 499_000 }));
 
 describe('agreedTimeMs', () => {
   it.each([
@@ -18,8 +18,13 @@ describe('agreedTimeMs', () => {
     expect(agreedTimeMs(own, heard(...offsets))).toBe(expected);
   });
 
+  it('is a whole number, as entries have it, though the monotonic clock shows fractions', () => {
+    const readings = [{ timeMs: own.nowMs - 1_000, heardMs: own.monotonicMs - 900.4 }];
+    expect(agreedTimeMs(own, readings)).toBe(own.nowMs - 100);
+  });
+
   it('leaves out what was heard more than a minute ago', () => {
-    const old = { offsetMs: -50, heardMs: own.monotonicMs - 60_001 };
+    const old = { timeMs: own.nowMs - 60_051, heardMs: own.monotonicMs - 60_001 };
     expect(agreedTimeMs(own, [old])).toBe(own.nowMs);
   });
 });

@@ -9,13 +9,14 @@ const NOW_MS = 1_800_000_000_000;
 
 function world(voters = ['self', 'a', 'b']) {
   const health = new HealthBook(silentLogger);
+  const ours = { nowMs: NOW_MS, monotonicMs: 5_000 };
   const clock = {
-    nowMs: () => NOW_MS,
-    monotonicMs: () => 5_000,
+    nowMs: () => ours.nowMs,
+    monotonicMs: () => ours.monotonicMs,
     schedule: () => ({ cancel: () => undefined }),
   };
   const codes = (): string[] => health.list().map(({ code }) => code);
-  return { clocks: new VoterClocks({ clock, health, voters: () => voters }), codes };
+  return { clocks: new VoterClocks({ clock, health, voters: () => voters }), codes, ours };
 }
 
 it('a clock a year ahead moves nothing, and is told of until it is set', () => {
@@ -26,6 +27,17 @@ it('a clock a year ahead moves nothing, and is told of until it is set', () => {
   expect(codes()).toEqual(['clock-off']);
   clocks.heard('b', NOW_MS + 30);
   expect(codes()).toEqual([]);
+});
+
+it.each([YEAR_MS, -YEAR_MS])('a clock here that is set by %i ms moves nothing', (byMs) => {
+  const { clocks, codes, ours } = world();
+  clocks.heard('a', NOW_MS + 20);
+  clocks.heard('b', NOW_MS + 30);
+  // In the moment in which it is set, before anything else is heard of the others.
+  ours.nowMs += byMs;
+  ours.monotonicMs += 10;
+  expect(Math.abs(clocks.agreedMs() - NOW_MS)).toBeLessThan(1_000);
+  expect(codes()).toEqual(['clock-off']);
 });
 
 it.each([
