@@ -183,6 +183,18 @@ export function reduceRole(
 }
 
 /**
+ * Makes a member an admin, on the word of the operator's recovery key: the admins may be among
+ * those who are lost, and then nobody else could give the role.
+ *
+ * @returns the event of it; none when it is no member, or has the role
+ */
+export function makeAdmin(state: StateWriter, peer: string, context: ApplyContext): StateEvent[] {
+  const member = memberOf(state, peer);
+  if (member === undefined || member.role === 'admin') return [];
+  return [putRevised(state, { ...member, role: 'admin' }, { context, type: 'member:role' })];
+}
+
+/**
  * `member.boot`: a start is registered. Two starts that claim one number with different nonces are
  * clones: the mark makes both stop, whichever of them hears of it.
  */

@@ -77,7 +77,7 @@ describe('three voters and a replica', () => {
       expect(forged.stderr).toContain("not this mesh's recovery key");
       expect(forged.code).toBe(4);
       const unnamed = await gamma.cli('recover', '--key', key, '--lost', lostPeers[0] ?? '');
-      expect(unnamed.stderr).toContain(`recover --lost ${lostPeers[1]}`);
+      expect(unnamed.stderr).toContain(`recover --lost ${lostPeers.join(' ')}`);
       expect(unnamed.code).toBe(4);
       expect((await slurpOn(gamma)).epoch).toBe(0);
 
@@ -98,6 +98,11 @@ describe('three voters and a replica', () => {
       await until('nothing is wrong', async () => (await conditions(replica)) === '');
       const verified = await replica.cli('log', '--verify');
       expect(verified.code, verified.stderr).toBe(0);
+      // The only admin is among the lost.
+      for (const what of [['invite'], ['members', 'remove', lostPeers[0] ?? '']]) {
+        const { code, stderr } = await gamma.cli(...what);
+        expect(code, stderr).toBe(0);
+      }
     },
     STEP_MS,
   );

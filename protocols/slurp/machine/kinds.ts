@@ -36,6 +36,14 @@ const naming = <S extends z.ZodType>(
   reduce: Kind<S, NamingContext>['reduce'],
 ): Kind<S, NamingContext> => ({ body, reduce, isNaming: true });
 
+/** The operator names voters, and by doing it on a node an admin: all that were may be lost. */
+const reduceRecover: typeof leader.reduceRecover = (state, body, context) => {
+  const outcome = leader.reduceRecover(state, body, context);
+  if (!outcome.ok) return outcome;
+  const made = membership.makeAdmin(state, context.origin, context);
+  return { ...outcome, events: [...(outcome.events ?? []), ...made] };
+};
+
 /**
  * Every kind of command: a closed union. One that is not here stops the log ("upgrade me"); a kind
  * is never removed while a log may hold it.
@@ -59,7 +67,7 @@ const KINDS = {
   'member.remove': kind(membership.removeBody, membership.reduceRemove),
   'member.role': kind(membership.roleBody, membership.reduceRole),
   'mesh.genesis': kind(membership.genesisBody, membership.reduceGenesis),
-  'mesh.recover': kind(leader.recoverBody, leader.reduceRecover),
+  'mesh.recover': kind(leader.recoverBody, reduceRecover),
   'mesh.settings': kind(membership.settingsBody, membership.reduceSettings),
   'submission.commit': kind(submission.commitBody, submission.reduceCommit),
   'submission.decide': kind(submission.decideBody, submission.reduceDecide),

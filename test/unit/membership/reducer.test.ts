@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeCrypto } from '../../../daemon/system/crypto.ts';
 import { LIMITS, type Outcome } from '../../../protocols/interface/index.ts';
 import {
+  makeAdmin,
   memberOf,
   meshIdOf,
   reduceBoot,
@@ -291,6 +292,21 @@ describe('the reducers of membership', () => {
     );
     expect(mesh.member(CURATOR).role).toBe('curator');
     expect(codeOf(mesh.add(STRANGER, 60))).toBe('ERR_MEMBERSHIP_INVITE_UNKNOWN');
+  });
+
+  it('make an admin on the word of the operator, of a member that is none, once', () => {
+    const mesh = new TestMesh();
+    const made = makeAdmin(mesh.state, CURATOR, mesh.by(CURATOR));
+    expect(made).toEqual([
+      expect.objectContaining({
+        type: 'member:role',
+        data: expect.objectContaining({ peer: CURATOR, role: 'admin' }),
+      }),
+    ]);
+    expect(mesh.member(CURATOR).role).toBe('admin');
+    expect(makeAdmin(mesh.state, CURATOR, mesh.by(CURATOR))).toEqual([]);
+    expect(makeAdmin(mesh.state, STRANGER, mesh.by(STRANGER))).toEqual([]);
+    expect(memberOf(mesh.state, STRANGER)).toBeUndefined();
   });
 
   it('let a member leave, and tell it from a removal', () => {

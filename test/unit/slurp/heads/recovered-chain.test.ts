@@ -3,7 +3,7 @@ import { CooeeError, type StoreWrite } from '../../../../protocols/interface/ind
 import { VoterHistory } from '../../../../protocols/slurp/heads/voter-history.ts';
 import { decodeHead } from '../../../../protocols/slurp/index.ts';
 import { epochOf } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
-import { codeOf, GENESIS, Machine, operator } from '../mesh-world.ts';
+import { add, batchOf, codeOf, founder, GENESIS, issue, Machine, operator } from '../mesh-world.ts';
 import { applyRecovery, forger, recoverOn, recoveryAt } from '../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
 import { applied, held, keysOf, left, newHead, oldHead, recovered, rest, three } from './epochs.ts';
@@ -22,6 +22,21 @@ describe('a recovery in the log', () => {
     expect(book.missingLinks().map(({ set }) => set.index)).toEqual([3, 5]);
     expect(book.unlinked()).toEqual([]);
     expect((await book.accept(await newHead(machine))).head.index).toBe(21);
+  });
+
+  it.each([
+    ['the one that brings it', undefined, 'admin'],
+    ['nobody when it is of another key', forger, 'member'],
+  ])('makes %s an admin', async (_name, by, role) => {
+    const machine = await Machine.open();
+    await machine.take([batchOf(founder, { seq: 2 }, [issue(50), add(left, 50)])]);
+    const roles = () => machine.meshLog.state.get('member', left.peer)?.role;
+    expect(roles()).toBe('member');
+    const at = { index: 2, root: machine.meshLog.tailRoot(), term: 7, voters: [left] };
+    const link = recoveryAt(by === undefined ? at : { ...at, by });
+    await applyRecovery(machine, { signer: left, link, term: 7 });
+    expect(roles()).toBe(role);
+    expect(machine.meshLog.state.get('member', founder.peer)?.role).toBe('admin');
   });
 
   it.each([
