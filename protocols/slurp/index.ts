@@ -61,6 +61,6 @@ export { type RegisterStartComponents, registerStart } from './register-start.ts
 export { Replica, type ReplicaComponents } from './replica/replica.ts';
 export { type ReplicaServerComponents, serveReplica } from './replica/replica-server.ts';
 export { mendInstall } from './snapshot/install.ts';
-export type { Installed, MarkTrust } from './snapshot/ports.ts';
+export type { Installed } from './snapshot/ports.ts';
 export type { SnapshotOffer } from './snapshot/records.ts';
 export { Snapshots, type SnapshotsComponents } from './snapshot/snapshots.ts';

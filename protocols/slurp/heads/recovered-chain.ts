@@ -5,6 +5,7 @@ import { recoveryIn } from '../recovery/recovery-entry.ts';
 import type { Recovery } from '../recovery/recovery-link.ts';
 import { ChainWalk } from './chain-walk.ts';
 import type { VoterSet } from './head-rules.ts';
+import type { KeptLinks } from './known/kept-links.ts';
 import type { KnownHeads } from './known/known-heads.ts';
 import type { MissingLink } from './missing-links.ts';
 import type { ChainLink } from './trust-chain.ts';
@@ -19,10 +20,8 @@ export interface RecoveredChainComponents {
   readonly epochs: EpochBook;
   readonly history: VoterHistory;
   readonly store: TrustStore;
-  /** Indices of the links that are kept; changed here. */
-  readonly kept: () => Set<number>;
-  /** Changes that the state knows, and whose links are not here. */
-  readonly missing: () => readonly MissingLink[];
+  /** Those that a recovery gives up, or brings, are changed here. */
+  readonly links: Pick<KeptLinks, 'indices' | 'missing'>;
   readonly heads: KnownHeads;
 }
 
@@ -60,7 +59,7 @@ export class RecoveredChain {
    */
   async take(find: () => Promise<Uint8Array>): Promise<void> {
     const { epochs } = this.#components;
-    await this.#inTurn(async () => {
+    await this.inTurn(async () => {
       const bytes = await find();
       const { newest, rival } = epochs;
       try {
@@ -94,26 +93,6 @@ export class RecoveredChain {
   }
 
   /**
-   * Keeps links that were just verified, but those that a recovery which came before gives up. One
-   * that comes meanwhile finds them on the disk.
-   *
-   * @param believe goes by those that are in force, before another recovery is followed
-   * @throws CooeeError ERR_STORAGE_*
-   */
-  async keep(
-    links: readonly ChainLink[],
-    believe: (inForce: ReadonlySet<ChainLink>) => void,
-  ): Promise<void> {
-    const { store, history, kept } = this.#components;
-    await this.#inTurn(async () => {
-      const inForce = links.filter(({ set }) => history.isInForce(set));
-      if (inForce.length > 0) await store.keepLinks(inForce);
-      for (const { set } of inForce) kept().add(set.index);
-      believe(new Set(inForce));
-    });
-  }
-
-  /**
    * The way from what is certain here to the recovery that is followed; undefined when nothing is
    * unknown in between.
    */
@@ -127,12 +106,12 @@ export class RecoveredChain {
 
   /** Believes the links of a way that has led to its end. @throws CooeeError ERR_STORAGE_* */
   async arrive({ gap, links }: ChainWalk): Promise<void> {
-    const { store, kept, history } = this.#components;
-    await this.#inTurn(async () => {
+    const { store, links: known, history } = this.#components;
+    await this.inTurn(async () => {
       // Meanwhile a later one may have been heard of.
       if (history.gap()?.to !== gap.to) return;
       if (links.length > 0) await store.keepLinks(links);
-      for (const { set } of links) kept().add(set.index);
+      for (const { set } of links) known.indices.add(set.index);
       history.fill(
         gap,
         links.map(({ set }) => set),
@@ -140,18 +119,18 @@ export class RecoveredChain {
     });
   }
 
-  /** What is written of the chain, and what a recovery gives up of it, one after the other. */
-  async #inTurn(work: () => Promise<void>): Promise<void> {
+  /** What is taken into the chain, and what a recovery gives up of it, one after the other. */
+  async inTurn(work: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => undefined);
     await done;
   }
 
   #missingIndices(): readonly number[] {
-    const { epochs, kept } = this.#components;
+    const { epochs, links: known } = this.#components;
     const indices = epochs.entryIndices();
     const followed = epochs.isSplit ? indices.at(-1) : undefined;
-    return indices.filter((index) => index === followed || !kept().has(index));
+    return indices.filter((index) => index === followed || !known.indices.has(index));
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
@@ -182,7 +161,7 @@ export class RecoveredChain {
     if (verdict === 'known' && isNew) await this.#giveUp(link, followed);
     else if (this.#isMissing(link.set)) {
       await this.#components.store.keepLinks([link]);
-      this.#components.kept().add(link.set.index);
+      this.#components.links.indices.add(link.set.index);
     }
     if (verdict === 'old' || epochs.newest?.id === id) return;
     await epochs.adopt(recovery);
@@ -192,12 +171,12 @@ export class RecoveredChain {
 
   #isMissing({ index, epoch }: VoterSet): boolean {
     const isThat = ({ set }: MissingLink): boolean => set.index === index && set.epoch === epoch;
-    return this.#components.missing().some(isThat);
+    return this.#components.links.missing().some(isThat);
   }
 
   /** Forgets the branch that a recovery gives up, what may be of it, and a rival's, if followed. */
   async #giveUp(link: ChainLink, rival?: Recovery): Promise<void> {
-    const { store, kept, heads, meshLog } = this.#components;
+    const { store, links: known, heads, meshLog } = this.#components;
     const { index, epoch } = link.set;
     const { commitIndex } = meshLog;
     const beginning = { index, epoch, commitIndex };
@@ -208,14 +187,14 @@ export class RecoveredChain {
     // Before its place too: what is not in the log here may be of another branch than this one.
     const links = [...(await store.linksBefore(epoch, Math.min(index, commitIndex)))];
     if (rival !== undefined && rival.entryIndex !== index) links.push(rival.entryIndex);
-    const isKept = kept().has(index) && rival === undefined;
+    const isKept = known.indices.has(index) && rival === undefined;
     if (links.length + names.length > 0 || !isKept) {
       // Under the name of one that was given up there may be one of the new epoch by now.
       const gone = names.filter((name) => !heads.has(name));
       await store.keepRecovery(link, { links, heads: gone });
     }
-    for (const it of links) kept().delete(it);
-    kept().add(index);
+    for (const it of links) known.indices.delete(it);
+    known.indices.add(index);
     this.#owed = undefined;
   }
 }

@@ -3,7 +3,7 @@ import type { MeshLog } from '../log/mesh-log.ts';
 import type { VoterSet } from './head-rules.ts';
 import { type ChainLink, followChain } from './trust-chain.ts';
 import { linkIndex, type TrustStore } from './trust-store.ts';
-import type { VoterHistory } from './voter-history.ts';
+import type { HistoryStep, VoterHistory } from './voter-history.ts';
 
 /** What {@link SkippedLinks} works with. */
 export interface SkippedLinksComponents {
@@ -16,6 +16,8 @@ export interface SkippedLinksComponents {
 /** Links that lead from one set of voters to the next that is known by way of others. */
 export interface Detour {
   readonly next: VoterSet;
+  /** What was taken for the link to {@link next} is an ordinary head: these lead there. */
+  readonly isNeedless: boolean;
   /** By rising index, without the one to {@link next}; none when they do not lead there. */
   readonly links: readonly ChainLink[];
 }
@@ -81,37 +83,35 @@ export class SkippedLinks {
     }
     const detours: Detour[] = [];
     for (const [next, { before, links }] of steps) {
-      detours.push({ next, links: await this.#follow(before, next, links) });
+      const detour = await this.#follow({ before, next }, links);
+      if (detour.links.length > 0) detours.push(detour);
     }
     return detours;
   }
 
-  /** Believes the links of detours: where a recovery came first they lead nowhere. */
+  /** Believes the links of detours. */
   fill(detours: readonly Detour[]): void {
-    for (const { next, links } of detours) {
+    for (const { next, links, isNeedless } of detours) {
       const sets = links.map(({ set }) => set);
-      this.#components.history.insert(next, sets);
+      this.#components.history.insert(next, sets, isNeedless);
       // What is refused all the same counts anew.
       this.#refused = undefined;
     }
   }
 
-  async #follow(
-    before: VoterSet,
-    next: VoterSet,
-    links: readonly Uint8Array[],
-  ): Promise<readonly ChainLink[]> {
+  async #follow({ before, next }: HistoryStep, links: readonly Uint8Array[]): Promise<Detour> {
     const { crypto, meshLog, store } = this.#components;
+    const none = { next, isNeedless: false, links: [] };
     const [end] = await store.linksAfter(next.index - 1, 1);
-    if (end === undefined) return [];
+    if (end === undefined) return none;
     try {
       const start = { mesh: meshLog.meshId, epoch: before.epoch, set: before };
-      const { links: followed } = followChain(crypto, start, [...links, end]);
-      // What was taken for a link may be an ordinary head, which leads nowhere from here.
-      return followed.filter((link) => link.bytes !== end);
+      const followed = followChain(crypto, start, [...links, end]).links;
+      const between = followed.filter(({ bytes }) => bytes !== end);
+      return { next, links: between, isNeedless: between.length === followed.length };
     } catch (error) {
       if (!isCooeeError(error, 'ERR_SLURP_HEAD')) throw error;
-      return [];
+      return none;
     }
   }
 }

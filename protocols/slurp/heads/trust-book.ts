@@ -15,11 +15,11 @@ import { EpochBook } from '../recovery/epoch-book.ts';
 import { isRecovery } from '../recovery/recovery-link.ts';
 import { assertAnchor, electorateAt, reasonOf, refuseHead, verifyHead } from './head-rules.ts';
 import { ForkProof } from './known/fork-proof.ts';
+import { KeptLinks } from './known/kept-links.ts';
 import { KnownHeads } from './known/known-heads.ts';
-import { type MissingLink, missingLinks, verifyMissing, votedIn } from './missing-links.ts';
+import { type MissingLink, votedIn } from './missing-links.ts';
 import { RecoveredChain } from './recovered-chain.ts';
-import { SkippedLinks } from './skipped-links.ts';
-import { followChain } from './trust-chain.ts';
+import type { SkippedLinks } from './skipped-links.ts';
 import { type KeptHead, linkIndex, TrustStore } from './trust-store.ts';
 import { VoterHistory } from './voter-history.ts';
 
@@ -50,12 +50,9 @@ export class TrustBook {
   readonly #listeners: ((head: KeptHead) => void)[] = [];
   readonly #heads = new KnownHeads();
   readonly #fork = new ForkProof();
-  /** Indices of the links that are kept. */
-  #kept = new Set<number>();
+  readonly #links: KeptLinks;
   /** What recoveries do to the chain. */
   readonly recoveries: RecoveredChain;
-  /** Changes of voters that this node went past. */
-  readonly skipped: SkippedLinks;
 
   /** @param anchor what is trusted from the start: out of the invite, or of genesis */
   constructor(components: TrustBookComponents, anchor: TrustAnchor) {
@@ -64,13 +61,11 @@ export class TrustBook {
     this.epochs = new EpochBook(components);
     this.#store = new TrustStore(components.store);
     this.#history = new VoterHistory(components.meshLog, anchor);
-    const chain = { history: this.#history, store: this.#store };
-    this.skipped = new SkippedLinks({ ...components, ...chain });
-    this.recoveries = new RecoveredChain({
-      ...components,
-      ...{ ...chain, epochs: this.epochs, heads: this.#heads },
-      ...{ kept: () => this.#kept, missing: () => this.missingLinks() },
-    });
+    const chain = { ...components, epochs: this.epochs, history: this.#history };
+    const inTurn = (work: () => Promise<void>) => this.recoveries.inTurn(work);
+    this.#links = new KeptLinks({ ...chain, store: this.#store, inTurn });
+    const known = { store: this.#store, heads: this.#heads, links: this.#links };
+    this.recoveries = new RecoveredChain({ ...chain, ...known });
   }
 
   /**
@@ -79,7 +74,7 @@ export class TrustBook {
    * @throws CooeeError ERR_WIRE_* or ERR_SLURP_HEAD when it is damaged, ERR_STORAGE_*
    */
   async open(): Promise<void> {
-    this.#kept = await this.#store.linkIndices();
+    await this.#links.open();
     await this.epochs.open();
     await this.#heads.open(this.#store);
     await this.#fork.open(this.#store);
@@ -87,14 +82,13 @@ export class TrustBook {
     await this.recoveries.open();
     this.#gauge();
     await this.#recoverMissing();
-    for (;;) {
-      const start = this.#history.last();
-      const links = await this.#store.linksAfter(start.index, LINKS_MAX);
-      const { links: ahead } = followChain(this.#components.crypto, this.#start(), links);
-      for (const { set } of ahead) this.#history.extend(set);
-      if (links.length < LINKS_MAX || this.#history.last().index === start.index) break;
-    }
+    await this.#links.follow();
     this.#components.meshLog.onApplied(() => this.#settle());
+  }
+
+  /** Changes of voters that this node went past. */
+  get skipped(): SkippedLinks {
+    return this.#links.skipped;
   }
 
   /** What this node began to trust from. */
@@ -207,17 +201,7 @@ export class TrustBook {
       else heads.push(bytes);
     }
     try {
-      const { crypto, meshLog } = this.#components;
-      const place = { crypto, mesh: meshLog.meshId };
-      const own = verifyMissing(place, this.missingLinks(), heads);
-      const detours = await this.skipped.find(heads);
-      const ahead = followChain(crypto, this.#start(), heads).links;
-      const fresh = [...own, ...detours.flatMap(({ links: between }) => between), ...ahead];
-      if (fresh.length === 0) return;
-      await this.recoveries.keep(fresh, (inForce) => {
-        this.skipped.fill(detours);
-        for (const link of ahead) if (inForce.has(link)) this.#history.extend(link.set);
-      });
+      await this.#links.learn(heads);
     } catch (error) {
       this.#countRefusal(error);
       throw error;
@@ -267,7 +251,7 @@ export class TrustBook {
 
   /** Changes of voters that this node's state knows and that it has no link for. */
   missingLinks(): readonly MissingLink[] {
-    return missingLinks(this.#history.own(), this.#kept);
+    return this.#links.missing();
   }
 
   /**
@@ -283,12 +267,6 @@ export class TrustBook {
     return electorateAt(this.#history.sets(), index);
   }
 
-  #start() {
-    const set = this.#history.last();
-    const { key } = this.epochs;
-    return { mesh: this.#components.meshLog.meshId, epoch: set.epoch, set, key };
-  }
-
   #assertSigned(signed: SignedHead): void {
     try {
       if (this.#history.isUnknown(signed.head.index)) throw refuseHead('chain');
@@ -298,7 +276,7 @@ export class TrustBook {
       verifyHead(this.#components.crypto, signed, place);
       assertAnchor(this.#anchor, signed);
     } catch (error) {
-      this.skipped.refused(signed.head.index, reasonOf(error));
+      this.#links.skipped.refused(signed.head.index, reasonOf(error));
       this.#countRefusal(error);
       throw error;
     }
@@ -317,7 +295,7 @@ export class TrustBook {
     const { index, stateCid } = signed.head;
     await this.#assertNoFork(head);
     const { isLink } = this.electorateAt(index);
-    if (isLink && !this.#kept.has(index)) await this.learn([bytes]);
+    if (isLink && !this.#links.indices.has(index)) await this.learn([bytes]);
     this.#assertInForce(signed);
     const isLate = isLink || stateCid !== undefined;
     if (!isLate && index < (this.#heads.highest?.signed.head.index ?? 0)) this.#count('stale');

@@ -89,9 +89,15 @@ export class TrustStore {
   /**
    * Those who signed a link may lose their disks: it is on this one when this resolves, since
    * nobody else can sign it again.
+   *
+   * @param gone indices of those that are forgotten in the same write
    */
-  async keepLinks(links: readonly Pick<ChainLink, 'bytes' | 'set'>[]): Promise<void> {
-    await this.#write(links.map(linkWrite), SYNCED);
+  async keepLinks(
+    links: readonly Pick<ChainLink, 'bytes' | 'set'>[],
+    gone: readonly number[] = [],
+  ): Promise<void> {
+    const forgotten = gone.map((index) => ({ namespace: 'chain', key: linkKey(index) }) as const);
+    await this.#write([...forgotten, ...links.map(linkWrite)], SYNCED);
   }
 
   /**

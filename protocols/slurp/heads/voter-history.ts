@@ -95,11 +95,15 @@ export class VoterHistory {
     return next.isRecovered === true ? undefined : { before, next };
   }
 
-  /** Links were verified that lead through these sets to one that links had told of before. */
-  insert(next: VoterSet, sets: readonly VoterSet[]): void {
+  /**
+   * Links were verified that lead through these sets to one that links had told of before.
+   *
+   * @param isNeedless the last of them has the voters of `next`, and takes its place
+   */
+  insert(next: VoterSet, sets: readonly VoterSet[], isNeedless = false): void {
     const at = this.#ahead.indexOf(next);
-    // The state, or a recovery, may have got there while they were written.
-    if (at >= 0) this.#ahead.splice(at, 0, ...sets);
+    // The state may have got there while they were written.
+    if (at >= 0) this.#ahead.splice(at, isNeedless ? 1 : 0, ...sets);
   }
 
   /**

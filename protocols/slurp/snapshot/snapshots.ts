@@ -14,15 +14,16 @@ import {
   toError,
 } from '../../interface/index.ts';
 import { merkleRoot } from '../../wire/index.ts';
-import type { KeptHead, StateMark, StateMarks } from '../heads/index.ts';
+import type { KeptHead, StateMark, StateMarks, TrustBook } from '../heads/index.ts';
 import type { MeshLog } from '../log/mesh-log.ts';
 import { pullRequest, pullResponse, replicaProtocol } from '../protocol.ts';
+import { ChainBackfill } from '../replica/chain-backfill.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { compactionPoint, isSnapshotDue } from './compaction.ts';
 import { Divergence, type Found } from './divergence.ts';
 import { BlockFetcher, SnapshotShelf } from './fetching/block-fetcher.ts';
 import { serveBlocks } from './fetching/block-server.ts';
-import type { Installed, MarkTrust } from './ports.ts';
+import type { Installed } from './ports.ts';
 import { frontierOf, type SnapshotOffer, type SnapshotRecord } from './records.ts';
 import { Replacement } from './replacement.ts';
 import { Snapshotter } from './taking/snapshotter.ts';
@@ -38,7 +39,7 @@ export interface SnapshotsComponents {
   readonly store: KeyValueStore;
   /** Holds the blocks of the snapshots that are taken here, and nothing else. */
   readonly files: FileStore;
-  readonly trust: MarkTrust;
+  readonly trust: TrustBook;
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly health: Health;
@@ -67,6 +68,7 @@ export class Snapshots implements StateMarks {
   readonly #stopped = new AbortController();
   /** Signed heads with a state, by index. */
   readonly #heads = new Map<number, KeptHead>();
+  readonly #backfill: ChainBackfill;
   #installing: Promise<unknown> = Promise.resolve();
   #judging: Promise<void> = Promise.resolve();
   /** What the last snapshot that was installed left behind. */
@@ -75,6 +77,7 @@ export class Snapshots implements StateMarks {
   constructor(components: SnapshotsComponents) {
     this.#components = components;
     const { meshLog } = components;
+    this.#backfill = new ChainBackfill(components.trust);
     this.#snapshotter = new Snapshotter(components);
     meshLog.onReplaced((index) => {
       // Not where the log had got there by itself meanwhile, nor where it is applied anew.
@@ -223,18 +226,8 @@ export class Snapshots implements StateMarks {
    * is of use
    */
   async installFrom(peer: string, indexMin: number, signal: AbortSignal): Promise<Installed> {
-    const { meshLog, requester, trust } = this.#components;
-    const answer = await requester.request(
-      peer,
-      replicaProtocol(meshLog.meshId),
-      pullRequest.encode(1, { chain: trust.skipped.wanted?.after ?? trust.chainIndex }),
-      { timeoutMs: OFFER_TIMEOUT_MS, signal: this.#ended(signal) },
-    );
-    const { snapshot, links } = pullResponse.decode(answer);
+    const snapshot = await this.#askOffer(peer, this.#ended(signal));
     if (snapshot === undefined) throw new CooeeError('ERR_SLURP_SNAPSHOT');
-    // The voters may have changed since this node heard of them last. When that was more often than
-    // one answer has links for, the next try goes on behind these.
-    await trust.accept(snapshot.head, links);
     const before = this.#installed;
     await this.install(peer, snapshot, signal);
     const installed = this.#installed;
@@ -242,6 +235,23 @@ export class Snapshots implements StateMarks {
     const isTold = installed !== before || (installed?.index ?? 0) >= indexMin;
     if (installed !== undefined && isTold) return installed;
     throw new CooeeError('ERR_SLURP_SNAPSHOT', 'the snapshot is older than what is needed');
+  }
+
+  /** What a peer offers to a node without a state, once the links that judge it are here. */
+  async #askOffer(peer: string, signal: AbortSignal): Promise<SnapshotOffer | undefined> {
+    const { meshLog, requester } = this.#components;
+    this.#backfill.begin();
+    for (;;) {
+      const asked = this.#backfill.known();
+      const protocol = replicaProtocol(meshLog.meshId);
+      const body = pullRequest.encode(1, asked);
+      const answer = await requester.request(peer, protocol, body, {
+        timeoutMs: OFFER_TIMEOUT_MS,
+        signal,
+      });
+      const { snapshot, links } = pullResponse.decode(answer);
+      if (!(await this.#backfill.take(links, asked))) return snapshot;
+    }
   }
 
   /** A recovery that was heard of while blocks came may leave out what this is the state of. */

@@ -4,7 +4,13 @@ import { VoterHistory } from '../../../../protocols/slurp/heads/voter-history.ts
 import { decodeHead } from '../../../../protocols/slurp/index.ts';
 import { epochOf } from '../../../../protocols/slurp/recovery/recovery-rules.ts';
 import { add, batchOf, codeOf, founder, GENESIS, issue, Machine, operator } from '../mesh-world.ts';
-import { applyRecovery, forger, recoverOn, recoveryAt } from '../recovery/recovery-world.ts';
+import {
+  applyRecovery,
+  forger,
+  GENESIS_BODY,
+  recoverOn,
+  recoveryAt,
+} from '../recovery/recovery-world.ts';
 import { expectNoUnhandled } from '../unhandled.ts';
 import { applied, held, keysOf, left, newHead, oldHead, recovered, rest, three } from './epochs.ts';
 import { anchorAt, headBy, names, openBook, refused, some } from './voters.ts';
@@ -186,7 +192,6 @@ describe('a node that hears of a recovery', () => {
     const book = await openBook(empty, anchor);
     // Without a state only a recovery that carries the genesis tells the key.
     await expect(book.learn([link])).rejects.toEqual(refused('recovery'));
-    const { GENESIS_BODY } = await import('../recovery/recovery-world.ts');
     const { root } = (await openBook(source)).epochs.newest ?? { root: new Uint8Array(32) };
     const full = recoveryAt({ index: 20, root, voters: [left], genesis: GENESIS_BODY });
     await book.learn([full]);
@@ -246,7 +251,10 @@ describe('a link that is written while a recovery is followed', () => {
 });
 
 describe('a link that was verified before a recovery was followed', () => {
-  it.each([21, 30])('is not kept when that gives it up (%i)', async (index) => {
+  it.each([
+    [21, 'ok'],
+    [30, 'ERR_SLURP_HEAD'],
+  ])('is not kept when that gives it up (%i)', async (index, code) => {
     const { link } = await recovered(20);
     const machine = await applied(18);
     const book = await openBook(machine);
@@ -254,13 +262,27 @@ describe('a link that was verified before a recovery was followed', () => {
     const recovering = book.recover(link);
     await reached;
     const root = new Uint8Array(32);
-    const learning = book.learn([headBy(three, { index, root, by: some(1, 2, 3, 4) })]);
+    const learning = codeOf(book.learn([headBy(three, { index, root, by: some(1, 2, 3, 4) })]));
     await rest();
     release();
-    await Promise.all([recovering, learning]);
+    await recovering;
+    expect(await learning).toBe(code);
     expect(await machine.store.get('chain', '21'.padStart(16, '0'))).toEqual(link);
     expect((await keysOf(machine, 'chain')).map(Number)).toEqual([21]);
     expect([book.voters(), book.chainIndex]).toEqual([[left.peer], 21]);
+  });
+});
+
+describe('a link of a branch that a recovery gives up', () => {
+  it('is not kept, though the state of that branch names it', async () => {
+    const machine = await applied(18);
+    const book = await openBook(machine);
+    const link = headBy(some(1, 2), { index: 5, root: new Uint8Array(32), by: three });
+    await book.recover(recoveryAt({ index: 3, voters: [left], genesis: GENESIS_BODY }));
+    const root = new Uint8Array(32);
+    await book.learn([headBy([left], { index: 8, root, epoch: 1, by: some(2, 3) })]);
+    await book.learn([link]);
+    expect((await keysOf(machine, 'chain')).map(Number)).toEqual([4, 8]);
   });
 });
 

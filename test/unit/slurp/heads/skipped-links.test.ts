@@ -108,6 +108,14 @@ describe('a node that went past a change of voters', () => {
     await expect(book.accept(between, [link8])).resolves.toBeDefined();
   });
 
+  it('wants them on when other links come that do not lead there', async () => {
+    const { book } = await bookWith(link4, link12);
+    await expect(book.accept(between)).rejects.toEqual(refused('chain'));
+    const elsewhere = headAt(8, some(1, 2), some(3, 4, 5));
+    await book.learn([elsewhere, headAt(14, some(1, 2, 3), some(2, 3))]);
+    expect([book.chainIndex, book.skipped.wanted]).toEqual([14, { after: 4, end: 12 }]);
+  });
+
   it('is not led astray by an ordinary head that it took for a link', async () => {
     const ordinary = headAt(10, some(1, 2), some(1, 2, 3));
     const earlier = headAt(9, some(1, 3), some(1, 2, 3));
