@@ -12,7 +12,7 @@ import type {
 import { DeferredWrites } from './disk/deferred-writes.ts';
 import { notOpenError } from './disk/io-error.ts';
 import { levelError } from './disk/level-error.ts';
-import { openDatabase } from './disk/open-database.ts';
+import { type OpenInit, openDatabase } from './disk/open-database.ts';
 import { plainBytes } from './disk/plain-bytes.ts';
 import {
   askedBytes,
@@ -67,17 +67,23 @@ export interface LevelStoreInit {
    * nothing is changed. By default nothing is kept.
    */
   readonly beforeMigration?: (found: number) => Promise<void>;
+  /**
+   * To get what is left out of a store that lost records: it is opened, and refused as damaged by
+   * whoever opens it without this afterwards.
+   */
+  readonly isSalvage?: boolean;
 }
 
 /**
  * The key-value store on LevelDB. One native batch is written at a time, those of concurrent
  * callers as one: LevelDB goes on after a full disk and acknowledges synced writes that it then
  * loses, so nothing may be acknowledged that ran after a write that failed. LevelDB also drops
- * records of its write-ahead log silently after a flipped bit: keep here only what can be rebuilt.
+ * damaged records of its write-ahead log silently: these are looked for before it is opened. Keep
+ * here only what can be rebuilt.
  */
 export class LevelStore implements KeyValueStore {
   readonly #directory: string;
-  readonly #beforeMigration: (found: number) => Promise<void>;
+  readonly #opening: OpenInit;
   readonly #faults: Faults;
   readonly #clock: Clock | undefined;
   readonly #deferred = new DeferredWrites();
@@ -92,7 +98,8 @@ export class LevelStore implements KeyValueStore {
 
   constructor(components: LevelStoreComponents, init: LevelStoreInit) {
     this.#directory = init.directory;
-    this.#beforeMigration = init.beforeMigration ?? (async () => undefined);
+    const { beforeMigration = async () => undefined, isSalvage = false } = init;
+    this.#opening = { beforeMigration, isSalvage };
     this.#faults = components.faults ?? noFaults;
     this.#clock = components.clock;
     this.#onFatal = components.onFatal ?? (() => undefined);
@@ -113,7 +120,7 @@ export class LevelStore implements KeyValueStore {
     return this.#inTurn(async () => {
       if (this.#status === 'open') return;
       await this.#release();
-      this.#database = await openDatabase(this.#directory, this.#beforeMigration);
+      this.#database = await openDatabase(this.#directory, this.#opening);
       this.#status = 'open';
       // What could not be written before it failed.
       await this.#writeDeferred();

@@ -5,6 +5,7 @@ import {
   STORE_MIGRATIONS,
   type StoreDatabase,
 } from '../migrations/store-migrations.ts';
+import { assertSound, markDamage } from './check-journals.ts';
 import { levelError } from './level-error.ts';
 import {
   decodeFormat,
@@ -22,19 +23,30 @@ const MEMTABLE_BYTES = 8 * 1024 * 1024;
  */
 const BLOCK_BYTES = 32 * 1024;
 
+/** How {@link openDatabase} opens. */
+export interface OpenInit {
+  /**
+   * Called with the format that was found, while nobody has it open; when it fails, nothing is
+   * changed.
+   */
+  readonly beforeMigration: (found: number) => Promise<void>;
+  /** Whether records may be lost: see `LevelStoreInit`. */
+  readonly isSalvage: boolean;
+}
+
 /**
  * Opens LevelDB in a directory, makes it when it is not there, and brings one of an older format up
  * to this program's.
  *
- * @param beforeMigration called with the format that was found, while nobody has it open; when it
- * fails, nothing is changed
  * @throws CooeeError ERR_STORAGE_HOME_LOCKED, ERR_STORAGE_FORMAT_NEWER, ERR_STORAGE_DAMAGED,
  * ERR_STORAGE_DISK_FULL, ERR_STORAGE_IO
  */
 export async function openDatabase(
   directory: string,
-  beforeMigration: (found: number) => Promise<void>,
+  { beforeMigration, isSalvage }: OpenInit,
 ): Promise<StoreDatabase> {
+  // LevelDB takes what is left of its journals into tables, and then nothing tells of the rest.
+  await (isSalvage ? markDamage(directory) : assertSound(directory));
   const options = {
     keyEncoding: 'utf8',
     valueEncoding: 'view',

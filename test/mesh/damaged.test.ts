@@ -221,8 +221,12 @@ describe('a voter with damage', () => {
     });
   });
 
-  it('in its state is given its vote anew', async () => {
-    const broken = await damage('state', (host) => flip(storeFile(host, /^MANIFEST/), 20));
+  it.each([
+    ['state', 20, /^MANIFEST/],
+    // LevelDB opens it, without what was lost.
+    ['journal', 3_000, /\.log$/],
+  ] as const)('in its %s is given its vote anew', async (name, at, files) => {
+    const broken = await damage(name, (host) => flip(storeFile(host, files), at));
     broken.victim.spawn();
     await isVoterAnew(broken.leader, broken);
     await broken.victim.ready();

@@ -101,7 +101,7 @@ async function readOld(
   folder: MeshFolder,
 ): Promise<{ readonly state?: StateReader; readonly waiting: readonly StoreWrite[] }> {
   const { logger } = components;
-  const store = new LevelStore({}, { directory: folder.storePath });
+  const store = new LevelStore({}, { directory: folder.storePath, isSalvage: true });
   let waiting: readonly StoreWrite[] = [];
   try {
     await store.open();

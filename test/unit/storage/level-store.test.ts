@@ -101,6 +101,29 @@ describe('LevelStore on the disk', () => {
     expect(store.status).toBe('closed');
   });
 
+  it('refuses a store whose journal lost records, also once they are salvaged', async () => {
+    const directory = await newDirectory();
+    const store = new LevelStore({}, { directory });
+    await store.open();
+    for (let i = 0; i < 9; i++)
+      await store.batch([{ ...one, key: `k${i}`, value: bytes('v'.repeat(9_000)) }]);
+    await store.close();
+    const journal = (await readdir(directory)).find((name) => name.endsWith('.log'))!;
+    const file = join(directory, journal);
+    const content = await readFile(file);
+    await writeFile(file, content.fill(0xff, content.length >> 1, (content.length >> 1) + 8));
+    const lost = { code: 'ERR_STORAGE_DAMAGED' };
+    await expect(store.open()).rejects.toMatchObject({ ...lost, details: { file } });
+    expect(store.status).toBe('closed');
+    await expect(store.open()).rejects.toMatchObject({ ...lost, details: { file } });
+    const salvaged = new LevelStore({}, { directory, isSalvage: true });
+    await salvaged.open();
+    const left = (await listed(salvaged)).length;
+    expect([left > 0, left < 9]).toEqual([true, true]);
+    await salvaged.close();
+    await expect(store.open()).rejects.toMatchObject(lost);
+  });
+
   it('shares one native write among concurrent callers', async () => {
     const faults = new SwitchFaults();
     const store = new LevelStore({ faults }, { directory: await newDirectory() });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -59,6 +59,53 @@ it('keeps what waits in the outbox, and sets the rest aside', async () => {
   expect(readdirSync(folder.path).sort()).toEqual(['damaged', 'mesh.json', 'store']);
 });
 
+/** A store with that key, in the middle of whose journal something is written over. */
+async function makeHole(key: string, value: Uint8Array): Promise<void> {
+  const store = new LevelStore({}, { directory: folder.storePath });
+  const filler = {
+    namespace: 'state',
+    key: 'x',
+    value: new Uint8Array(40_000).fill(0x40),
+  } as const;
+  await store.open();
+  await store.batch([{ namespace: 'outbox', key, value }]);
+  for (let i = 0; i < 3; i++) await store.batch([filler]);
+  await store.close();
+  const journal = readdirSync(folder.storePath).find((name) => name.endsWith('.log')) ?? '';
+  const path = join(folder.storePath, journal);
+  const content = readFileSync(path);
+  writeFileSync(path, content.fill(0xff, content.length >> 1, (content.length >> 1) + 8));
+}
+
+const stores = () =>
+  openMeshStores(folder, {
+    logger: recordLogger(),
+    clock: systemClock,
+    onFatal: () => undefined,
+  });
+
+it('begins anew when the journal of the store lost records, with what waits', async () => {
+  const key = '0000000001-000000000001';
+  const value = (await new BlockWorld().node(1)).batch(1, pullOf('+1\n'));
+  await makeHole(key, value);
+  const thrown = await stores().catch((it: unknown) => it);
+  expect(thrown).toMatchObject({ code: 'ERR_STORAGE_DAMAGED' });
+  await over(file([founder.peer, second.peer, third.peer]), thrown);
+  const { store, close } = await stores();
+  expect(await store.get('outbox', key)).toEqual(value);
+  expect(await store.get('state', 'x')).toBeUndefined();
+  await close();
+});
+
+it('refuses such a store at each start, when nobody could heal it', async () => {
+  await makeHole('1', new Uint8Array([1]));
+  for (const _ of ['first', 'second', 'third']) {
+    const thrown = await stores().catch((it: unknown) => it);
+    expect(thrown).toMatchObject({ code: 'ERR_STORAGE_DAMAGED' });
+    await expect(over(file([founder.peer]), thrown)).rejects.toBe(thrown);
+  }
+});
+
 it.each(['log', 'nothing'])('is finished by the next start, with %s in place yet', async (left) => {
   const fresh = new LevelStore({}, { directory: folder.freshStorePath });
   await fresh.open();
@@ -68,11 +115,7 @@ it.each(['log', 'nothing'])('is finished by the next start, with %s in place yet
   const begun = join(folder.path, 'damaged', '2026-02-01');
   for (const path of [earlier, begun]) mkdirSync(join(path, 'store'), { recursive: true });
   mkdirSync(left === 'log' ? folder.logPath : join(begun, 'log'));
-  const { store, close } = await openMeshStores(folder, {
-    logger: recordLogger(),
-    clock: systemClock,
-    onFatal: () => undefined,
-  });
+  const { store, close } = await stores();
   expect(await store.get('head', 'recovery')).toEqual(new Uint8Array([1]));
   await close();
   expect(readdirSync(begun).sort()).toEqual(['log', 'store']);
