@@ -244,7 +244,7 @@ async function askOne(
 }
 
 /** Whether the mesh said no, for good: asking elsewhere or later gives the same answer. */
-function isRefusal(error: CooeeError): boolean {
+export function isRefusal(error: CooeeError): boolean {
   if (error.retryable) return false;
   return error.code.startsWith('ERR_MEMBERSHIP_') || error.code === 'ERR_SLURP_LEVEL';
 }

@@ -7,7 +7,7 @@ import { enrolWanted } from './mesh/change/enrol-wanted.ts';
 import { isAlone, sayGoodbye } from './mesh/change/leaving.ts';
 import { startOver } from './mesh/damage/start-over.ts';
 import { foundMesh } from './mesh/founding.ts';
-import { fileOf, keepAdmission, redeemAt } from './mesh/joining.ts';
+import { fileOf, isNoEntry, keepAdmission, redeemAt } from './mesh/joining.ts';
 import { keptLabel, type MeshFile, MeshFolder } from './mesh/mesh-folder.ts';
 import type { NodeLife } from './mesh/node-life.ts';
 import { keepRecoveryKey, setRecoveryKeyAside } from './mesh/recovery-key.ts';
@@ -229,7 +229,9 @@ export class Daemon {
   /** Makes a mesh of one. */
   async #found(): Promise<void> {
     const boot = await this.#running.nextStart();
-    await this.#clear();
+    await this.#keepKeyApart();
+    // What a start left that got no further.
+    await this.#folder.remove();
     const { log } = await this.#running.openStores();
     const { file, recoverySeed } = await foundMesh(
       { ...this.components, log },
@@ -248,9 +250,9 @@ export class Daemon {
   async #enter(text: string, patienceMs?: number): Promise<void> {
     const invite = this.#parse(text);
     this.#phase = 'joining';
-    await this.#clear();
     const file = fileOf(invite, { state: 'joining', admittedIndex: 0, invite: text });
-    await this.#folder.save(file);
+    await this.#keepKeyApart();
+    await this.#folder.begin(file);
     await this.#running.bringUp(file);
     try {
       const index = await this.#redeem(invite, patienceMs);
@@ -258,7 +260,8 @@ export class Daemon {
       await this.node.admitted(index);
     } catch (error) {
       await this.#running.tearDown();
-      if (!this.#stopped.signal.aborted) await this.#folder.remove();
+      // After anything else it may be a member: the next start goes on with the invite.
+      if (isNoEntry(error)) await this.#folder.remove();
       throw error;
     }
     this.#phase = 'member';
@@ -302,11 +305,10 @@ export class Daemon {
     this.components.logger.info({ path }, 'the mesh was set aside');
   }
 
-  /** Removes what a start left that got no further. A key may be of a mesh that was set aside. */
-  async #clear(): Promise<void> {
+  /** A key that a start left which got no further may be of a mesh that was set aside. */
+  async #keepKeyApart(): Promise<void> {
     const label = keptLabel(this.components.clock.nowMs(), 'recovery-key');
     await setRecoveryKeyAside(this.components.home, this.#folder.keptPath(label));
-    await this.#folder.remove();
   }
 
   #isAlone(): boolean {

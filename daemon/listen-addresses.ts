@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CooeeError, toError } from '../protocols/interface/index.ts';
+import { CooeeError, isCooeeError } from '../protocols/interface/index.ts';
 import { multiaddrText } from '../protocols/wire/index.ts';
 import { readTextBounded, writeDurable } from '../storage/durable-file.ts';
 import type { Home } from '../storage/home.ts';
@@ -14,25 +14,43 @@ const keptSchema = z
   .max(8);
 
 /**
- * Flags, else the configuration, else the ports of the last start, else the default. What was kept
- * of the last start is a wish: nothing keeps a start from going on without it.
+ * Flags, else the configuration, else where the last start listened, else the default.
  *
- * @throws CooeeError ERR_API_USAGE, ERR_CONFIG_INVALID: a typing error is no fault of the network
+ * @throws CooeeError ERR_API_USAGE, ERR_CONFIG_INVALID: a typing error is no fault of the network;
+ * as {@link keptAddresses}
  */
 export async function listenAddresses(
-  home: Pick<Home, 'file' | 'logger'>,
+  home: Pick<Home, 'file'>,
   flags: readonly string[],
   configured: readonly string[] | undefined,
 ): Promise<readonly string[]> {
   if (flags.length > 0) return checked(flags, 'ERR_API_USAGE');
   if (configured !== undefined) return checked(configured, 'ERR_CONFIG_INVALID');
+  return (await keptAddresses(home)) ?? LISTEN_DEFAULT;
+}
+
+/**
+ * Where the last start listened; undefined when nothing was kept. It may have been told to listen
+ * on this host alone: what is damaged does not open it to the world.
+ *
+ * @throws CooeeError ERR_STORAGE_DAMAGED, ERR_STORAGE_IO
+ */
+export async function keptAddresses(
+  home: Pick<Home, 'file'>,
+): Promise<readonly string[] | undefined> {
   const file = home.file(LISTEN_FILE);
   try {
     const text = await readTextBounded(file, FILE_BYTES_MAX);
-    return text === undefined ? LISTEN_DEFAULT : keptSchema.parse(JSON.parse(text));
-  } catch (error) {
-    home.logger.warn({ file, err: toError(error) }, 'where the last start listened is damaged');
-    return LISTEN_DEFAULT;
+    return text === undefined ? undefined : keptSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    if (isCooeeError(cause, 'ERR_STORAGE_IO')) throw cause;
+    throw new CooeeError('ERR_STORAGE_DAMAGED', `${file}, where it listened last, is damaged`, {
+      details: { file },
+      cause,
+      remedy:
+        'Say where it is to listen: cooee up --listen ADDRESS; or delete that file, and it ' +
+        `listens on ${LISTEN_DEFAULT.join(', ')} (docs/operations.md).`,
+    });
   }
 }
 

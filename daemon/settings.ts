@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises';
 import { CooeeError, isCooeeError } from '../protocols/interface/index.ts';
 import { readTextBounded } from '../storage/durable-file.ts';
 import { type Config, parseConfig } from './config/config.ts';
@@ -34,11 +35,11 @@ export async function loadSettings(file: string, isNamed = false): Promise<Setti
 }
 
 async function textOf(file: string, isNamed: boolean): Promise<string | undefined> {
-  const text = await readTextBounded(file, FILE_BYTES_MAX).catch((thrown: unknown) => {
+  const text = await readTextBounded(file, FILE_BYTES_MAX).catch(async (thrown: unknown) => {
     if (!isCooeeError(thrown)) throw thrown;
     const system = thrown.details['system'];
-    // Then the home itself is no folder, and opening it tells more.
-    if (system === 'ENOTDIR' && !isNamed) return undefined;
+    // Then the home itself is no folder, or closed to this user, and opening it tells more.
+    if (!isNamed && (system === 'ENOTDIR' || !(await isReached(file)))) return undefined;
     if (thrown.code !== 'ERR_STORAGE_DAMAGED' && !WRONG_PATH.has(system)) throw thrown;
     throw new CooeeError('ERR_CONFIG_INVALID', `the configuration ${thrown.message}`, {
       details: { file },
@@ -51,6 +52,14 @@ async function textOf(file: string, isNamed: boolean): Promise<string | undefine
     details: { file },
     remedy: 'Check the path, or leave --config out: the default is config.json in the home.',
   });
+}
+
+/** Whether this user may look into the folder that holds the file. */
+async function isReached(file: string): Promise<boolean> {
+  return await lstat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'EACCES',
+  );
 }
 
 /** What of the settings goes to the node of a mesh as it is. */

@@ -31,6 +31,8 @@ const FULL_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 /** LevelDB keeps no error number, only the system's text of it. */
 const FULL_TEXT = /No space left on device|Disk quota exceeded|Disc quota exceeded/;
 
+const READ_ONLY_TEXT = /Read-only file system/;
+
 /** The system's code of an I/O error (`ENOENT`), or undefined. */
 export function systemCode(thrown: unknown): string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
@@ -48,6 +50,12 @@ export function toStorageError(thrown: unknown, file: string): CooeeError {
   const cause = toError(thrown);
   if (FULL_CODES.has(system) || (system === 'LEVEL_IO_ERROR' && FULL_TEXT.test(cause.message))) {
     return new CooeeError('ERR_STORAGE_DISK_FULL', `No room to write ${file}.`, { details, cause });
+  }
+  if (system === 'EROFS' || (system === 'LEVEL_IO_ERROR' && READ_ONLY_TEXT.test(cause.message))) {
+    return new CooeeError('ERR_STORAGE_IO', `The file system of ${file} is read-only.`, {
+      ...{ details, cause },
+      remedy: 'Have it mounted for writing: the log of the system tells why it is not.',
+    });
   }
   return new CooeeError('ERR_STORAGE_IO', `${file}: ${cause.message}`, { details, cause });
 }

@@ -38,7 +38,7 @@ const NO_PLACE: ReadonlySet<string> = new Set([
  */
 export async function prepareFolder(path: string, init: FolderInit): Promise<void> {
   try {
-    await checkName(path);
+    await checkName(path, init.uid);
     await makeFolder(path);
     const folder = await openFolder(path);
     try {
@@ -91,12 +91,17 @@ function noneOfMissing(thrown: unknown): never[] {
   throw thrown;
 }
 
-async function checkName(path: string): Promise<void> {
+async function checkName(path: string, uid: number | undefined): Promise<void> {
   const stats = await lstat(path).catch((thrown: unknown) => {
     if (systemCode(thrown) === 'ENOENT') return undefined;
     throw thrown;
   });
-  if (stats === undefined || stats.isDirectory()) return;
+  if (stats === undefined) return;
+  if (stats.isDirectory()) {
+    // One that is closed cannot be opened to ask.
+    if (uid !== undefined && stats.uid !== uid) throw foreignError(path, stats.uid, uid);
+    return;
+  }
   if (stats.isSymbolicLink()) {
     throw new CooeeError('ERR_STORAGE_HOME_SYMLINK', `The home ${path} is a symbolic link.`, {
       details: { home: path },

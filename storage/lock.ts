@@ -2,7 +2,13 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { CooeeError } from '../protocols/interface/index.ts';
-import { readTextBounded, systemCode, toStorageError, writeDurable } from './durable-file.ts';
+import {
+  makeFolder,
+  readTextBounded,
+  systemCode,
+  toStorageError,
+  writeDurable,
+} from './durable-file.ts';
 
 const LOCK_FOLDER = 'lock';
 const LOCK_FILE = 'LOCK';
@@ -56,6 +62,12 @@ export async function lockHolder(home: string): Promise<number | undefined> {
 }
 
 async function openLock(folder: string, home: string): Promise<ClassicLevel> {
+  try {
+    // LevelDB does not tell why it could not make it.
+    await makeFolder(folder);
+  } catch (thrown) {
+    throw toStorageError(thrown, folder);
+  }
   try {
     return await openLevel(folder);
   } catch (thrown) {

@@ -13,7 +13,7 @@ import {
   stat,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CooeeError, isCooeeError } from '../../protocols/interface/index.ts';
+import { CooeeError } from '../../protocols/interface/index.ts';
 import {
   FILE_MODE,
   syncFolder,
@@ -44,8 +44,19 @@ export async function checkTarget(file: string, isForced: boolean): Promise<void
   try {
     await access(dirname(file), constants.W_OK);
   } catch (thrown) {
-    throw toStorageError(thrown, dirname(file));
+    throw folderError(thrown, dirname(file));
   }
+}
+
+/** Why nothing can be written into the folder of a backup: with these it is the wrong one. */
+export function folderError(thrown: unknown, folder: string): CooeeError {
+  const system = systemCode(thrown) ?? '';
+  if (!['EACCES', 'EPERM', 'EROFS'].includes(system)) return toStorageError(thrown, folder);
+  return new CooeeError('ERR_API_USAGE', `This user may not write into ${folder} (${system}).`, {
+    details: { folder },
+    cause: thrown,
+    remedy: 'Name a file in a folder that this user can write into.',
+  });
 }
 
 async function checkOccupant(file: string, isForced: boolean): Promise<void> {
@@ -53,7 +64,7 @@ async function checkOccupant(file: string, isForced: boolean): Promise<void> {
   try {
     isThere = await isFileThere(file);
   } catch (thrown) {
-    throw isCooeeError(thrown) ? thrown : toStorageError(thrown, file);
+    throw folderError(thrown, dirname(file));
   }
   if (isThere && !isForced) throw existsError(file);
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { CooeeError, isCooeeError, LIMITS } from '../../protocols/interface/index.ts';
-import { fromAnswer, fromTransport, isCut } from '../client/failure.ts';
+import { fromAnswer, fromTransport, isCut, isUnsent } from '../client/failure.ts';
 import type { CallArgs, CallName, CallResult, WatchInit, WatchItem } from '../client/index.ts';
 
 /**
@@ -84,6 +85,8 @@ const ANSWER_TIMEOUT_MS = LIMITS.waitMsMax + 15_000;
 const LOOK_TIMEOUT_MS = 20_000;
 /** A large home on a slow disk is copied for minutes; after an hour the daemon forgets a copy. */
 const COPY_TIMEOUT_MS = 60 * 60 * 1_000;
+const PROBE_MS = 1_000;
+const DOUBT = '; what was asked for may be done all the same';
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A client for one command: one connection a call, nothing to close. */
@@ -141,8 +144,9 @@ export class SocketClient implements CliClient {
     try {
       return await exchange({ socketPath: this.#socketPath, method, path, headers, timeout }, body);
     } catch (error) {
-      if (isCut(error)) throw wentAway(error, this.#socketPath, method !== 'GET');
-      throw withSocket(fromTransport(error, this.#socketPath), this.#socketPath);
+      const doubt = isDoubtful(error, name, method) ? DOUBT : '';
+      if (isCut(error)) throw await cutOff(error, this.#socketPath, doubt);
+      throw withSocket(fromTransport(error, this.#socketPath), this.#socketPath, doubt);
     }
   }
 
@@ -165,22 +169,46 @@ function fillPath(template: string, input: LooseInput): string {
 }
 
 /** The person has to know which socket was tried: most often it is the wrong home. */
-function withSocket(error: Error, socketPath: string): Error {
+function withSocket(error: Error, socketPath: string, doubt: string): Error {
   const details = { socketPath };
   if (isCooeeError(error, 'ERR_API_DAEMON_NOT_RUNNING')) {
     const message = `no daemon answers on ${socketPath}`;
     return new CooeeError(error.code, message, { cause: error, details });
   }
   if (!isCooeeError(error, 'ERR_API_TIMEOUT')) return error;
-  const message = `the daemon on ${socketPath} did not answer in time; it is busy or hangs`;
+  const message = `the daemon on ${socketPath} did not answer in time; it is busy or hangs${doubt}`;
   return new CooeeError(error.code, message, { cause: error, details });
 }
 
-/** It had the request: who types that again must know that it may be done already. */
-function wentAway(cause: unknown, socketPath: string, isWrite: boolean): CooeeError {
-  const doubt = isWrite ? '; what was asked for may be done all the same' : '';
+/** Whether it may be done, although nobody answered: who types that again must know. */
+function isDoubtful(error: unknown, name: CommandCall, method: string): boolean {
+  const isWrite = method !== 'GET' && name !== 'verifyLog';
+  return isWrite && !isUnsent(error);
+}
+
+/** The connection was cut: the daemon has ended, or it closes those that are too many. */
+async function cutOff(cause: unknown, socketPath: string, doubt: string): Promise<CooeeError> {
+  const init = { cause, details: { socketPath } };
+  if (await isListening(socketPath)) {
+    const what = 'runs, and closed the connection before it answered';
+    return new CooeeError('ERR_API_BUSY', `the daemon on ${socketPath} ${what}${doubt}`, init);
+  }
   const message = `the daemon on ${socketPath} went away before it answered${doubt}`;
-  return new CooeeError('ERR_API_DAEMON_NOT_RUNNING', message, { cause, details: { socketPath } });
+  return new CooeeError('ERR_API_DAEMON_NOT_RUNNING', message, init);
+}
+
+/** Whether a process listens on the socket, whatever it does with a connection then. */
+async function isListening(socketPath: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const probe = connect(socketPath);
+  probe.once('connect', () => resolve(true));
+  probe.once('error', () => resolve(false));
+  probe.setTimeout(PROBE_MS, () => resolve(false));
+  try {
+    return await promise;
+  } finally {
+    probe.destroy();
+  }
 }
 
 function exchange(

@@ -27,6 +27,12 @@ export function isCut(error: unknown): boolean {
   return CUT.has(systemCode(toError(error)));
 }
 
+/** True when there was no connection that the request could have been sent over. */
+export function isUnsent(error: unknown): boolean {
+  const code = systemCode(toError(error));
+  return NO_DAEMON.has(code) || code === 'EAGAIN';
+}
+
 /** Whether who has begun to wait for something may go on after this: soon it may be otherwise. */
 export function isPassing(error: CooeeError): boolean {
   return error.retryable || error.code === 'ERR_API_DAEMON_NOT_RUNNING';

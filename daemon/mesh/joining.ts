@@ -1,5 +1,11 @@
 import { JoinHints } from '../../bootstrap/join-hints.ts';
-import { invitersOf, type RedeemNetwork, redeemInvite, vouchedBy } from '../../bootstrap/redeem.ts';
+import {
+  invitersOf,
+  isRefusal,
+  type RedeemNetwork,
+  redeemInvite,
+  vouchedBy,
+} from '../../bootstrap/redeem.ts';
 import {
   type Clock,
   delay,
@@ -107,6 +113,14 @@ export async function keepAdmission(
     }
     await delay(clock, ROOM_RETRY_MS, signal);
   }
+}
+
+/** Whether an attempt to join is over, and this node is no member: it begins anew next time. */
+export function isNoEntry(error: unknown): boolean {
+  if (!isCooeeError(error)) return false;
+  // The log that it was let into is not the one of the invite.
+  if (isCooeeError(error, 'ERR_SLURP_ANCHOR')) return true;
+  return isRefusal(error) || isCooeeError(error, 'ERR_BOOTSTRAP_INVITER_UNREACHABLE');
 }
 
 function raiseJoining(health: Health): void {

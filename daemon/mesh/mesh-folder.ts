@@ -6,6 +6,7 @@ import { CooeeError } from '../../protocols/interface/index.ts';
 import { multiaddrText, peerIdText } from '../../protocols/wire/index.ts';
 import { readTextBounded, syncFolder, writeDurable } from '../../storage/durable-file.ts';
 
+const MESH_FILE = 'mesh.json';
 const MESH_FILE_BYTES_MAX = 16 * 1024;
 
 const anchorSchema = z.strictObject({
@@ -148,6 +149,19 @@ export class MeshFolder {
     await syncFolder(this.path);
   }
 
+  /**
+   * Begins to join a mesh, without what an earlier attempt left. What that one remembered is
+   * replaced and at no time gone: this node may have been let in then.
+   */
+  async begin(file: MeshFile): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#write(file);
+      for (const name of await readdir(this.path)) {
+        if (name !== MESH_FILE) await rm(join(this.path, name), { recursive: true, force: true });
+      }
+    });
+  }
+
   /** Removes what an unsuccessful join left: the home is as empty as before. */
   async remove(): Promise<void> {
     await this.#inTurn(() => rm(this.path, { recursive: true, force: true }));
@@ -169,6 +183,6 @@ export class MeshFolder {
   }
 
   get #file(): string {
-    return join(this.path, 'mesh.json');
+    return join(this.path, MESH_FILE);
   }
 }

@@ -15,6 +15,8 @@ export interface MeshViewComponents {
   readonly voters: readonly string[];
   /** What Raft says of the leader; null while this node has no seat to hear it from. */
   readonly raftLeader: () => string | undefined | null;
+  /** Nothing is decided: of two rival recoveries none was chosen. */
+  readonly isHalted: () => boolean;
 }
 
 /**
@@ -44,6 +46,7 @@ export class MeshView {
 
   /** The leader there is now, as far as this node sees: it is this node, or connected. */
   readonly leaderNow = (): string | undefined => {
+    if (this.#components.isHalted()) return undefined;
     const leader = this.leader();
     if (leader === undefined || leader === this.#components.self) return leader;
     return this.isConnected(leader) ? leader : undefined;

@@ -78,6 +78,7 @@ export async function buildNetwork(
     vouched: init.vouched,
     voters: init.anchor.voters,
     raftLeader: () => raftLeader(),
+    isHalted: () => trust.epochs.rival !== undefined,
   });
   const followLeader = (leader: typeof raftLeader): void => {
     raftLeader = leader;

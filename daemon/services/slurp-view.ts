@@ -1,5 +1,21 @@
 import type { RaftStatus } from '../../protocols/raft/index.ts';
 import type { StatusView } from '../api/routes/index.ts';
+import type { NodeParts } from '../node.ts';
+
+/** Two recoveries of one epoch: nothing is decided until the operator has chosen. */
+export interface Rivals {
+  readonly epoch: number;
+  /** Id of the recovery that this node follows. */
+  readonly here: string;
+  readonly elsewhere: string;
+}
+
+/** The rival recoveries that this node knows of; undefined = the mesh was not recovered twice. */
+export function rivalsOf({ trust }: Pick<NodeParts, 'trust'>): Rivals | undefined {
+  const { rival, current } = trust.epochs;
+  if (rival === undefined) return undefined;
+  return { epoch: current.epoch, here: current.id, elsewhere: rival.id };
+}
 
 type FollowerView = StatusView['slurp']['followers'][number];
 

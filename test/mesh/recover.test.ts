@@ -72,7 +72,7 @@ describe('three voters and a replica', () => {
       expect(await isCommitted(gamma, 'meanwhile')).toBe(false);
 
       const wrong = join(mesh.folder, 'wrong');
-      writeFileSync(wrong, recoveryKeyText(new Uint8Array(32).fill(7)));
+      writeFileSync(wrong, recoveryKeyText(new Uint8Array(32).fill(7)), { mode: 0o600 });
       const forged = await gamma.cli('recover', '--key', `@${wrong}`, '--yes');
       expect(forged.stderr).toContain("not this mesh's recovery key");
       expect(forged.code).toBe(4);
@@ -170,6 +170,9 @@ describe('two recoveries of one epoch', () => {
       });
       for (const host of [ypsilon, zeta]) {
         expect(await isCommitted(host, `halted-${host.name}`)).toBe(false);
+        expect((await slurpOn(host)).leader).toBeNull();
+        const { stdout } = await host.cli('doctor');
+        expect(stdout).toMatch(/fail +leader +nobody leads: the mesh was recovered twice/u);
       }
       const other = await ypsilon.cli('recover', '--key', key, '--yes', '--choose', idOfZ);
       expect(other.stderr).toContain('choose on a node of the branch that goes on');

@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { CooeeError } from '../../../protocols/interface/index.ts';
+import { type FileHandle, open } from 'node:fs/promises';
+import { CooeeError, isCooeeError } from '../../../protocols/interface/index.ts';
 import type { CliHost } from '../context.ts';
 
 /** Where a recovery key may come from: never from the command line, which all users can read. */
@@ -8,6 +8,7 @@ export interface KeySource extends Pick<CliHost, 'stdin' | 'stderr'> {
   readonly argument: string | undefined;
 }
 
+const MODE_OF_OTHERS = 0o077;
 const KEY_BYTES_MAX = 4 * 1024;
 /** Return, line feed, and what a terminal sends for the end of its input. */
 const ENDS = ['\r', '\n', '\u0004'];
@@ -20,7 +21,7 @@ const REMEDY = 'Give @FILE with a file that holds the key, - for stdin, or type 
 /**
  * The text of the operator's recovery key; the daemon checks it.
  *
- * @throws CooeeError ERR_API_USAGE
+ * @throws CooeeError ERR_API_USAGE, also when others can read its file
  */
 export async function readRecoveryKey(source: KeySource): Promise<string> {
   const { argument, stdin } = source;
@@ -34,12 +35,27 @@ async function readGiven(argument: string | undefined, stdin: KeySource['stdin']
   if (argument === undefined || argument === '-') return await readAll(stdin);
   if (!argument.startsWith('@')) throw usage('a recovery key is not given on the command line');
   const path = argument.slice(1);
+  let file: FileHandle | undefined;
   try {
-    return await readAll(createReadStream(path));
+    file = await open(path, 'r');
+    await assertClosed(file, path);
+    return await readAll(file.createReadStream({ autoClose: false }));
   } catch (cause) {
+    if (isCooeeError(cause)) throw cause;
     const { code } = cause as NodeJS.ErrnoException;
     throw usage(`cannot read the recovery key from ${path} (${code ?? ''})`);
+  } finally {
+    await file?.close();
   }
+}
+
+/** A stick that keeps no modes shows its files to everybody: from there it comes by stdin. */
+async function assertClosed(file: FileHandle, path: string): Promise<void> {
+  const found = await file.stat();
+  if (!found.isFile() || (found.mode & MODE_OF_OTHERS) === 0) return;
+  throw new CooeeError('ERR_API_USAGE', `others can read the recovery key in ${path}`, {
+    remedy: `Run: chmod 600 ${path}; where that is not possible, give it by --key - < ${path}`,
+  });
 }
 
 async function readAll(source: KeySource['stdin']): Promise<string> {

@@ -65,7 +65,8 @@ async function recover(
     }
     // With those that were named already: what is shown is typed as it stands.
     const lost = [...body.lost, String(error.details['lost'])].join(' ');
-    const remedy = `When they are lost for good, name them: cooee recover --lost ${lost}`;
+    const choice = body.choose === undefined ? '' : ` --choose ${body.choose}`;
+    const remedy = `When they are lost for good, name them: cooee recover${choice} --lost ${lost}`;
     throw new CooeeError(error.code, error.message, { details: error.details, remedy });
   }
 }

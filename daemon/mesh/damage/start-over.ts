@@ -74,7 +74,9 @@ export async function startOver(
     ...(isSuperseded
       ? {
           text: 'The operator recovered the mesh from a log that lacks entries of this node.',
-          remedy: `${path} holds what was here: hand in again what is missing, then delete it.`,
+          remedy:
+            'Whoever misses what was committed here hands it in again; ' +
+            `${path} holds what was here, which no command reads, and may be deleted.`,
         }
       : {
           text: `Log or state were damaged (${error.message}); both are taken from other members.`,

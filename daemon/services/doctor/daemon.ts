@@ -53,16 +53,22 @@ export interface SilenceFacts {
   readonly holder: number | undefined;
   /** A socket is there all the same. */
   readonly isSocketLeft: boolean;
+  /** Why no daemon can have that home is told beside. */
+  readonly isNoHome?: boolean;
 }
 
 /** Nobody answers: why, as far as it can be seen from outside. */
-export function judgeSilence({ home, socket, holder, isSocketLeft }: SilenceFacts): DoctorLine {
+export function judgeSilence(facts: SilenceFacts): DoctorLine {
+  const { home, socket, holder, isSocketLeft, isNoHome = false } = facts;
   if (holder !== undefined) {
     return fail(
       'daemon',
       `process ${holder} holds ${home}, and nobody answers on ${socket}`,
       `If it has just begun, wait; else it was given another --socket, or hangs: kill ${holder}`,
     );
+  }
+  if (isNoHome) {
+    return fail('daemon', `not running on ${home}`, 'Name its home first, with --home.');
   }
   const left = isSocketLeft ? '; it was killed, the next start replaces its socket' : '';
   return fail('daemon', `not running on ${home}${left}`, 'Start it: cooee up');

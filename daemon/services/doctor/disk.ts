@@ -24,11 +24,11 @@ export interface DiskFacts {
 export function judgeDisk({ freeBytes, syncMs, problem }: DiskFacts): DoctorLine {
   const room = `${sizeText(freeBytes)} free`;
   if (problem !== undefined) {
-    return fail(
-      'disk',
-      `${room}, and a file cannot be written: ${problem}`,
-      'Make room, or see to the disk.',
-    );
+    const remedy =
+      problem === 'EROFS'
+        ? 'Have its file system mounted for writing: the log of the system tells why it is not.'
+        : 'Make room, or see to the disk.';
+    return fail('disk', `${room}, and a file cannot be written: ${problem}`, remedy);
   }
   const text = syncMs === undefined ? room : `${room}, a synced write takes ${lasting(syncMs)}`;
   if (freeBytes < FREE_BYTES_MIN) {

@@ -1,3 +1,4 @@
+import type { Rivals } from '../slurp-view.ts';
 import { type DoctorLine, fail, ok, warn } from './line.ts';
 
 /** Who leads, and whether the voters can decide anything. */
@@ -9,7 +10,12 @@ export interface LeaderFacts {
   readonly term: number;
   /** The voters and which of them are here or connected. */
   readonly voters: readonly { readonly name: string; readonly isUp: boolean }[];
+  readonly rivals: Rivals | undefined;
 }
+
+const CHOOSE =
+  'On a node of the branch that is to go on: cooee recover --choose ID, with the id that ' +
+  'epoch-conflict shows for it there; see docs/backup-and-recovery.md.';
 
 /** Is there a leader? */
 export function judgeLeader({
@@ -17,7 +23,12 @@ export function judgeLeader({
   leader,
   isLeaderConnected,
   term,
+  rivals,
 }: LeaderFacts): DoctorLine {
+  if (rivals !== undefined) {
+    const cause = 'nobody leads: the mesh was recovered twice, and what is handed in waits';
+    return fail('leader', cause, CHOOSE);
+  }
   if (isLeader) return ok('leader', `this node leads, term ${term}`);
   if (leader !== undefined && isLeaderConnected)
     return ok('leader', `${leader} leads, term ${term}`);
@@ -28,7 +39,11 @@ export function judgeLeader({
 }
 
 /** Is a majority of the voters there? */
-export function judgeQuorum({ voters, isLeader }: LeaderFacts): DoctorLine {
+export function judgeQuorum({ voters, isLeader, rivals }: LeaderFacts): DoctorLine {
+  if (rivals !== undefined) {
+    const cause = `the voters agree on nothing until a recovery of epoch ${rivals.epoch} is chosen`;
+    return fail('quorum', cause, CHOOSE);
+  }
   const up = voters.filter(({ isUp }) => isUp).length;
   const needed = Math.floor(voters.length / 2) + 1;
   const away = voters.filter(({ isUp }) => !isUp).map(({ name }) => name);

@@ -112,7 +112,7 @@ function removedSelf(because: readonly Reason[]): Explanation {
 function self(facts: PeerFacts, member: MemberRecord): Explanation {
   const { verdict } = facts;
   const because = [
-    fact('log', `admitted as ${member.role}`, { index: member.addedIndex }),
+    fact('log', `admitted; its role now is ${member.role}`, { index: member.addedIndex }),
     ...doorFacts(facts),
   ];
   if (verdict === 'ERR_MEMBERSHIP_REMOVED') return removedSelf(because);
@@ -130,7 +130,7 @@ function present(facts: PeerFacts, member: MemberRecord): Explanation {
     ...stateFacts(facts),
     ...(isConnected ? [] : dialFacts(facts)),
     ...doorFacts(facts),
-    fact('log', `admitted as ${member.role}`, { index: member.addedIndex }),
+    fact('log', `admitted; its role now is ${member.role}`, { index: member.addedIndex }),
   ];
   const next = ['cooee members', 'cooee doctor'];
   const clone = turnedAway.some(({ reason }) => reason === 'ERR_MEMBERSHIP_CLONE');

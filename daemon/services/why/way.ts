@@ -1,3 +1,4 @@
+import type { Rivals } from '../slurp-view.ts';
 import { fact, meaningOf, type Reason } from './answer.ts';
 
 /** What stands between this node's outbox and the log. */
@@ -8,6 +9,8 @@ export interface WayFacts {
   /** Name of who leads; undefined when there is no leader. */
   readonly leader: string | undefined;
   readonly isLeaderReached: boolean;
+  /** Recoveries of one epoch, of which none was chosen. */
+  readonly rivals: Rivals | undefined;
   readonly votersUp: number;
   readonly voters: number;
   /** Names of the voters that are away. */
@@ -66,6 +69,7 @@ function why(way: WayFacts, { takenMs, heldBack }: WaitingFacts): Hindrance {
     const text = `this node hands nothing on: ${meaningOf(verdict)}`;
     return { verdict: 'not-acknowledged', text, because: [], next: ['cooee doctor'] };
   }
+  if (way.rivals !== undefined) return unchosen(way.rivals);
   const needed = Math.floor(way.voters / 2) + 1;
   const seen = voterFact(way, needed);
   if (way.votersUp < needed) {
@@ -102,6 +106,17 @@ function why(way: WayFacts, { takenMs, heldBack }: WaitingFacts): Hindrance {
     because: [seen],
     next: [],
   };
+}
+
+function unchosen({ epoch, here, elsewhere }: Rivals): Hindrance {
+  const text = 'it waits until one of two rival recoveries of the mesh is chosen';
+  const begun = `epoch ${epoch} was begun by recovery ${here} here, by ${elsewhere} elsewhere`;
+  const because = [
+    fact('node', begun),
+    fact('node', 'choosing the one that is followed here keeps what is here; the other gives way'),
+  ];
+  const next = ['cooee doctor', `cooee recover --choose ${here}`];
+  return { verdict: 'epoch-conflict', text, because, next };
 }
 
 /** Too few voters have the blocks, or the room for them. */

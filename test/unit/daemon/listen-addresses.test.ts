@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LISTEN_DEFAULT } from '../../../daemon/libp2p.ts';
 import { listenAddresses, saveListen } from '../../../daemon/listen-addresses.ts';
-import { recordLogger } from '../storage/record-logger.ts';
 import { temporaryFolders } from '../storage/temporary-folder.ts';
 
 const temporaryFolder = temporaryFolders();
 
 async function homeOf() {
   const folder = await temporaryFolder();
-  return { file: (name: string) => join(folder, name), logger: recordLogger() };
+  return { file: (name: string) => join(folder, name) };
 }
 
 describe('listenAddresses', () => {
@@ -42,12 +41,17 @@ describe('listenAddresses', () => {
   });
 
   it.each(['garbage', '{}', '[]', '["/ip4/127.0.0.1/tcp/99999"]', 'x'.repeat(70_000)])(
-    'starts without what it kept when that is damaged: %.20s',
+    'does not open itself to the world when what it kept is damaged: %.20s',
     async (text) => {
       const home = await homeOf();
       await writeFile(home.file('listen.json'), text);
-      expect(await listenAddresses(home, [], undefined)).toEqual(LISTEN_DEFAULT);
-      expect(home.logger.lines).toMatchObject([{ level: 'warn' }]);
+      await expect(listenAddresses(home, [], undefined)).rejects.toMatchObject({
+        code: 'ERR_STORAGE_DAMAGED',
+        message: expect.stringContaining(home.file('listen.json')),
+        remedy: expect.stringContaining('cooee up --listen ADDRESS'),
+      });
+      const given = ['/ip4/127.0.0.1/tcp/1'];
+      expect(await listenAddresses(home, given, undefined)).toEqual(given);
     },
   );
 });

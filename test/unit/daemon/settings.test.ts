@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadSettings } from '../../../daemon/settings.ts';
+import { takeRightsOf } from '../../../storage/home-folder.ts';
 import { temporaryFolders } from '../storage/temporary-folder.ts';
 
 const temporaryFolder = temporaryFolders();
@@ -12,6 +13,34 @@ describe('loadSettings', () => {
     await writeFile(join(folder, 'file'), '');
     expect((await loadSettings(join(folder, 'config.json'))).mdns).toBe(true);
     expect((await loadSettings(join(folder, 'file', 'config.json'))).mdns).toBe(true);
+  });
+
+  it('leaves it to the opening of the home to tell that this user may not use it', async () => {
+    const home = await temporaryFolder();
+    const file = join(home, 'config.json');
+    await writeFile(file, '{"mdns": false}');
+    await chmod(home, 0);
+    const giveBack = takeRightsOf(65_534);
+    try {
+      expect((await loadSettings(file)).mdns).toBe(true);
+      await expect(loadSettings(file, true)).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+    } finally {
+      giveBack();
+      await chmod(home, 0o700);
+    }
+  });
+
+  it('takes no defaults in the place of a file that this user may not read', async () => {
+    const home = await temporaryFolder();
+    const file = join(home, 'config.json');
+    await writeFile(file, '{"mdns": false}', { mode: 0 });
+    await chmod(home, 0o711);
+    const giveBack = takeRightsOf(65_534);
+    try {
+      await expect(loadSettings(file)).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+    } finally {
+      giveBack();
+    }
   });
 
   it('wants the file that was named', async () => {

@@ -165,4 +165,15 @@ describe('toStorageError', () => {
     expect(error).toMatchObject({ code, details: { file: '/f', system } });
     expect(toStorageError(error, '/other')).toBe(error);
   });
+
+  it.each([
+    ['EROFS', 'EROFS: read-only file system, mkdir /h/lock'],
+    ['LEVEL_IO_ERROR', 'IO error: /h/lock/LOCK: Read-only file system'],
+  ])('names a file system that is read-only: %s', (code, message) => {
+    expect(toStorageError(Object.assign(new Error(message), { code }), '/h/lock')).toMatchObject({
+      code: 'ERR_STORAGE_IO',
+      message: 'The file system of /h/lock is read-only.',
+      remedy: expect.stringContaining('mounted for writing'),
+    });
+  });
 });

@@ -1,10 +1,11 @@
 // The home of a node, on a real disk: who may use it, what it remembers, what a start changes
 // (docs/operations.md).
 import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Random, silentLogger } from '../../../protocols/interface/index.ts';
 import { openHome } from '../../../storage/home.ts';
+import { takeRightsOf } from '../../../storage/home-folder.ts';
 import type { MachineMark } from '../../../storage/home-machine.ts';
 import { recordLogger } from './record-logger.ts';
 import { temporaryFolders } from './temporary-folder.ts';
@@ -113,9 +114,20 @@ describe('openHome', () => {
     const path = join(await temporaryFolder(), 'home');
     const uid = (process.getuid?.() ?? 0) + 1;
     await mkdir(path);
-    await expect(openHome(path, { ...here, uid })).rejects.toMatchObject({
+    const error = {
       code: 'ERR_STORAGE_HOME_FOREIGN',
-    });
+      message: `The home ${path} belongs to user ${uid - 1}, not to user ${uid}.`,
+    };
+    await expect(openHome(path, { ...here, uid })).rejects.toMatchObject(error);
+    // Nor may that user look into it.
+    await chmod(dirname(path), 0o711);
+    await chmod(path, 0);
+    const giveBack = takeRightsOf(65_534);
+    try {
+      await expect(openHome(path, { ...here, uid })).rejects.toMatchObject(error);
+    } finally {
+      giveBack();
+    }
   });
 
   it.each(['', '/', '/.'])('refuses a symbolic link, written with "%s" behind it', async (end) => {

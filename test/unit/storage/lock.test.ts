@@ -2,13 +2,14 @@
 // leaves nothing behind.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, writeFile } from 'node:fs/promises';
+import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../protocols/interface/index.ts';
 import { openHome } from '../../../storage/home.ts';
+import { takeRightsOf } from '../../../storage/home-folder.ts';
 import { lockHolder, lockHome } from '../../../storage/lock.ts';
 import { temporaryFolders } from './temporary-folder.ts';
 
@@ -33,6 +34,20 @@ async function hold(home: string): Promise<{ child: ChildProcess; line: string }
 }
 
 describe('the lock of a home', () => {
+  it('tells why it could not be made', async () => {
+    const home = await temporaryFolder();
+    await chmod(home, 0o511);
+    const giveBack = takeRightsOf(65_534);
+    try {
+      await expect(lockHome(home)).rejects.toMatchObject({
+        code: 'ERR_STORAGE_IO',
+        details: { system: 'EACCES' },
+      });
+    } finally {
+      giveBack();
+    }
+  });
+
   it('refuses a second daemon, naming the process that holds it', async () => {
     const home = join(await temporaryFolder(), 'home');
     const first = await hold(home);

@@ -3,6 +3,7 @@ import type { DoctorView } from '../../../api/routes/index.ts';
 import type { Daemon } from '../../../daemon.ts';
 import type { NodeLife } from '../../../mesh/node-life.ts';
 import { skewMsOf } from '../../liveness.ts';
+import { rivalsOf } from '../../slurp-view.ts';
 import { judgeClock } from '../clock.ts';
 import { judgeDaemon, judgeSocket } from '../daemon.ts';
 import { judgeDht } from '../dht.ts';
@@ -176,6 +177,7 @@ function leaderFacts({ parts, self }: NodeLife): LeaderFacts {
     isLeaderConnected: leader !== undefined && isUp(leader),
     term: Math.max(consensus.term, view.leaderRecord()?.term ?? 0),
     voters: (meshOf(state)?.voters ?? []).map((peer) => ({ name: nameOf(peer), isUp: isUp(peer) })),
+    rivals: rivalsOf(parts),
   };
 }
 

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CooeeError, silentLogger } from '../../../../protocols/interface/index.ts';
-import { readTextBounded } from '../../../../storage/durable-file.ts';
+import { HOST_FILE_BYTES_MAX, HOST_FILE_NAME, HostFile } from '../../../../bootstrap/host/index.ts';
+import { silentLogger } from '../../../../protocols/interface/index.ts';
+import { durableText, readTextBounded } from '../../../../storage/durable-file.ts';
 import { checkFormat } from '../../../../storage/home.ts';
 import { loadOrCreateAgeIdentity, loadOrCreateNodeKey } from '../../../../storage/keys.ts';
 import { type DoctorLine, fail } from '../line.ts';
@@ -52,19 +53,10 @@ export async function examineBoot(home: string): Promise<readonly DoctorLine[]> 
   return [fail('boot', `${file} is no counter`, remedy)];
 }
 
-/**
- * Where it listened last: undefined when nothing was kept. @throws CooeeError when it is no JSON
- */
-export async function readListen(home: string): Promise<unknown> {
-  const file = join(home, 'listen.json');
-  const text = await readTextBounded(file, SMALL_FILE_BYTES_MAX);
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    throw new CooeeError('ERR_STORAGE_DAMAGED', `${file} is no JSON`, {
-      remedy: `Delete it: rm ${file}; the next start chooses its port anew.`,
-    });
-  }
+/** Who this host is, and which agents are wanted on it. @throws CooeeError ERR_STORAGE_* */
+export async function examineHost(home: string): Promise<readonly DoctorLine[]> {
+  await new HostFile(durableText(join(home, HOST_FILE_NAME), HOST_FILE_BYTES_MAX)).load();
+  return [];
 }
 
 const keysOf = (path: string) => ({ path, logger: silentLogger });

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CooeeError, isCooeeError, toError } from '../../../../protocols/interface/index.ts';
-import { multiaddrText } from '../../../../protocols/wire/index.ts';
 import { readTextBounded } from '../../../../storage/durable-file.ts';
 import { machineMarks, systemMachine } from '../../../../storage/home-machine.ts';
 import type { DoctorView } from '../../../api/routes/index.ts';
 import { freeListenAddresses, LISTEN_DEFAULT } from '../../../libp2p/listen.ts';
+import { keptAddresses } from '../../../listen-addresses.ts';
 import { MeshFolder } from '../../../mesh/mesh-folder.ts';
 import { loadSettings } from '../../../settings.ts';
 import { liveHolder } from '../../../system/home-holder.ts';
@@ -18,8 +18,8 @@ import {
   examineAgeKey,
   examineBoot,
   examineFormat,
+  examineHost,
   examineNodeKey,
-  readListen,
 } from './home-files.ts';
 import { diskFacts, homeFacts } from './host-facts.ts';
 import { inTime } from './in-time.ts';
@@ -42,6 +42,8 @@ export interface OfflineInit {
  */
 export async function examineOffline(init: OfflineInit): Promise<DoctorView> {
   const { home } = init;
+  const noHome = await lookAt(['home', async () => await faultOfPath(home)], home);
+  if (noHome.length > 0) return { ok: false, checks: [nobody(init), ...noHome] };
   const holder = await holderOf(home);
   const isSocketLeft = existsSync(init.socket);
   const steps: readonly Step[] = [
@@ -52,6 +54,7 @@ export async function examineOffline(init: OfflineInit): Promise<DoctorView> {
     ['machine', async () => await machine(home)],
     ['node.key', async () => await examineNodeKey(home)],
     ['age.key', async () => await examineAgeKey(home)],
+    ['host.json', async () => await examineHost(home)],
     ['boot', async () => await examineBoot(home)],
     ['settings', async () => [await settings(init)]],
     // A daemon that hangs holds its port, as it should.
@@ -60,6 +63,17 @@ export async function examineOffline(init: OfflineInit): Promise<DoctorView> {
   ];
   const checks = (await Promise.all(steps.map((step) => lookAt(step, home)))).flat();
   return { ok: checks.every(({ state }) => state !== 'fail'), checks };
+}
+
+/** What keeps a path from being a home at all: then there is nothing in it to look at. */
+async function faultOfPath(home: string): Promise<readonly DoctorLine[]> {
+  const facts = await homeFacts(home);
+  return facts.kind === 'link' || facts.kind === 'other' ? judgeHome(facts) : [];
+}
+
+function nobody({ home, socket }: OfflineInit): DoctorLine {
+  const none = { holder: undefined, isSocketLeft: false, isNoHome: true };
+  return judgeSilence({ home, socket, ...none });
 }
 
 /** What is looked at, under which name it is told when it cannot be read. */
@@ -139,11 +153,8 @@ async function port(init: OfflineInit): Promise<DoctorLine> {
 async function listenAddresses(init: OfflineInit): Promise<readonly string[]> {
   const config = await loadSettings(configOf(init)).catch(() => undefined);
   if (config?.listen !== undefined) return config.listen;
-  const kept = z
-    .array(multiaddrText)
-    .min(1)
-    .safeParse(await readListen(init.home));
-  return kept.success ? kept.data : LISTEN_DEFAULT;
+  const kept = await keptAddresses({ file: (name) => join(init.home, name) });
+  return kept ?? LISTEN_DEFAULT;
 }
 
 async function mesh(home: string): Promise<readonly DoctorLine[]> {

@@ -13,7 +13,6 @@ export async function agentFacts(node: NodeLife, ref: string, clock: Clock): Pro
   const { state, capability, enrolment, view, meshLog } = node.parts;
   const token = HASH.test(ref) ? state.get('hash', ref) : ref;
   const record = token === undefined ? undefined : state.get('agent', token);
-  const leader = view.leader();
   const standings = record === undefined ? enrolment.publisher.standings() : [];
   return {
     ref,
@@ -24,7 +23,7 @@ export async function agentFacts(node: NodeLife, ref: string, clock: Clock): Pro
     node: record === undefined ? undefined : await nodeOf(node, record, clock),
     lease: record === undefined ? undefined : capability.lease(record.peer),
     enrolments: HASH.test(ref) ? standings.filter(({ hash }) => hash === ref) : standings,
-    isLed: leader !== undefined && (leader === node.self || view.isConnected(leader)),
+    isLed: view.leaderNow() !== undefined,
     appliedIndex: meshLog.appliedIndex,
   };
 }

@@ -2,6 +2,7 @@ import { meshOf } from '../../../../protocols/membership/index.ts';
 import type { Command } from '../../../../protocols/slurp/index.ts';
 import type { NodeLife } from '../../../mesh/node-life.ts';
 import type { FailedDelivery } from '../../../submissions/relays.ts';
+import { rivalsOf } from '../../slurp-view.ts';
 import type { WaitingFacts, WayFacts } from '../way.ts';
 
 /** The name of a member, or the end of its id. */
@@ -14,11 +15,13 @@ export function wayFacts(node: NodeLife, nowMs: number): WayFacts {
   const { state, view, guard, relays } = node.parts;
   const isUp = (peer: string): boolean => peer === node.self || view.isConnected(peer);
   const voters = meshOf(state)?.voters ?? [];
-  const leader = view.leader();
+  const rivals = rivalsOf(node.parts);
+  const leader = rivals === undefined ? view.leader() : undefined;
   const { failure } = relays;
   return {
     nowMs,
     verdict: guard.verdict,
+    rivals,
     leader: leader === undefined ? undefined : nameIn(node, leader),
     isLeaderReached: leader !== undefined && isUp(leader),
     votersUp: voters.filter(isUp).length,

@@ -148,7 +148,9 @@ export class LostState {
     this.#components.health.raise({
       code: 'lost-state',
       severity: 'error',
-      text: 'This home was restored from an older copy: it does not vote until it is added anew.',
+      text:
+        'This node forgot what it promised as a voter: its home is an older copy, or its log was ' +
+        'damaged and begun anew. It does not vote until it is added anew.',
       remedy: 'Nothing to do when the others are up: the leader adds it again by itself.',
     });
   }

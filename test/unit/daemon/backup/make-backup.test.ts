@@ -15,6 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backupTools } from '../../../../daemon/backup/index.ts';
+import { folderError } from '../../../../daemon/backup/make-backup.ts';
+import { takeRightsOf } from '../../../../storage/home-folder.ts';
 
 // Goal: a backup takes the place of a regular file at most, and of nothing that other programs use.
 
@@ -44,6 +46,29 @@ describe('a backup', () => {
     await expect(backupTools.checkTarget(file, isForced)).rejects.toMatchObject(refusal);
     await expect(backupTools.makeBackup(requestOf(isForced))).rejects.toMatchObject(refusal);
     expect(lstatSync(file).isFIFO()).toBe(true);
+  });
+
+  it.each([
+    ['EACCES', 'ERR_API_USAGE'],
+    ['EROFS', 'ERR_API_USAGE'],
+    ['EIO', 'ERR_STORAGE_IO'],
+  ])('tells a folder that is not for this user from a disk that fails: %s', (system, code) => {
+    const thrown = Object.assign(new Error('no'), { code: system });
+    expect(folderError(thrown, '/media')).toMatchObject({ code });
+  });
+
+  it('is not begun in a folder that is closed to this user', async () => {
+    chmodSync(root, 0);
+    const giveBack = takeRightsOf(65_534);
+    try {
+      await expect(backupTools.checkTarget(file, false)).rejects.toMatchObject({
+        code: 'ERR_API_USAGE',
+        message: `This user may not write into ${root} (EACCES).`,
+      });
+    } finally {
+      giveBack();
+      chmodSync(root, 0o700);
+    }
   });
 
   it('leaves nothing of root in a home of another user', async (context) => {

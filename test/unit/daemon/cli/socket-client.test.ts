@@ -80,9 +80,26 @@ describe('SocketClient', () => {
   });
 
   it('names a daemon that goes away while it answers', async () => {
-    const client = await serve((request) => request.socket.destroy());
+    const end = async (request: IncomingMessage): Promise<void> => {
+      server?.close();
+      request.socket.destroy();
+    };
     const code = 'ERR_API_DAEMON_NOT_RUNNING';
     const message = `the daemon on ${join(folder, 's')} went away before it answered`;
+    const reading = await serve(end);
+    await expect(reading.call('getStatus')).rejects.toMatchObject({ code, message });
+    const writing = await serve(end);
+    await expect(writing.call('leaveMesh')).rejects.toMatchObject({
+      code,
+      message: `${message}; what was asked for may be done all the same`,
+    });
+  });
+
+  it('tells a daemon that takes no more connections from one that is gone', async () => {
+    const client = await serve((request) => request.socket.destroy());
+    const code = 'ERR_API_BUSY';
+    const what = 'runs, and closed the connection before it answered';
+    const message = `the daemon on ${join(folder, 's')} ${what}`;
     await expect(client.call('getStatus')).rejects.toMatchObject({ code, message });
     await expect(client.call('leaveMesh')).rejects.toMatchObject({
       code,
@@ -93,11 +110,17 @@ describe('SocketClient', () => {
   it('gives up a daemon that takes the request and says nothing', async () => {
     await serve(() => undefined);
     const path = join(folder, 's');
-    const client = new SocketClient(path, undefined, { lookTimeoutMs: 50 });
-    for (const name of ['getStatus', 'getDoctor', 'stopDaemon'] as const) {
+    const short = { lookTimeoutMs: 50, answerTimeoutMs: 50 };
+    const client = new SocketClient(path, undefined, short);
+    const code = 'ERR_API_TIMEOUT';
+    const message = `the daemon on ${path} did not answer in time; it is busy or hangs`;
+    for (const name of ['getStatus', 'getDoctor', 'verifyLog'] as const) {
+      await expect(client.call(name)).rejects.toMatchObject({ code, message });
+    }
+    for (const name of ['stopDaemon', 'leaveMesh'] as const) {
       await expect(client.call(name)).rejects.toMatchObject({
-        code: 'ERR_API_TIMEOUT',
-        message: `the daemon on ${path} did not answer in time; it is busy or hangs`,
+        code,
+        message: `${message}; what was asked for may be done all the same`,
       });
     }
   });

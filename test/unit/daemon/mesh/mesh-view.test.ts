@@ -4,11 +4,16 @@ import { MeshState } from '../../../../protocols/slurp/index.ts';
 import { ADMIN, CURATOR, MEMBER, TestMesh } from '../../membership/mesh-fixture.ts';
 
 /** What ADMIN sees of who leads, with those connections. */
-function leaderNow(raft: string | undefined | null, connected: readonly string[]) {
+function leaderNow(
+  raft: string | undefined | null,
+  connected: readonly string[],
+  isHalted = false,
+) {
   const view = new MeshView({
     ...{ state: new TestMesh().state, self: ADMIN, vouched: [], voters: [] },
     network: { isConnected: (peer: string) => connected.includes(peer) },
     raftLeader: () => raft,
+    isHalted: () => isHalted,
   } as unknown as MeshViewComponents);
   return view.leaderNow();
 }
@@ -18,6 +23,8 @@ it('names a leader as long as it can be reached, or is this node', () => {
   expect(leaderNow(MEMBER, [])).toBeUndefined();
   expect(leaderNow(ADMIN, [])).toBe(ADMIN);
   expect(leaderNow(undefined, [MEMBER])).toBeUndefined();
+  // The log still has the one that led before the mesh was recovered twice.
+  expect(leaderNow(MEMBER, [MEMBER], true)).toBeUndefined();
 });
 
 describe('where a member can be reached', () => {

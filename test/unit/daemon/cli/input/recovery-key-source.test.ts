@@ -9,9 +9,11 @@ let folder = '';
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'cooee-recovery-'));
-  await writeFile(join(folder, 'good'), `${KEY}\n`);
-  await writeFile(join(folder, 'empty'), '\n');
-  await writeFile(join(folder, 'long'), 'a'.repeat(100_000));
+  const mode = 0o600;
+  await writeFile(join(folder, 'good'), `${KEY}\n`, { mode });
+  await writeFile(join(folder, 'empty'), '\n', { mode });
+  await writeFile(join(folder, 'long'), 'a'.repeat(100_000), { mode });
+  await writeFile(join(folder, 'open'), `${KEY}\n`, { mode: 0o644 });
 });
 
 afterAll(async () => {
@@ -42,6 +44,15 @@ describe('readRecoveryKey', () => {
     const chunks = [KEY.slice(0, 9), `${KEY.slice(9)}\n`];
     expect((await read('-', { chunks })).key).toBe(KEY);
     expect((await read(undefined, { chunks })).key).toBe(KEY);
+  });
+
+  it('refuses a file that others can read, and says how it is given then', async () => {
+    const path = join(folder, 'open');
+    await expect(read(`@${path}`)).rejects.toMatchObject({
+      code: 'ERR_API_USAGE',
+      message: `others can read the recovery key in ${path}`,
+      remedy: `Run: chmod 600 ${path}; where that is not possible, give it by --key - < ${path}`,
+    });
   });
 
   it('asks on a terminal, and shows nothing of it', async () => {

@@ -300,6 +300,11 @@ describe('recover', () => {
       stdin: KEY,
     });
     expect(some.stderr).toContain(`: cooee --home /h recover --lost ${PEER_A} ${PEER_B}\n`);
+    const chosen = await run(['recover', '--choose', 'abcd', '--key', '-', '--home', '/h'], {
+      answers: { recoverMesh: refuse },
+      stdin: KEY,
+    });
+    expect(chosen.stderr).toContain(`: cooee --home /h recover --choose abcd --lost ${PEER_B}\n`);
   });
 
   it('says of a choice that the other branch is given up, from where the two parted', async () => {

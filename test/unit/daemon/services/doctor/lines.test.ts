@@ -102,6 +102,10 @@ describe('home and disk', () => {
   it('a disk that takes no file fails, however much is free', () => {
     const line = judgeDisk({ freeBytes: 20 * GIB, syncMs: undefined, problem: 'EROFS' });
     expectLine(line, 'fail', 'EROFS');
+    expect(line.remedy).toMatch(/mounted for writing/u);
+    expect(judgeDisk({ freeBytes: 0, syncMs: undefined, problem: 'ENOSPC' }).remedy).toMatch(
+      /Make room/u,
+    );
   });
 });
 
@@ -172,15 +176,18 @@ describe('members', () => {
 describe('leader, quorum, outbox, dht', () => {
   const up = (count: number, all: number) =>
     Array.from({ length: all }, (_, at) => ({ name: `v${at}`, isUp: at < count }));
+  const rivals = { epoch: 2, here: '1a', elsewhere: '2b' };
   const led: LeaderFacts = {
     ...{ isLeader: false, leader: 'alpha', isLeaderConnected: true, term: 4 },
     voters: up(3, 3),
+    rivals: undefined,
   };
   it.each([
     [{ isLeader: true }, 'ok', 'this node leads, term 4'],
     [{}, 'ok', 'alpha leads'],
     [{ isLeaderConnected: false }, 'fail', 'cannot be reached'],
     [{ leader: undefined, isLeaderConnected: false }, 'fail', 'there is none'],
+    [{ rivals }, 'fail', 'nobody leads: the mesh was recovered twice'],
   ] as [Partial<LeaderFacts>, 'ok', string][])('leader %j: %s', (change, state, words) => {
     expectLine(judgeLeader({ ...led, ...change }), state, words);
   });
@@ -194,6 +201,14 @@ describe('leader, quorum, outbox, dht', () => {
     [0, 0, 'warn', 'not known yet'],
   ] as const)('%d of %d voters: %s', (count, all, state, words) => {
     expectLine(judgeQuorum({ ...led, voters: up(count, all) }), state, words);
+  });
+
+  it('a mesh that was recovered twice has neither, whoever is up', () => {
+    const halted = { ...led, isLeader: true, rivals };
+    expectLine(judgeQuorum(halted), 'fail', 'until a recovery of epoch 2 is chosen');
+    for (const { remedy } of [judgeLeader(halted), judgeQuorum(halted)]) {
+      expect(remedy).toContain('cooee recover --choose ID');
+    }
   });
 
   it.each([

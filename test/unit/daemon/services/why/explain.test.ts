@@ -191,16 +191,19 @@ describe('an agent', () => {
 
 const way: WayFacts = {
   ...{ nowMs: NOW, verdict: undefined, leader: 'alpha', isLeaderReached: true },
-  ...{ votersUp: 3, voters: 3, away: [], failure: undefined },
+  ...{ votersUp: 3, voters: 3, away: [], failure: undefined, rivals: undefined },
 };
 const waiting = { acceptedMs: NOW - 5_000, takenMs: undefined, ahead: 2 };
 
 describe('what waits in the outbox', () => {
+  const rivals = { epoch: 2, here: '1a', elsewhere: '2b' };
   const failure = { message: 'm', atMs: NOW, without: ['beta', 'gamma'] };
   it.each([
     [{}, 'accepted', 'on its way'],
     [{}, 'accepted', "2 of this node's writes come before it"],
     [{ verdict: 'ERR_MEMBERSHIP_CLONE' }, 'not-acknowledged', 'two daemons'],
+    [{ rivals, leader: undefined }, 'epoch-conflict', 'one of two rival recoveries'],
+    [{ rivals, votersUp: 1 }, 'epoch-conflict', 'by recovery 1a here, by 2b elsewhere'],
     [{ votersUp: 1, away: ['beta', 'gamma'] }, 'no-quorum', '1 of 3 can be reached, 2 are needed'],
     [{ leader: undefined }, 'no-leader', 'there is none now'],
     [{ isLeaderReached: false }, 'no-leader', 'alpha cannot be reached'],

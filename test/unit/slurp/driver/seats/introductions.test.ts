@@ -284,6 +284,10 @@ describe('a node that cannot write down that it lost its state', () => {
     }
     expect(await isLostAfterRestart()).toBe(true);
     expect([machine.log.marks.get('lost-state'), machine.log.lastIndex]).toEqual([0, 0]);
+    // Which of the two it was is not known any more.
+    const [{ code, text } = { code: '', text: '' }] = machine.health.list();
+    expect(code).toBe('lost-state');
+    expect(text).toMatch(/an older copy, or its log was damaged/u);
   });
 
   it('says so to all when it has', async () => {

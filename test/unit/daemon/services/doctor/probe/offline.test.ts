@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -42,6 +43,22 @@ it('a home that is not there yet is no fault, and is not made', async () => {
   rmSync(home, { recursive: true });
   expect(await states()).toMatchObject({ daemon: 'fail', home: 'warn', disk: 'ok' });
   expect(readdirSync(tmpdir())).not.toContain(home);
+});
+
+it.each([
+  ['a file', (path: string) => writeFileSync(path, '')],
+  ['a link', (path: string) => symlinkSync(home, path)],
+])('of %s in the place of a home that alone is told', async (_what, make) => {
+  const path = join(home, 'wrong');
+  make(path);
+  const { ok, checks } = await examineOffline({ home: path, socket: join(path, 'cooee.sock') });
+  expect([ok, checks.map(({ name, remedy }) => [name, remedy])]).toEqual([
+    false,
+    [
+      ['daemon', 'Name its home first, with --home.'],
+      ['home', 'Give the real folder with --home.'],
+    ],
+  ]);
 });
 
 it('settings, modes, format and machine that are wrong are named', async () => {
@@ -105,7 +122,8 @@ it.each([
   ['boot', 'boot', 'is no counter'],
   ['FORMAT', 'format', 'names no format'],
   ['machine', 'machine', 'is no record'],
-  ['listen.json', 'listen.json', 'is no JSON'],
+  ['listen.json', 'listen.json', 'is damaged'],
+  ['host.json', 'host.json', 'is not a host record'],
 ])('garbage in %s is told under its name, and stays as it is', async (file, name, cause) => {
   writeFileSync(join(home, file), '{garbage', { mode: 0o600 });
   const before = readdirSync(home);
