@@ -119,7 +119,8 @@ export class Daemon {
    * Joins another mesh; the present one is set aside when the other has let this node in.
    *
    * @throws CooeeError ERR_BOOTSTRAP_OTHER_MESH, ERR_BOOTSTRAP_INVITER_UNREACHABLE after 30 s, the
-   * refusal of the mesh
+   * refusal of the mesh; ERR_STORAGE_* when what it was let into cannot be kept: all is as it was,
+   * and the same invite lets it in again
    */
   async join(inviteText: string): Promise<void> {
     const invite = this.#parse(inviteText);
@@ -133,11 +134,12 @@ export class Daemon {
     const index = await this.#redeem(invite, JOIN_PATIENCE_MS);
     // Somebody else may have joined or left meanwhile.
     if (this.#running.node !== node) throw new CooeeError('ERR_API_STARTING');
+    const file = fileOf(invite, { state: 'member', admittedIndex: index, invite: null });
+    // Before anything is given up. Where it fails the invite lets this node in again.
+    await this.#folder.prepare(file);
     await this.#change(async () => {
       await this.#running.tearDown();
-      await this.#setAside(node.init.meshId);
-      const file = fileOf(invite, { state: 'member', admittedIndex: index, invite: null });
-      await this.#keepAdmission(file);
+      await this.#setAside(node.init.meshId, (label) => this.#folder.replace(label));
       await this.#running.bringUp(file);
       await this.node.admitted(index);
     });
@@ -156,7 +158,7 @@ export class Daemon {
     if (!this.#isAlone()) await sayGoodbye(node);
     await this.#change(async () => {
       await this.#running.tearDown();
-      await this.#setAside(meshId);
+      await this.#setAside(meshId, (label) => this.#folder.setAside(label));
       await this.#found();
       this.takeRecoverySeed(); // nobody is there to be shown it
       this.components.logger.warn({}, 'RECOVERY-KEY of the new mesh: move it off this host');
@@ -296,11 +298,11 @@ export class Daemon {
     this.#phase = 'member';
   }
 
-  async #setAside(meshId: string): Promise<void> {
+  async #setAside(meshId: string, move: (label: string) => Promise<string>): Promise<void> {
     const { clock, health } = this.components;
     // All but one are about the mesh that this node was in.
     for (const { code } of health.list()) if (code !== 'host-changed') health.clear(code);
-    const path = await this.#folder.setAside(keptLabel(clock.nowMs(), meshId.slice(-8)));
+    const path = await move(keptLabel(clock.nowMs(), meshId.slice(-8)));
     await setRecoveryKeyAside(this.components.home, path);
     this.components.logger.info({ path }, 'the mesh was set aside');
   }

@@ -4,7 +4,12 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { CooeeError } from '../../protocols/interface/index.ts';
 import { multiaddrText, peerIdText } from '../../protocols/wire/index.ts';
-import { readTextBounded, syncFolder, writeDurable } from '../../storage/durable-file.ts';
+import {
+  makeFolder,
+  readTextBounded,
+  syncFolder,
+  writeDurable,
+} from '../../storage/durable-file.ts';
 
 const MESH_FILE = 'mesh.json';
 const MESH_FILE_BYTES_MAX = 16 * 1024;
@@ -84,6 +89,8 @@ export class MeshFolder {
    * ERR_STORAGE_DAMAGED
    */
   async load(): Promise<MeshFile | undefined> {
+    // A program that ended while it put the next mesh in the place of one had set that aside.
+    if (!existsSync(this.path) && existsSync(this.#next)) await rename(this.#next, this.path);
     const text = await readTextBounded(this.#file, MESH_FILE_BYTES_MAX);
     if (text === undefined) return undefined;
     try {
@@ -109,12 +116,36 @@ export class MeshFolder {
     });
   }
 
+  /**
+   * Keeps what is to be remembered of another mesh beside this one, until {@link replace}: with the
+   * invite used, a home without it would begin a mesh of its own.
+   *
+   * @throws CooeeError ERR_STORAGE_*, with all as it was
+   */
+  async prepare(file: MeshFile): Promise<void> {
+    await this.#inTurn(() => this.#write(file, this.#next));
+  }
+
+  /** Sets the mesh aside as {@link setAside} does, and puts the prepared one in its place. */
+  async replace(label: string): Promise<string> {
+    return await this.#setAside(label, async () => {
+      await rename(this.#next, this.path);
+      await syncFolder(this.#home);
+    });
+  }
+
   /** Sets the mesh aside in `old/`, so that nothing is lost; the home has no mesh then. */
   async setAside(label: string): Promise<string> {
+    await rm(this.#next, { recursive: true, force: true });
+    return await this.#setAside(label);
+  }
+
+  async #setAside(label: string, andThen?: () => Promise<void>): Promise<string> {
     const target = this.keptPath(label);
     await this.#inTurn(async () => {
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await rename(this.path, target);
+      await andThen?.();
     });
     return target;
   }
@@ -167,15 +198,20 @@ export class MeshFolder {
     await this.#inTurn(() => rm(this.path, { recursive: true, force: true }));
   }
 
-  async #write(file: MeshFile): Promise<void> {
-    await mkdir(this.path, { recursive: true, mode: 0o700 });
-    await writeDurable(this.#file, `${JSON.stringify({ v: 1, ...file }, null, 2)}\n`);
+  async #write(file: MeshFile, folder = this.path): Promise<void> {
+    await makeFolder(folder);
+    const text = `${JSON.stringify({ v: 1, ...file }, null, 2)}\n`;
+    await writeDurable(join(folder, MESH_FILE), text);
   }
 
   async #inTurn(task: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(task);
     this.#turn = done.catch(() => undefined);
     await done;
+  }
+
+  get #next(): string {
+    return join(this.#home, 'mesh-next');
   }
 
   get #damaged(): string {

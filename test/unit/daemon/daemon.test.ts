@@ -64,13 +64,16 @@ it.each<[string, () => unknown]>([
 const newFolder = temporaryFolders();
 const MESH = 'bafyreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy';
 const member = peerOfKey(seedKey(new Uint8Array(32).fill(1)).publicKey);
-const invite = formatInvite(nodeCrypto.sha256, {
-  mesh: MESH,
-  addresses: [`/ip4/127.0.0.1/tcp/26633/p2p/${member}`],
-  anchor: { index: 12, root: new Uint8Array(32), voters: [member] },
-  seed: new Uint8Array(32).fill(50),
-  expiresMs: 4_000_000_000_000,
-});
+const OTHER = `${MESH.slice(0, -1)}a`;
+const inviteTo = (mesh: string) =>
+  formatInvite(nodeCrypto.sha256, {
+    mesh,
+    addresses: [`/ip4/127.0.0.1/tcp/26633/p2p/${member}`],
+    anchor: { index: 12, root: new Uint8Array(32), voters: [member] },
+    seed: new Uint8Array(32).fill(50),
+    expiresMs: 4_000_000_000_000,
+  });
+const invite = inviteTo(MESH);
 
 /** A daemon that joins: what it asks is answered so, and then it goes on as `admitted` does. */
 async function joining(answer: () => Uint8Array, admitted: () => void = () => undefined) {
@@ -79,10 +82,11 @@ async function joining(answer: () => Uint8Array, admitted: () => void = () => un
   const { publicKey } = seedKey(new Uint8Array(32).fill(2));
   const node = {
     self: peerOfKey(publicKey),
-    init: { name: 'beta' },
+    init: { name: 'beta', meshId: MESH },
     addresses: () => [],
     admitted: async () => admitted(),
     parts: {
+      ...{ guard: {}, state: { entries: () => [] }, snapshots: { isSound: true } },
       guests: { clock: systemClock, logger: silentLogger },
       network: { dial: nothing, search: async () => nothing },
     },
@@ -95,9 +99,10 @@ async function joining(answer: () => Uint8Array, admitted: () => void = () => un
     home: { path, file: (name: string) => join(path, name) },
     health: new HealthBook(silentLogger),
     sealer: { start: nothing, stop: nothing },
+    signer: { peer: peerOfKey(publicKey) },
   };
   const entering = new Daemon(components as unknown as DaemonComponents, {} as DaemonInit);
-  return { folder: new MeshFolder(path), start: () => entering.start(invite) };
+  return { folder: new MeshFolder(path), start: () => entering.start(invite), entering };
 }
 
 it('remembers its invite when what it was let in by cannot be kept', async () => {
@@ -109,6 +114,20 @@ it('remembers its invite when what it was let in by cannot be kept', async () =>
   vi.spyOn(HomeNode.prototype, 'bringUp').mockRejectedValueOnce(new CooeeError('ERR_STORAGE_IO'));
   await expect(start()).rejects.toMatchObject({ code: 'ERR_STORAGE_IO' });
   expect(await folder.load()).toMatchObject({ state: 'joining', invite });
+});
+
+it('gives up its mesh for another only when it has kept that it was let in there', async () => {
+  const { folder, start, entering } = await joining(() => encodeJoinResponse(17));
+  await start();
+  const full = new CooeeError('ERR_STORAGE_DISK_FULL');
+  vi.spyOn(MeshFolder.prototype, 'prepare').mockRejectedValueOnce(full);
+  vi.spyOn(HomeNode.prototype, 'tearDown').mockResolvedValue();
+  await expect(entering.join(inviteTo(OTHER))).rejects.toBe(full);
+  expect(await folder.load()).toMatchObject({ mesh: MESH });
+  expect(HomeNode.prototype.tearDown).not.toHaveBeenCalled();
+  // With room it goes there, and the start after an end of the program goes on with it.
+  await entering.join(inviteTo(OTHER));
+  expect(await folder.load()).toMatchObject({ mesh: OTHER, state: 'member', admittedIndex: 17 });
 });
 
 it('stays a member when it cannot go on just then', async () => {
