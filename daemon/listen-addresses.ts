@@ -11,7 +11,7 @@ const FILE_BYTES_MAX = 64 * 1024;
 const keptSchema = z
   .array(multiaddrText.refine((address) => listenFault(address) === undefined))
   .min(1)
-  .max(8);
+  .max(64);
 
 /**
  * Flags, else the configuration, else where the last start listened, else the default.

@@ -202,7 +202,8 @@ async function isListening(socketPath: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const probe = connect(socketPath);
   probe.once('connect', () => resolve(true));
-  probe.once('error', () => resolve(false));
+  // So full is the queue of one that listens.
+  probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EAGAIN'));
   probe.setTimeout(PROBE_MS, () => resolve(false));
   try {
     return await promise;

@@ -20,11 +20,12 @@ const BATCH_HEAD_BYTES = 12;
  * Reads a journal of LevelDB block by block (`doc/log_format.md` of LevelDB), and finds out whether
  * records of it are lost:
  *
- * 1. A record that cannot be read, and the beginning of one behind it that can: damage, since a
- *    write that was cut off has nothing behind it. LevelDB leaves out the one and takes the other.
- * 2. Nothing can be read behind it: a write that was cut off when the file ends before it does, or
+ * 1. A record that cannot be read, and the beginning of one in a later block that can: damage.
+ *    LevelDB leaves out the rest of the one block, and goes on with the next.
+ * 2. Nothing is taken behind it: a write that was cut off when the file ends before it does, or
  *    when a sector (or the part of one) is all zero that did not reach the disk. Else it was
- *    written whole: damage.
+ *    written whole: damage. No other record is looked for in the rest of the block: what others
+ *    have written may look like one.
  * 3. Each batch has the sequence that follows from the batch before: whole records that are gone,
  *    as of the end of a file that another one follows, leave a gap.
  */
@@ -84,13 +85,6 @@ export class JournalReader {
     if (this.#brokenAt !== undefined) return;
     this.#brokenAt = this.#offset + at;
     this.#isTorn = isCutOff(block, at);
-    // Its length may be what is damaged. Once for each file: this is slow on what is made for it.
-    for (let from = at + 1; from + HEADER_BYTES <= block.length; from++) {
-      if (isBeginning(block, from) && wholeSize(block, from) !== undefined) {
-        this.#lostAt = this.#brokenAt;
-        return;
-      }
-    }
   }
 
   #lookForBlanks(block: Uint8Array): void {
@@ -144,15 +138,29 @@ function wholeSize(block: Uint8Array, at: number): number | undefined {
 
 function isRight(block: Uint8Array, at: number, end: number): boolean {
   const crc = crc32c(block.subarray(at + HEADER_BYTES - 1, end));
-  const masked = (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0;
-  return viewOf(block, at).getUint32(0, true) === masked;
+  return viewOf(block, at).getUint32(0, true) === masked(crc);
+}
+
+function masked(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + MASK_DELTA) >>> 0;
 }
 
 /** Whether the file ends before the record there, and not only because its length is wrong. */
 function isCutOff(block: Uint8Array, at: number): boolean {
   const end = at + HEADER_BYTES + viewOf(block, at).getUint16(4, true);
   const isLast = block.length < JOURNAL_BLOCK_BYTES;
-  return isLast && end > block.length && !isRight(block, at, block.length);
+  return isLast && end > block.length && !isWholeByAnyLength(block, at);
+}
+
+/** The checksum does not cover the length, so a wrong one shows by another that is right. */
+function isWholeByAnyLength(block: Uint8Array, at: number): boolean {
+  const stored = viewOf(block, at).getUint32(0, true);
+  let crc = 0;
+  for (let from = at + HEADER_BYTES - 1; from < block.length; from++) {
+    crc = crc32c(block.subarray(from, from + 1), crc);
+    if (from >= at + HEADER_BYTES - 1 && masked(crc) === stored) return true;
+  }
+  return false;
 }
 
 function headOf(begun: Uint8Array, content: Uint8Array): Uint8Array {

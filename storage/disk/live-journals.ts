@@ -1,13 +1,13 @@
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readBounded, readTextBounded } from '../durable-file.ts';
+import { readTextBounded, systemCode } from '../durable-file.ts';
+import { readFully } from '../log/segment-file.ts';
+import { withIoError } from './io-error.ts';
 import { HEADER_BYTES, JOURNAL_BLOCK_BYTES, RECORD_TYPE } from './journal-reader.ts';
 
 /** `CURRENT` holds the name of a manifest. */
 const CURRENT_TEXT = /^(MANIFEST-\d+)\n$/;
 const CURRENT_BYTES_MAX = 256;
-
-/** One is begun at each opening, and gets some hundred bytes for each table. */
-const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Each field of an edit begins with one of these; what follows it is told by the letters. */
 const FIELDS: ReadonlyMap<number, string> = new Map([
@@ -35,37 +35,48 @@ export interface Manifest {
  * and one that is still there (a loss of power may bring it back, without its end) is not read.
  * Whether the manifest is right is not looked at.
  *
- * @throws CooeeError ERR_STORAGE_IO; ERR_STORAGE_DAMAGED when a file is much too long
+ * @throws CooeeError ERR_STORAGE_IO; ERR_STORAGE_DAMAGED when `CURRENT` is much too long
  */
 export async function readManifest(directory: string): Promise<Manifest> {
   const current = await readTextBounded(join(directory, 'CURRENT'), CURRENT_BYTES_MAX);
   const name = CURRENT_TEXT.exec(current ?? '')?.[1];
   if (name === undefined) return { name, firstJournal: 0 };
-  const bytes = await readBounded(join(directory, name), MANIFEST_BYTES_MAX);
-  let firstJournal = 0;
-  for (const edit of recordsOf(bytes ?? new Uint8Array())) {
-    firstJournal = journalIn(edit) ?? firstJournal;
-  }
-  return { name: bytes && name, firstJournal };
+  const path = join(directory, name);
+  return await withIoError({ operation: 'reading the store', file: path }, async () => {
+    const file = await open(path, 'r').catch((thrown: unknown) => {
+      if (systemCode(thrown) === 'ENOENT') return undefined;
+      throw thrown;
+    });
+    if (file === undefined) return { name: undefined, firstJournal: 0 };
+    try {
+      let firstJournal = 0;
+      for await (const edit of recordsOf(file)) firstJournal = journalIn(edit) ?? firstJournal;
+      return { name, firstJournal };
+    } finally {
+      await file.close();
+    }
+  });
 }
 
-/** The records of a journal up to its end, or up to the first that cannot be one. */
-function* recordsOf(bytes: Uint8Array): Generator<Uint8Array> {
+/**
+ * The records of a journal up to its end, or up to the first that cannot be one. Block by block: a
+ * manifest gets some hundred bytes for each table for as long as the store is open.
+ */
+async function* recordsOf(file: FileHandle): AsyncGenerator<Uint8Array> {
   let fragments: Uint8Array[] = [];
-  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
-    const left = JOURNAL_BLOCK_BYTES - (at % JOURNAL_BLOCK_BYTES);
-    if (left < HEADER_BYTES) {
-      at += left;
-      continue;
+  for (let offset = 0; ; offset += JOURNAL_BLOCK_BYTES) {
+    const block = await readFully(file, JOURNAL_BLOCK_BYTES, offset);
+    for (let at = 0; at + HEADER_BYTES <= block.length; ) {
+      const [low = 0, high = 0, type = 0] = block.subarray(at + 4, at + HEADER_BYTES);
+      const end = at + HEADER_BYTES + (low | (high << 8));
+      if (type === 0 || end > block.length) return;
+      fragments.push(block.subarray(at + HEADER_BYTES, end));
+      at = end;
+      if (type !== RECORD_TYPE.full && type !== RECORD_TYPE.last) continue;
+      yield Buffer.concat(fragments);
+      fragments = [];
     }
-    const [low = 0, high = 0, type = 0] = bytes.subarray(at + 4, at + HEADER_BYTES);
-    const end = at + HEADER_BYTES + (low | (high << 8));
-    if (type === 0 || end > bytes.length) return;
-    fragments.push(bytes.subarray(at + HEADER_BYTES, end));
-    at = end;
-    if (type !== RECORD_TYPE.full && type !== RECORD_TYPE.last) continue;
-    yield Buffer.concat(fragments);
-    fragments = [];
+    if (block.length < JOURNAL_BLOCK_BYTES) return;
   }
 }
 

@@ -242,7 +242,7 @@ export class TrustBook {
 
   /** Links behind an index, by rising index, of this node's branch: for those who know less. */
   async links(after: number, countMax: number): Promise<Uint8Array[]> {
-    const links = await this.#store.linksAfter(after, Math.min(countMax, LINKS_MAX));
+    const links = await this.#links.after(after, Math.min(countMax, LINKS_MAX));
     const { newest, isBehind } = this.epochs;
     // Whether this branch leads to the recovery is certain when the log has it.
     const end = Math.min(newest?.index ?? 0, this.#components.meshLog.commitIndex);

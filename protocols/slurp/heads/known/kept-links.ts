@@ -8,6 +8,9 @@ import { type ChainStart, followChain } from '../trust-chain.ts';
 import { linkIndex, type TrustStore } from '../trust-store.ts';
 import type { VoterHistory } from '../voter-history.ts';
 
+/** Links without a place in the chain that are kept in case they get one. */
+const NEEDLESS_KEPT_MAX = 16;
+
 /** What {@link KeptLinks} works with: parts of the book that it is a part of. */
 export interface KeptLinksComponents {
   readonly meshLog: Pick<MeshLog, 'meshId'>;
@@ -26,6 +29,8 @@ export class KeptLinks {
   readonly skipped: SkippedLinks;
   readonly #components: KeptLinksComponents;
   readonly #indices = new Set<number>();
+  /** The last ones that another took the place of: voters that come back make such a link too. */
+  #needless: number[] = [];
 
   constructor(components: KeptLinksComponents) {
     this.#components = components;
@@ -56,7 +61,25 @@ export class KeptLinks {
       for (const bytes of links) this.#follow(bytes);
       const last = links.at(-1);
       if (links.length < LINKS_MAX || last === undefined) return;
-      after = linkIndex(last);
+      const next = linkIndex(last);
+      // A link under the number of another one is damage too.
+      if (next <= after) return;
+      after = next;
+    }
+  }
+
+  /** Those behind an index that are part of the chain here, by rising index. */
+  async after(index: number, countMax: number): Promise<Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    for (let from = index; ; ) {
+      const links = await this.#components.store.linksAfter(from, countMax);
+      found.push(...links.filter((bytes) => this.#indices.has(linkIndex(bytes))));
+      const last = links.at(-1);
+      const isFull = found.length >= countMax;
+      if (isFull || links.length < countMax || last === undefined) return found.slice(0, countMax);
+      const next = linkIndex(last);
+      if (next <= from) return found;
+      from = next;
     }
   }
 
@@ -84,8 +107,12 @@ export class KeptLinks {
       const ahead = followChain(crypto, this.#start(), heads).links;
       const fresh = [...own, ...detours.flatMap(({ links }) => links), ...ahead];
       if (fresh.length === 0) return;
-      const gone = detours.filter(({ isNeedless }) => isNeedless).map(({ next }) => next.index);
+      const needless = detours.filter((it) => it.isNeedless).map(({ next }) => next.index);
+      const inPlace = new Set(fresh.map(({ set }) => set.index));
+      const doubtful = [...this.#needless, ...needless].filter((index) => !inPlace.has(index));
+      const gone = doubtful.splice(0, doubtful.length - NEEDLESS_KEPT_MAX);
       await store.keepLinks(fresh, gone);
+      this.#needless = doubtful;
       for (const index of gone) this.#indices.delete(index);
       for (const { set } of fresh) this.#indices.add(set.index);
       this.skipped.fill(detours);

@@ -13,10 +13,11 @@ export interface WrittenJournal {
 
 const options = { valueEncoding: 'view' } as const;
 
-/** Has LevelDB write a value of each of these sizes, one by one. */
+/** Has LevelDB write a value of each of these sizes, one by one, each made of that pattern. */
 export async function writeJournal(
   directory: string,
   sizes: readonly number[],
+  pattern?: Uint8Array,
 ): Promise<WrittenJournal> {
   const database = new ClassicLevel<string, Uint8Array>(directory, options);
   await database.open();
@@ -24,19 +25,20 @@ export async function writeJournal(
   const ends: number[] = [];
   for (const [i, size] of sizes.entries()) {
     // No zeros, which tell what did not reach the disk, and nothing that looks like a record.
-    await database.put(`k${i}`, new Uint8Array(size).fill(0x40 + i));
+    const value = Buffer.alloc(size, pattern ?? Uint8Array.of(0x40 + i));
+    await database.put(`k${i}`, value);
     ends.push(statSync(path).size);
   }
   await database.close();
   return { directory, path, bytes: readFileSync(path), ends };
 }
 
-/** How many keys LevelDB finds; its journals are gone then. */
-export async function keysIn(directory: string): Promise<number> {
+/** The keys that LevelDB finds; its journals are gone then. */
+export async function keysIn(directory: string): Promise<string[]> {
   const database = new ClassicLevel<string, Uint8Array>(directory, options);
   const keys = await database.keys().all();
   await database.close();
-  return keys.length;
+  return keys;
 }
 
 /** A copy with other bytes at a place. */

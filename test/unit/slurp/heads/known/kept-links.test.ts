@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Signer } from '../../../../../protocols/interface/index.ts';
+import { linkIndex } from '../../../../../protocols/slurp/heads/trust-store.ts';
 import { codeOf, Machine, rootOf } from '../../mesh-world.ts';
 import { expectNoUnhandled } from '../../unhandled.ts';
 import { keysOf } from '../epochs.ts';
@@ -56,6 +57,9 @@ describe('links that were kept', () => {
     await machine.take(batchesWith(changes, LENGTH).slice(0, applied - 1));
     const next = await again(machine);
     expect([next.chainIndex, await keptBy(machine)]).toEqual([index, kept]);
+    // What is passed over here is of no use to others.
+    const served = (await next.links(0, 9)).map(linkIndex);
+    expect(served).toEqual(index === 12 ? kept : [2, 3]);
     await next.learn([link2, link3, link6, link9, link12]);
     expect(next.chainIndex).toBe(12);
     next.verify(headAt(14, some(2, 4, 5), some(2, 3, 4, 5)));
@@ -102,7 +106,7 @@ describe('links that come at once', () => {
 });
 
 describe('an ordinary head that passes for a link', () => {
-  it('goes when the link is there, so that they do not pile up', async () => {
+  it('gives its place to the link, and few are kept for all that', async () => {
     const { machine, book } = await bookWith(link2);
     // Each is one that the mesh has signed, of {1, 2, 3}: from {1, 2} it looks like a link.
     const ordinary = (index: number) =>
@@ -113,12 +117,38 @@ describe('an ordinary head that passes for a link', () => {
       await expect(book.accept(junk)).rejects.toEqual(refused('too-few'));
       await book.learn([ordinary(index)]);
     }
-    expect(await keptBy(machine)).toEqual([2, 41]);
+    const upTo = (last: number) => Array.from({ length: last - 40 }, (_, i) => 41 + i);
+    expect(await keptBy(machine)).toEqual([2, ...upTo(57)]);
     await expect(book.accept(headAt(5, some(1, 3), some(1, 2, 3)))).rejects.toEqual(
       refused('foreign'),
     );
     await book.learn([link3]);
-    expect([book.chainIndex, await keptBy(machine)]).toEqual([3, [2, 3]]);
-    expect((await again(machine)).chainIndex).toBe(3);
+    expect([book.chainIndex, await keptBy(machine)]).toEqual([3, [2, 3, ...upTo(56)]]);
+    const next = await again(machine);
+    expect(next.chainIndex).toBe(3);
+    // Who gets them all goes the same way.
+    const { book: other } = await bookWith(...(await next.links(0, 64)));
+    expect(other.chainIndex).toBe(3);
+  });
+
+  it('is the link after all when a voter had gone and come back', async () => {
+    const back = new Map<number, Signer[]>([
+      [2, some(1, 2)],
+      [3, some(1, 2, 3)],
+      [6, some(1, 2)],
+      [9, some(1, 2, 3)],
+    ]);
+    const log = logWith(back, LENGTH);
+    const at = (index: number) => ({ index, root: rootOf(log.slice(0, index)) });
+    const last = headBy(some(1, 2), { ...at(9), by: some(1, 2, 3) });
+    const { machine, book } = await bookWith(link2, last);
+    const head = headBy(some(1, 3), { ...at(4), by: some(1, 2, 3) });
+    await expect(book.accept(head)).rejects.toEqual(refused('foreign'));
+    await book.learn([headBy(some(1, 2), { ...at(3), by: some(1, 2, 3) })]);
+    await book.learn([headBy(some(1, 2, 3), { ...at(6), by: some(1, 2) })]);
+    // Nobody else need have it.
+    expect((await again(machine)).chainIndex).toBe(9);
+    await machine.take(batchesWith(back, LENGTH).slice(0, 12));
+    expect((await again(machine)).missingLinks()).toEqual([]);
   });
 });
