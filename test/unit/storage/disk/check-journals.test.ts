@@ -67,7 +67,7 @@ it('finds what is missing between two journals, in the order of their numbers', 
   expect(await codeOf(directory)).toBe('sound');
 });
 
-it('lets nothing pass that leaves a hole: what is there then is the store of a moment before', async () => {
+it('lets nothing pass that leaves a hole: the rest is the store of a moment before', async () => {
   const { bytes, ends } = await written();
   const lastBlock = Math.floor(bytes.length / 32_768) * 32_768;
   const end = ends.at(-2) ?? 0;
