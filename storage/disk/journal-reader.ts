@@ -95,7 +95,8 @@ export class JournalReader {
   }
 
   #take(record: Uint8Array, at: number): void {
-    const isNew = isBeginning(record, 0);
+    const type = record[HEADER_BYTES - 1];
+    const isNew = type === RECORD_TYPE.full || type === RECORD_TYPE.first;
     if (this.#brokenAt !== undefined) {
       if (isNew) this.#lostAt = this.#brokenAt;
       return;
@@ -107,7 +108,6 @@ export class JournalReader {
     // is the sequence that tells.
     if (begun === undefined) return;
     this.#head = headOf(begun, content);
-    const type = record[HEADER_BYTES - 1];
     if (type !== RECORD_TYPE.full && type !== RECORD_TYPE.last) return;
     this.#follow(this.#head, at);
     this.#head = undefined;
@@ -124,11 +124,6 @@ export class JournalReader {
 
 const viewOf = (bytes: Uint8Array, at: number): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset + at);
-
-function isBeginning(block: Uint8Array, at: number): boolean {
-  const type = block[at + HEADER_BYTES - 1];
-  return type === RECORD_TYPE.full || type === RECORD_TYPE.first;
-}
 
 /** The size of the record there; undefined when it is not whole. */
 function wholeSize(block: Uint8Array, at: number): number | undefined {
@@ -158,7 +153,7 @@ function isWholeByAnyLength(block: Uint8Array, at: number): boolean {
   let crc = 0;
   for (let from = at + HEADER_BYTES - 1; from < block.length; from++) {
     crc = crc32c(block.subarray(from, from + 1), crc);
-    if (from >= at + HEADER_BYTES - 1 && masked(crc) === stored) return true;
+    if (masked(crc) === stored) return true;
   }
   return false;
 }
